@@ -1,0 +1,156 @@
+/*
+ * vnet.h - a stack, and the variables that every stack has for itself.
+ *
+ * VNET_DEFINE(type, name) declares a per-stack variable in the file of the subsystem that owns it,
+ * with its initial value; the linker gathers them in one section. A new stack gets a copy of that
+ * section (so of the initial values, never of another stack's current ones), then the VNET_SYSINIT
+ * functions run in the order (subsystem, order, name). Destruction runs the VNET_SYSUNINIT functions in the
+ * reverse order and frees the copy; after it no byte is left.
+ *
+ * The current stack is curvnet, per thread. Whoever sets it restores it on every way out:
+ *
+ *	VNET_SCOPE(vnet);	until the end of the block, by the cleanup attribute
+ *
+ * Public entrances (verbs, callouts, events, netisr handlers) check in debug builds that they leave
+ * with the curvnet that they found.
+ */
+#ifndef WARREN_KERN_VNET_H
+#define WARREN_KERN_VNET_H
+
+#include "base/linkerset.h"
+#include "base/callout.h"
+
+#include <bsd/sys/queue.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct prison;
+struct emitter;
+
+struct vnet {
+	uint8_t *data;		  /* the copy of the section; V_name reads from here */
+	LIST_ENTRY(vnet) link;	  /* all stacks, in order of creation */
+	uint32_t id;		  /* 0 = the host stack; never reused */
+	uint32_t ifcnt;		  /* interfaces in it (net/if.c) */
+	uint32_t sockcnt;	  /* UDP endpoints and the like */
+	struct prison *prison;	  /* the jail that owns it; the host's is prison0 */
+	struct sched_domain *domain; /* virtual time: where its events happen; NULL = common domain */
+	bool dying;
+};
+
+LIST_HEAD(vnetlist, vnet);
+extern struct vnetlist vnet_head;
+extern struct vnet *vnet0;		/* the host stack; made by kern_init() */
+extern __thread struct vnet *curvnet;
+
+#define VNET_SECTION __attribute__((used, section("set_vnet")))
+
+extern uint8_t __start_set_vnet[], __stop_set_vnet[];
+
+/* Define with an optional initialiser behind: VNET_DEFINE(uint32_t, ip_ttl) = 64; */
+#define VNET_DEFINE(type, name) type vnet_entry_##name VNET_SECTION
+#define VNET_DEFINE_STATIC(type, name) static type vnet_entry_##name VNET_SECTION
+#define VNET_DECLARE(type, name) extern type vnet_entry_##name
+
+#define VNET_OFFSET(name) ((size_t)((uint8_t *)&vnet_entry_##name - __start_set_vnet))
+/* Variable of a given stack, and of the current one. #define V_ip_ttl VNET(ip_ttl) where it is declared. */
+#define VNET_OF(vnet, name)                                                                        \
+	(*(__typeof__(vnet_entry_##name) *)(void *)((vnet)->data + VNET_OFFSET(name)))
+#define VNET(name) VNET_OF(curvnet, name)
+
+/* Set the current stack until the end of the enclosing block. */
+struct vnet_scope { struct vnet *saved; };
+static inline void vnet_scope_leave(struct vnet_scope *s) { curvnet = s->saved; }
+#define VNET_SCOPE_(vnet, line)                                                                    \
+	struct vnet_scope vnet_scope_##line __attribute__((cleanup(vnet_scope_leave), unused)) = { \
+	    curvnet };                                                                             \
+	curvnet = (vnet)
+#define VNET_SCOPE__(vnet, line) VNET_SCOPE_(vnet, line)
+#define VNET_SCOPE(vnet) VNET_SCOPE__(vnet, __LINE__)
+
+#define VNET_FOREACH(v) LIST_FOREACH (v, &vnet_head, link)
+
+/* Start-up order: subsystems bottom up, then `order` inside one. */
+enum vnet_subsystem {
+	SI_SUB_KERN = 0x1000,
+	SI_SUB_EVENT = 0x1800,
+	SI_SUB_NET = 0x2000,
+	SI_SUB_LINK = 0x2800,
+	SI_SUB_ROUTE = 0x3000,
+	SI_SUB_INET = 0x4000,
+	SI_SUB_INET6 = 0x5000,
+	SI_SUB_FIREWALL = 0x6000,
+	SI_SUB_TOP = 0x7000,
+};
+enum vnet_order { SI_ORDER_FIRST = 0, SI_ORDER_SECOND = 1, SI_ORDER_THIRD = 2, SI_ORDER_MIDDLE = 0x1000, SI_ORDER_ANY = 0xfff0 };
+
+struct vnet_sysinit {
+	enum vnet_subsystem subsystem;
+	int order;
+	void (*func)(void *arg);
+	void *arg;
+	const char *name;	/* the function's */
+};
+
+/* Run func(arg) in each new stack (curvnet is it), or at its end. Must not fail; a function without memory aborts the creation through vnet_alloc_fail(). */
+#define VNET_SYSINIT(ident, sub, ord, fn, argument)                                                \
+	static const struct vnet_sysinit ident##_init = { sub, ord, fn, argument, #fn };           \
+	LINKERSET_ADD(vnet_sysinit, ident##_init)
+#define VNET_SYSUNINIT(ident, sub, ord, fn, argument)                                              \
+	static const struct vnet_sysinit ident##_uninit = { sub, ord, fn, argument, #fn };         \
+	LINKERSET_ADD(vnet_sysuninit, ident##_uninit)
+
+/* A new stack, or NULL (ENOMEM). The caller owns it: vnet_destroy. */
+struct vnet *vnet_alloc(void);
+
+/*
+ * End a stack: its callouts stopped, interfaces moved home or destroyed, tables freed. The caller is
+ * in the upper half and not inside a walk of this stack's packets.
+ */
+void vnet_destroy(struct vnet *vnet);
+
+/* Name for logs, captures and tables: the owning jail's, "host" for the host stack. */
+const char *vnet_name(const struct vnet *vnet);
+
+/* The ordered lists as `show vnet_sysinit` prints them (behaviours 33). */
+void vnet_show_sysinit(struct emitter *e, bool uninit);
+
+/* Teardown log for tests: when set, called with each function's name as it runs (init true or uninit). */
+extern void (*vnet_sysinit_trace)(const struct vnet_sysinit *s, bool uninit);
+
+/*
+ * The leak audit (behaviours, "leak audit"): every kind of object that a stack owns registers a
+ * counter of its live objects, process-wide. A test takes the counts before a scenario and after.
+ */
+struct audit {
+	const char *name;	/* "ifnet", "route", "llentry", "callout", "mbuf", … */
+	uint64_t (*live)(void);
+};
+#define AUDIT_DEFINE(ident, label, fn)                                                             \
+	static const struct audit ident##_audit = { label, fn };                                   \
+	LINKERSET_ADD(audit, ident##_audit)
+enum { AUDIT_MAX = 64 };
+struct audit_counts { uint64_t n[AUDIT_MAX]; };
+void audit_take(struct audit_counts *c);
+/* Compare with now; returns the number of kinds that differ and, with text != NULL, writes "route +2, mbuf -1" (NUL-terminated, cut at len). */
+int audit_compare(const struct audit_counts *before, char *text, size_t len);
+/* Lists all counters: `show audit`. */
+void audit_show(struct emitter *e);
+
+/* Memory of a stack: bytes of the section plus what rooms allocated through vnet_malloc (accounted to curvnet). */
+void *vnet_malloc(size_t bytes);	/* zeroed; NULL without memory */
+void vnet_free(void *p);
+uint64_t vnet_memory(void);		/* bytes live now, all stacks: an audit counter too */
+
+/*
+ * Bring the kernel floor up: worker 0 attached by the caller, vnet0 and prison0 made. Idempotent.
+ * kern_fini destroys all stacks and frees everything, so that LeakSanitizer has nothing to say.
+ */
+void kern_init(void);
+void kern_fini(void);
+
+/* Address -> object handles that people type in `show X HANDLE`: printed with %p; these check that a typed one is live. */
+struct vnet *vnet_by_handle(uintptr_t handle);
+
+#endif

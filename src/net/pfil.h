@@ -1,0 +1,42 @@
+/*
+ * pfil.h - where packet filters hook into the walk.
+ *
+ * A hook sees a batch of packets of one stack, family and direction, all with one interface, and
+ * removes what it takes (drops, delays, diverts). With no hook the cost is one test per batch.
+ */
+#ifndef WARREN_NET_PFIL_H
+#define WARREN_NET_PFIL_H
+
+#include "net/if.h"
+
+enum pfil_dir { PFIL_IN, PFIL_OUT };
+enum pfil_point { PFIL_INET, PFIL_INET6, PFIL_LINK, PFIL_POINTS };
+
+/*
+ * b in and out: the packets that may go on, in order; the hook owns what it removes. m->data points
+ * at the IP header (PFIL_LINK: the link header). A hook may change packets (m_writable!) and
+ * replace them.
+ */
+typedef void pfil_hook(void *ctx, struct batch *b, struct ifnet *ifp, enum pfil_dir dir);
+
+struct pfil_head {
+	uint32_t n;
+	struct { pfil_hook *fn; void *ctx; int order; } hook[4];
+};
+VNET_DECLARE(struct pfil_head, pfil_heads[PFIL_POINTS][2]);
+
+/* In curvnet. Lower order first on the way in, last on the way out. 0, -EEXIST, -ENOSPC. */
+int pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx, int order);
+void pfil_remove(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx);
+void pfil_run_hooks(struct pfil_head *h, struct batch *b, struct ifnet *ifp, enum pfil_dir dir);
+
+static inline void
+pfil_run(enum pfil_point point, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
+{
+	struct pfil_head *h = &VNET(pfil_heads)[point][dir];
+
+	if (__builtin_expect(h->n != 0, 0))
+		pfil_run_hooks(h, b, ifp, dir);
+}
+
+#endif

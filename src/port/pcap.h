@@ -1,0 +1,68 @@
+/*
+ * pcap.h - captures: written as pcapng by ourselves, read through libpcap.
+ *
+ * A capture file holds one or more interfaces (with name, link type and ns times); a packet that the
+ * stack dropped carries the reason as its comment. Records are written in the order of their times:
+ * in virtual time the scheduler works in windows (base/sched.h), so a capture holds records back and
+ * sorts them (time, then order of arrival) when a window has passed.
+ */
+#ifndef WARREN_PORT_PCAP_H
+#define WARREN_PORT_PCAP_H
+
+#include "net/bpf.h"
+#include "inet/in.h"
+
+struct capture;
+
+struct capture_config {
+	const char *file;	/* "-" = standard output is the caller's business: use sink */
+	void (*sink)(void *ctx, const void *bytes, size_t len); /* instead of file; NULL */
+	void *ctx;
+	const char *filter;	/* libpcap expression; NULL = all */
+	uint32_t snaplen;	/* 0 = 262144 */
+	uint64_t max_packets;	/* 0 = no limit */
+	bool drops;		/* also write dropped packets, with the reason as comment, for the interfaces captured */
+	bool flush;		/* after each record or batch: live viewers */
+};
+/* NULL with *why (static or until the next call): bad filter, cannot create file. */
+struct capture *capture_new(const struct capture_config *c, const char **why);
+/* Add an interface; its name in the file is "stack:ifname". 0 or -errno. */
+int capture_add(struct capture *cap, struct ifnet *ifp);
+void capture_counts(const struct capture *cap, uint64_t *seen, uint64_t *written, uint64_t *dropped);
+/* Write out what is certain to be complete: records older than before_ns. */
+void capture_flush(struct capture *cap, uint64_t before_ns);
+/* Detach, write everything, close. 0 or -errno of the first write that failed. */
+int capture_free(struct capture *cap);
+
+/* A line for a packet as the verb tcpdump prints it (no newline); frame of type dlt. Returns bytes written. */
+size_t packet_line(char *line, size_t len, int dlt, const uint8_t *frame, uint32_t caplen, uint32_t wirelen);
+
+/*
+ * Replay: a capture's packets as traffic. They enter an interface as if received by it (or leave it), at
+ * their own times (speed 1), faster (speed 10), or as fast as the link takes (rate given).
+ */
+struct replay_config {
+	const char *file;
+	struct ifnet *ifp;
+	bool transmit;		/* true: out of ifp onto its link; false: received by ifp */
+	double speed;		/* 1 = own times; > 0 */
+	uint64_t rate_pps;	/* not 0: evenly at this rate instead of the capture's times */
+	uint64_t start_ns;
+	uint64_t count;		/* 0 = all */
+	uint32_t loops;		/* 0, 1 = once */
+	const char *filter;
+	/* Address maps "10.0.0.0/8 -> 192.168.0.0/16": host bits kept; checksums are updated. */
+	struct replay_map { uint32_t from, to; uint8_t plen; } map[16];
+	unsigned nmaps;
+	bool set_dst_mac;	/* destination MAC = next_mac (the router), source = ifp's */
+	uint8_t next_mac[6];
+	uint32_t next_hop;	/* with set_dst_mac: not 0 = resolve by ARP through ifp's stack instead: packets are sent with ip routing */
+	bool route;		/* true: strip the link header, and send IPv4 packets through ifp's stack's routing (ip forwarding path out) */
+};
+struct replay_stats { uint64_t read, sent, bytes, skipped_filter, skipped_type, errors; bool done; };
+struct replay;
+struct replay *replay_new(const struct replay_config *c, const char **why);
+void replay_stats(const struct replay *r, struct replay_stats *st);
+void replay_free(struct replay *r);
+
+#endif

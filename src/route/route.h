@@ -1,0 +1,126 @@
+/*
+ * route.h - routes: the control side (RIB) and what the packet side gets from it (next hops).
+ *
+ * Each stack has up to net.fibs tables (FIBs) per family. A rtentry is a route as people gave it; its
+ * struct nexthop is what packets need, in one cache line. The packet side looks up with
+ * fib_lookup4(), without locks, and uses the answer in the same batch only. Family independent:
+ * addresses are struct rt_addr, built by one function from (family, address) only, so that no port
+ * or padding ever takes part (behaviours 18).
+ */
+#ifndef WARREN_ROUTE_ROUTE_H
+#define WARREN_ROUTE_ROUTE_H
+
+#include "base/rcu.h"
+#include "kern/vnet.h"
+#include "net/if.h"
+#include "net/lltable.h"
+#include "route/radix.h"
+
+enum { RT_FIBS_MAX = 16 };
+
+/* A prefix or an address. */
+struct rt_addr {
+	uint8_t family;		/* AF_INET, AF_INET6; 0 = none */
+	uint8_t plen;		/* 32 / 128 for a host */
+	uint8_t addr[16];	/* network order; rest zero */
+};
+struct rt_addr rt_addr_make(int family, const void *addr, unsigned plen);
+/* "10.0.0.0/24", "default", a bare host, "10.0.0.0&0xff00ff00" never here. False if it is none. */
+bool rt_addr_parse(const char *word, int family_hint, struct rt_addr *a);
+const char *rt_addr_text(const struct rt_addr *a, char *text, size_t len); /* netstat's way: default, bare hosts, nets with /n */
+
+enum rtf {
+	RTF_UP_ = 0x1, RTF_GATEWAY_ = 0x2, RTF_HOST_ = 0x4, RTF_REJECT_ = 0x8, RTF_DYNAMIC_ = 0x10,
+	RTF_MODIFIED_ = 0x20, RTF_DONE_ = 0x40, RTF_LLINFO_ = 0x400, RTF_STATIC_ = 0x800, RTF_BLACKHOLE_ = 0x1000,
+	RTF_PROTO1_ = 0x8000, RTF_PROTO2_ = 0x4000, RTF_PROTO3_ = 0x40000,
+	RTF_PINNED_ = 0x100000,	/* an interface's own prefix: only its address removal deletes it */
+	RTF_LOCAL_ = 0x200000,	/* host route to an address of ours */
+	RTF_BROADCAST_ = 0x400000,
+	RTF_STICKY_ = 0x10000000,
+};
+
+/* What a packet needs: one line. Immutable once published but for `lle` and `use`. */
+struct nexthop {
+	struct ifnet *ifp;	/* way out; the loopback for RTF_LOCAL, REJECT, BLACKHOLE */
+	struct llentry *lle;	/* gateway's neighbour entry, cached with a reference; NULL = not yet, or on-link (look up by destination) */
+	uint32_t flags;		/* enum rtf */
+	uint32_t mtu;		/* of the route, else the interface's at use */
+	uint32_t gw4;		/* gateway, network order, family AF_INET */
+	uint32_t pad_;
+	struct ifaddr *ifa;	/* source address for packets made here */
+	uint64_t use;		/* packets sent by it; worker 0's */
+	struct rtentry *rt;
+	uint64_t pad2_;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct nexthop) == 64, "a next hop is one cache line");
+
+struct rtentry {
+	struct nexthop nh;
+	struct radix_node rn;
+	struct rt_addr dst;
+	struct rt_addr gateway;	/* family 0 = on-link (shown as link#N) */
+	uint32_t refs;		/* holders; behaviours 41: users of a shared loopback route in `users` */
+	uint32_t users;
+	uint32_t weight;
+	uint8_t fib;
+	uint64_t expire_ns;	/* 0 = never */
+	struct vnet *vnet;
+	struct rcu_head rcu;
+};
+
+/* What a command or a room wants done. */
+struct rt_request {
+	struct rt_addr dst;
+	struct rt_addr gateway;	/* family 0: on-link by ifp */
+	struct ifnet *ifp;	/* -iface / -ifp; NULL = found from the gateway */
+	struct ifaddr *ifa;	/* source address; NULL = found */
+	uint32_t flags;		/* RTF_… to set */
+	uint32_t mtu, weight;
+	uint64_t expire_ns;
+	uint8_t fib;
+};
+
+/*
+ * Changes, in curvnet. 0; -EEXIST, -ESRCH (delete/change: not there, or another gateway), -ENETUNREACH
+ * (gateway not reachable on-link), -EINVAL, -ENOMEM. *out (optional, borrowed) the entry.
+ */
+int rib_add(const struct rt_request *rq, struct rtentry **out);
+int rib_delete(const struct rt_request *rq);
+int rib_change(const struct rt_request *rq, struct rtentry **out);
+/* Longest match, control side; borrowed; NULL. Exact: the prefix itself. */
+struct rtentry *rib_match(uint8_t fib, const struct rt_addr *dst);
+struct rtentry *rib_exact(uint8_t fib, const struct rt_addr *dst);
+/* All routes of a family and FIB in order; fn non-zero stops. */
+int rib_walk(uint8_t fib, int family, int (*fn)(struct rtentry *rt, void *ctx), void *ctx);
+/* Remove every route through ifp (it leaves), or with this source address. Returns how many. */
+unsigned rib_purge_if(struct ifnet *ifp);
+unsigned rib_purge_ifa(struct ifaddr *ifa);
+uint64_t rib_count(uint8_t fib, int family);
+
+/*
+ * Host route to one of our own addresses through lo0: several interfaces may share the address
+ * (point-to-point links); the first creates it, the last removes it (behaviours 41).
+ */
+int rib_local_add(const struct rt_addr *host, struct ifaddr *ifa);
+int rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa);
+
+/*
+ * Packet side: next hop for an IPv4 destination (network order), NULL if there is none. Borrowed for
+ * this batch. Does not count use.
+ */
+struct nexthop *fib_lookup4(uint8_t fib, uint32_t dst);
+/* n look-ups at once, all in one FIB. */
+void fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n);
+
+/* Number of FIBs of this process: net.fibs, default 1, 1..16 (start-up). */
+extern uint32_t rt_numfibs;
+
+/* Events: route_event (arg1 = struct rtentry *, arg2 = (void *)(uintptr_t)RTM_ADD…): `route monitor`. */
+enum rtm { RTM_ADD_ = 1, RTM_DELETE_ = 2, RTM_CHANGE_ = 3, RTM_GET_ = 4, RTM_REDIRECT_ = 6, RTM_MISS_ = 7, RTM_NEWADDR_ = 0xc, RTM_DELADDR_ = 0xd, RTM_IFINFO_ = 0xe, RTM_IFANNOUNCE_ = 0x11 };
+
+/* Counters of `netstat -rs`. */
+struct rtstat { uint64_t badredirect, dynamic, newgateway, unreach, wildcard; };
+VNET_DECLARE(struct rtstat, rtstat);
+#define V_rtstat VNET(rtstat)
+
+#endif
