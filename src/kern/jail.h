@@ -10,11 +10,13 @@
 
 #include "kern/vnet.h"
 
+#include <bsd/sys/tree.h>
+
 enum { PRISON_NAME_MAX = 64, PRISON_IP4_MAX = 16 };
 
 struct prison {
 	int jid;		/* 0 = host; ids are not reused while the process lives */
-	char name[PRISON_NAME_MAX];
+	char name[PRISON_NAME_MAX]; /* full: "a.b" is jail b in jail a */
 	char *path, *hostname, *domainname, *hostuuid;
 	uint32_t hostid;
 	struct prison *parent;
@@ -28,7 +30,13 @@ struct prison {
 	uint32_t ip4[PRISON_IP4_MAX];
 	bool ip4_restricted;	/* ip4=new or addresses given */
 	int securelevel, enforce_statfs;
+	uint32_t ip6_n;		/* the same for IPv6 */
+	uint8_t ip6[PRISON_IP4_MAX][16];
+	bool ip6_restricted;
+	bool ip4_saddrsel, ip6_saddrsel;
+	uint32_t allow;		/* allow.* other than raw_sockets, kern/jail.c's bits */
 	TAILQ_ENTRY(prison) link; /* all jails by jid */
+	RB_ENTRY(prison) by_name, by_jid;
 };
 
 TAILQ_HEAD(prisonlist, prison);
@@ -48,6 +56,12 @@ enum priv { PRIV_NET_CONFIG, PRIV_NET_ROUTE, PRIV_NET_RAW, PRIV_FIREWALL, PRIV_S
 int priv_check(enum priv priv);
 /* Classic jail: may it see / use this IPv4 address (network order)? Others: always true. */
 bool prison_ip4_ok(const struct prison *pr, uint32_t addr);
+
+/*
+ * Move interface ifname of the current stack into another: vnet.interface of `jail`. net/if.c sets it,
+ * since interfaces live above this floor. 0 or -errno.
+ */
+extern int (*jail_move_interface)(const char *ifname, struct vnet *to);
 
 /* C form of `jail -c name=… vnet persist`: returns the jail or NULL with errno (EEXIST, EINVAL, ENOMEM, EPERM). */
 struct prison *prison_create(struct prison *parent, const char *name, bool vnet);

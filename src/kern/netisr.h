@@ -34,11 +34,18 @@ struct netisr_handler {
 	void (*m2flow)(struct mbuf *m);
 	/* POLICY_CPU: the workstream for m. */
 	uint32_t (*m2cpu)(struct mbuf *m);
-	/* A packet of rcvif left the queue (after its handler) or was refused; for reference counts. May be NULL. */
+	/*
+	 * n packets of rcvif that netisr had taken are out of its hands: queued ones after their handler ran,
+	 * purged ones, and those of a deferred netisr_dispatch that found no room. Not called for a packet that
+	 * netisr_queue returned false for (it was not taken), nor for packets dispatched directly. May be NULL.
+	 */
 	void (*drained)(struct ifnet *rcvif, uint32_t n);
 };
 
-/* 0; -EEXIST (slot taken), -EINVAL (proto 0 or >= MAXPROT, no handler). h is borrowed for ever. */
+/*
+ * 0; -EEXIST (slot taken), -EINVAL (proto 0 or >= MAXPROT, no handler). h is borrowed until
+ * netisr_unregister or kern_fini. A qlimit above net.isr.maxqlimit is lowered to it, with a log line.
+ */
 int netisr_register(const struct netisr_handler *h);
 void netisr_unregister(const struct netisr_handler *h);
 
@@ -52,6 +59,16 @@ bool netisr_queue(enum netisr_proto_id proto, struct mbuf *m);
 void netisr_purge(struct ifnet *rcvif);
 uint32_t netisr_qlimit(enum netisr_proto_id proto);
 int netisr_set_qlimit(enum netisr_proto_id proto, uint32_t qlimit);
+
+/* A worker's workstream: made by kern_init for worker 0, by each further worker's thread behind worker_attach. 0, -ENOMEM. */
+int netisr_worker_attach(void);
+/* Ends it, before worker_detach: its queued packets are freed. */
+void netisr_worker_detach(void);
+/* Told after a packet was put in another worker's ring, so that it can be woken; NULL = workers poll. */
+extern void (*netisr_wakeup)(uint32_t worker_id);
+
+/* Take all packets of a stack that ends out of all queues. For kern/vnet.c. */
+void netisr_purge_vnet(const struct vnet *vnet);
 
 /* Work off this worker's queues; true if there was anything. sched_drain points here. */
 bool netisr_run(void);

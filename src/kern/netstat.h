@@ -18,7 +18,7 @@
  *		emit_object(v->out, "ip");
  *		emit_text(v->out, "ip:\n");
  *		netstat_counter(v->out, o, "received-packets", &V_ipstat.received,
- *		    "%s packet%s received", "packets");
+ *		    "# packet{s} received");
  *		emit_end(v->out);
  *	}
  *	NETSTAT_STATS_DEFINE(ip, "ip", AF_INET, ip_netstat_stats);
@@ -76,14 +76,14 @@ struct netstat_stats {
 	LINKERSET_ADD(netstat_stats, ident##_netstat_stats)
 
 /*
- * One counter of a -s block. Nothing is printed with -ss when it is 0; with -z it is set to 0
- * afterwards. textfmt holds one "%s" for the number and, optionally, a second "%s" for the plural
- * ending: "%s packet%s received", or with plural "ies": "%s quer%s sent" gives "1 query", "2 queries".
- * The line gets its leading tab and its newline here. json may be NULL (text only).
+ * One counter of a -s block. Nothing is printed in text with -ss when it is 0; with -z it is set to 0
+ * afterwards. In `text`, # stands for the number, {s} for a plural ending, {y|ies} for singular | plural:
+ * "# packet{s} received", "# quer{y|ies} sent", "# fragment{ was|s were} dropped". The line gets
+ * its leading tab and its newline here. json may be NULL (text only).
  */
-void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t *counter, const char *textfmt);
+void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t *counter, const char *text);
 /* The same for a value that -z can't reset. */
-void netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t value, const char *textfmt);
+void netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t value, const char *text);
 /* "s" or "" and "ies" or "y", for texts of one's own. */
 static inline const char *
 plural(uint64_t n)

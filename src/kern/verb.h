@@ -8,7 +8,10 @@
  * it returns VERB_PENDING and later calls verb_finish (ping, tcpdump, commands that wait).
  *
  * argv[0] is the tool's name. Global options (--json, --libxo json, -j JAIL where the tool has it)
- * are taken by verb_exec before the verb sees argv.
+ * are taken by verb_exec before the verb sees argv. --json and --libxo json count as the first words
+ * behind the tool's name or as the last words; -j JAIL (or -jJAIL) as the first ones, for tools with VERB_HAS_JAIL.
+ *
+ * Options are parsed with struct verb_opts below, never with getopt(3), whose state is the process's.
  */
 #ifndef WARREN_KERN_VERB_H
 #define WARREN_KERN_VERB_H
@@ -57,6 +60,7 @@ struct verb {
 enum verb_flags {
 	VERB_OWN_EXIT = 1 << 0,	/* takes --json itself */
 	VERB_UNPRIVILEGED = 1 << 1, /* never changes anything */
+	VERB_HAS_JAIL = 1 << 2,	/* takes a leading -j JAIL (ifconfig, netstat, route, arp, ndp, sysctl, …) */
 };
 
 #define VERB_DEFINE(ident, ...)                                                                    \
@@ -86,6 +90,9 @@ struct verb_run *verb_exec(int argc, char *const argv[], struct prison *prison, 
 /* The reader went away: cancels a pending run; done will be called (perhaps now). */
 void verb_cancel(struct verb_run *v);
 
+/* A stack or everything ends: cancels its pending runs; v->vnet of one that takes its time becomes NULL. For kern/vnet.c. */
+void verb_cancel_vnet(struct vnet *vnet);
+
 /* End a pending run: flushes, closes the JSON, calls done, frees v. */
 void verb_finish(struct verb_run *v, int status);
 
@@ -93,6 +100,41 @@ void verb_finish(struct verb_run *v, int status);
 int verb_error(struct verb_run *v, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 /* "usage: …" on standard error; returns EX_USAGE (64). why may be NULL, else printed first as "tool: why". */
 int verb_usage(struct verb_run *v, const char *why);
+
+/*
+ * Options as getopt(3) of the BSDs reads them, with its state in a struct: letters in clusters, `x:`
+ * takes an argument (rest of the word, or the next word), the first word that is no option ends
+ * them, and so does `--`; a lone `-` is an operand. A leading '+' or ':' in spec means nothing special.
+ *
+ *	struct verb_opts o;
+ *	int c;
+ *
+ *	verb_opts_init(&o, v, v->argc, v->argv, "ni:");
+ *	while ((c = verb_opts_next(&o)) != -1)
+ *		switch (c) {
+ *		case 'n': numeric = true; break;
+ *		case 'i': ifname = o.arg; break;
+ *		default: return verb_usage(v, NULL);
+ *		}
+ *	argc -= o.ind; argv += o.ind;		operands: v->argv[o.ind] .. v->argv[v->argc - 1]
+ */
+struct verb_opts {
+	struct verb_run *v;	/* who gets the messages; NULL = nobody */
+	int argc;
+	char **argv;
+	const char *spec;
+	const char *next;	/* rest of a cluster */
+	char *arg;		/* argument of the option just returned, else NULL */
+	int ind;		/* next word; at the end: the first operand */
+	int opt;		/* the letter just met, also a bad one */
+};
+/* argv[0] is passed over. Borrows argv and spec. */
+void verb_opts_init(struct verb_opts *o, struct verb_run *v, int argc, char **argv, const char *spec);
+/*
+ * The next option's letter; -1 behind the last; '?' for an unknown letter or a missing argument, after
+ * "tool: illegal option -- x" or "tool: option requires an argument -- x" on standard error.
+ */
+int verb_opts_next(struct verb_opts *o);
 
 /* Split a line into words as a shell does (quotes '…' "…", backslash, # comment); -EINVAL with *why set on an open quote. Free with verb_split_free. */
 int verb_split(const char *line, int *argc, char ***argv, const char **why);
@@ -106,6 +148,9 @@ int verb_line(struct prison *prison, const char *line, bool json, char **out, ch
  * Used by every verb, so that no command ever reads "10x" as 10.
  */
 bool verb_number(const char *word, uint64_t min, uint64_t max, uint64_t *value);
+/*
+ * A value that is no whole number of ns, bit/s or bytes is refused. KB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.
+ */
 /* Duration with unit "5ms" "1.5s" "100us" "10ns" "2min" "24h" -> ns; rate "100Mbit/s" "1Gbit/s" "64kbit/s" "10MByte/s" -> bits/s; size "64KB"|"64KiB"|"1500B" -> bytes. Units are required. */
 bool verb_duration(const char *word, uint64_t *ns);
 bool verb_rate(const char *word, uint64_t *bps);

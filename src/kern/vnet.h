@@ -37,6 +37,7 @@ struct vnet {
 	struct prison *prison;	  /* the jail that owns it; the host's is prison0 */
 	struct sched_domain *domain; /* virtual time: where its events happen; NULL = common domain */
 	bool dying;
+	struct vnet_account *account; /* what vnet_malloc gave it */
 };
 
 LIST_HEAD(vnetlist, vnet);
@@ -59,15 +60,38 @@ extern uint8_t __start_set_vnet[], __stop_set_vnet[];
 	(*(__typeof__(vnet_entry_##name) *)(void *)((vnet)->data + VNET_OFFSET(name)))
 #define VNET(name) VNET_OF(curvnet, name)
 
-/* Set the current stack until the end of the enclosing block. */
-struct vnet_scope { struct vnet *saved; };
-static inline void vnet_scope_leave(struct vnet_scope *s) { curvnet = s->saved; }
+/* Set the current stack until the end of the enclosing block; remembers where, for the check below. */
+struct vnet_scope { struct vnet *saved; const char *saved_where; };
+extern __thread const char *curvnet_where; /* "net/if.c:123": the last VNET_SCOPE still open */
+static inline void
+vnet_scope_leave(struct vnet_scope *s)
+{
+	curvnet = s->saved;
+	curvnet_where = s->saved_where;
+}
 #define VNET_SCOPE_(vnet, line)                                                                    \
 	struct vnet_scope vnet_scope_##line __attribute__((cleanup(vnet_scope_leave), unused)) = { \
-	    curvnet };                                                                             \
-	curvnet = (vnet)
+	    curvnet, curvnet_where };                                                              \
+	curvnet = (vnet);                                                                          \
+	curvnet_where = __FILE__ ":" #line
 #define VNET_SCOPE__(vnet, line) VNET_SCOPE_(vnet, line)
 #define VNET_SCOPE(vnet) VNET_SCOPE__(vnet, __LINE__)
+
+/*
+ * At a public entrance: aborts, naming the place where the current stack was last set, if the block is
+ * left with another curvnet than it was entered with (behaviours 6). `what` is a string for the message.
+ */
+struct vnet_entrance { struct vnet *found; const char *what; };
+_Noreturn void vnet_entrance_failed(const struct vnet_entrance *en);
+static inline void
+vnet_entrance_leave(const struct vnet_entrance *en)
+{
+	if (__builtin_expect(curvnet != en->found, 0))
+		vnet_entrance_failed(en);
+}
+#define VNET_ENTRANCE(what)                                                                        \
+	const struct vnet_entrance vnet_entrance_                                                  \
+	    __attribute__((cleanup(vnet_entrance_leave), unused)) = { curvnet, what }
 
 #define VNET_FOREACH(v) LIST_FOREACH (v, &vnet_head, link)
 
@@ -100,6 +124,12 @@ struct vnet_sysinit {
 #define VNET_SYSUNINIT(ident, sub, ord, fn, argument)                                              \
 	static const struct vnet_sysinit ident##_uninit = { sub, ord, fn, argument, #fn };         \
 	LINKERSET_ADD(vnet_sysuninit, ident##_uninit)
+
+/*
+ * Said by an init function that has no memory: the creation ends there. The VNET_SYSUNINIT functions of all
+ * (subsystem, order) up to and with its own run, so they cope with a room that is not or half set up.
+ */
+void vnet_alloc_fail(void);
 
 /* A new stack, or NULL (ENOMEM). The caller owns it: vnet_destroy. */
 struct vnet *vnet_alloc(void);
@@ -142,15 +172,25 @@ void audit_show(struct emitter *e);
 void *vnet_malloc(size_t bytes);	/* zeroed; NULL without memory */
 void vnet_free(void *p);
 uint64_t vnet_memory(void);		/* bytes live now, all stacks: an audit counter too */
+uint64_t vnet_memory_of(const struct vnet *vnet); /* of one stack, struct and section included */
+
+/* Fault injection: the n-th vnet_malloc from now on fails, once (1 = the next); 0 = none. */
+void vnet_malloc_fail_at(uint64_t n);
+/* True while an ordered failure has not come yet: the corpus that just ran makes fewer allocations. */
+bool vnet_malloc_fail_pending(void);
 
 /*
  * Bring the kernel floor up: worker 0 attached by the caller, vnet0 and prison0 made. Idempotent.
- * kern_fini destroys all stacks and frees everything, so that LeakSanitizer has nothing to say.
+ * Behind it the calling thread's curvnet is vnet0 and its curprison &prison0.
+ * kern_fini destroys all stacks and frees everything, so that LeakSanitizer has nothing to say; curvnet is NULL then.
  */
 void kern_init(void);
 void kern_fini(void);
 
 /* Address -> object handles that people type in `show X HANDLE`: printed with %p; these check that a typed one is live. */
 struct vnet *vnet_by_handle(uintptr_t handle);
+
+/* The living stack with the lowest id above `id`: for walks whose body may destroy stacks. */
+struct vnet *vnet_after(uint32_t id);
 
 #endif
