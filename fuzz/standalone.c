@@ -103,7 +103,7 @@ feed(const uint8_t *data, size_t len)
 	running.len = len;
 	LLVMFuzzerTestOneInput(running.data, len);
 	free(running.data);
-	running = (struct seed) {};
+	running = (struct seed){};
 }
 
 static void
