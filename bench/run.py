@@ -1,0 +1,106 @@
+#!/usr/bin/env python3
+"""run.py - runs the benchmark programs and writes what they measured.
+
+Usage: bench/run.py --build DIR --out FILE [--runs N] [NAME...]
+
+Each program says figures as JSON lines; it runs several times, in turn with its peer where it has one, and the
+median counts. FILE becomes a list of {name, value, unit, goal, peer, peer_value, ratio}: `goal` is
+what we want ("<= 25"), `peer` the program measured beside it in the same run, `ratio` how many times better
+(always: above 1 is better for us). A figure that could not be had has value null and says why in `note`.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+
+# What we promise of each figure: (name, goal).
+GOALS = {
+    "forward_warm_1_flow": "<= 25",
+    "forward_warm_10000_flows": "<= 25",
+    "forward_cold_1_flow": "<= 40",
+    "forward_cold_10000_flows": "<= 40",
+    "chain_packet_hops": ">= 6",
+    "stacks_10000_build": "<= 1",
+    "stack_memory": "<= 32",
+}
+# Who is measured beside whom: the peer's figure that a figure is compared with.
+PEERS = {name: ("kernel_forward", "Linux kernel, veth to veth") for name in GOALS if name.startswith("forward_")}
+PROGRAMS = ["forward", "kernel_forward", "chain", "stacks"]
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+def figures(command):
+    """Run a command, return {name: (value, unit)}; raises RuntimeError with its last words."""
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        words = (done.stderr or done.stdout).strip().splitlines()
+        raise RuntimeError(words[-1] if words else f"exit status {done.returncode}")
+    found = {}
+    for line in done.stdout.splitlines():
+        if line.startswith("{"):
+            item = json.loads(line)
+            found[item["name"]] = (item["value"], item["unit"])
+    return found
+
+
+def command_of(program, build):
+    binary = os.path.join(build, "bench", "bench_" + program)
+    if program == "kernel_forward":
+        return [os.path.join(HERE, "kernel_forward.sh"), os.path.abspath(binary)]
+    return [binary]
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", default="build")
+    parser.add_argument("--out", default="build/bench.json")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("names", nargs="*", help="programs: " + " ".join(PROGRAMS))
+    options = parser.parse_args()
+    wanted = options.names or PROGRAMS
+    for name in wanted:
+        if name not in PROGRAMS:
+            sys.exit(f"bench: no benchmark '{name}' (there are: {' '.join(PROGRAMS)})")
+    if "forward" in wanted and "kernel_forward" not in wanted:
+        wanted.append("kernel_forward")
+
+    samples, units, notes = {}, {}, {}
+    for _ in range(options.runs):
+        for program in wanted:
+            try:
+                for name, (value, unit) in figures(command_of(program, options.build)).items():
+                    samples.setdefault(name, []).append(value)
+                    units[name] = unit
+            except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
+                notes[program] = str(why)
+
+    medians = {name: statistics.median(values) for name, values in samples.items()}
+    rows = []
+    for name, value in medians.items():
+        row = {"name": name, "value": value, "unit": units[name], "goal": GOALS.get(name),
+               "peer": None, "peer_value": None, "ratio": None,
+               "min": min(samples[name]), "max": max(samples[name]), "runs": len(samples[name])}
+        figure, peer = PEERS.get(name, (None, None))
+        if figure in medians:
+            row.update(peer=peer, peer_value=medians[figure], ratio=round(medians[figure] / value, 2))
+        rows.append(row)
+    for program, why in notes.items():
+        rows.append({"name": program, "value": None, "unit": None, "goal": None, "peer": None,
+                     "peer_value": None, "ratio": None, "note": why})
+    with open(options.out, "w", encoding="utf-8") as out:
+        json.dump(rows, out, indent=1)
+        out.write("\n")
+    for row in rows:
+        if row["value"] is None:
+            print(f"{row['name']:28} failed: {row['note']}")
+            continue
+        beside = f"  {row['ratio']} times {row['peer']} ({row['peer_value']:.0f})" if row["ratio"] else ""
+        print(f"{row['name']:28} {row['value']:10.2f} {row['unit']:10} goal {row['goal'] or '-'}{beside}")
+    sys.exit(1 if notes else 0)
+
+
+if __name__ == "__main__":
+    main()
