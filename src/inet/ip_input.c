@@ -1,0 +1,370 @@
+/*
+ * ip_input.c - IPv4's way in and through: sanity, filter, for us or to be forwarded.
+ *
+ * A batch of one interface comes from netisr. Each packet is checked once (RFC 1122 3.2.1, RFC 1812
+ * 5.2.2); the filter sees the survivors as one batch; then runs of packets that are to be forwarded
+ * go through ip_forward together, and what is for us is delivered one by one. Packets never overtake each
+ * other: before anything that may send an answer, the run that was collected so far is sent on
+ * (the order contract of base/sched.h).
+ */
+#include "inet/ip.h"
+
+#include "inet/icmp.h"
+#include "kern/netisr.h"
+#include "kern/sysctl.h"
+#include "net/pfil.h"
+
+VNET_DEFINE(struct ipstat, ipstat);
+VNET_DEFINE(bool, ip_forwarding) = false;
+VNET_DEFINE_STATIC(bool, ip_sendredirects) = true;
+VNET_DEFINE_STATIC(bool, ip_checkinterface) = false;
+VNET_DEFINE_STATIC(bool, ip_stealth) = false;
+
+SYSCTL_VNET_BOOL(net_inet_ip_forwarding, "net.inet.ip.forwarding", SYSCTL_RW, ip_forwarding,
+    "forward packets between interfaces");
+SYSCTL_VNET_BOOL(net_inet_ip_redirect, "net.inet.ip.redirect", SYSCTL_RW, ip_sendredirects,
+    "send ICMP redirects for packets that leave by the interface they came in by");
+SYSCTL_VNET_BOOL(net_inet_ip_check_interface, "net.inet.ip.check_interface", SYSCTL_RW, ip_checkinterface,
+    "accept packets for an address only on the interface that has it");
+SYSCTL_VNET_BOOL(net_inet_ip_stealth, "net.inet.ip.stealth", SYSCTL_RW, ip_stealth,
+    "forward without decrementing the time to live");
+
+DROP_DEFINE(DROP_IP_TOOSMALL, "ip", "toosmall", "packet is shorter than an IP header");
+DROP_DEFINE(DROP_IP_BADVERS, "ip", "badvers", "version is not 4");
+DROP_DEFINE(DROP_IP_BADHLEN, "ip", "badhlen", "header length is wrong");
+DROP_DEFINE(DROP_IP_BADLEN, "ip", "badlen", "total length is shorter than the header");
+DROP_DEFINE(DROP_IP_TOOSHORT, "ip", "tooshort", "packet is shorter than its total length");
+DROP_DEFINE(DROP_IP_BADSUM, "ip", "badsum", "header checksum is wrong");
+DROP_DEFINE(DROP_IP_BADADDR, "ip", "badaddr", "loopback address on the wire");
+DROP_DEFINE(DROP_IP_CANTFORWARD, "ip", "cantforward", "not for this stack, and not to be forwarded");
+DROP_DEFINE(DROP_IP_NOTMEMBER, "ip", "notmember", "multicast group that nobody here has joined");
+DROP_DEFINE(DROP_IP_WRONGIF, "ip", "wrongif", "for an address of another interface");
+DROP_DEFINE(DROP_IP_TTL, "ip", "ttl", "time to live exceeded in transit");
+DROP_DEFINE(DROP_IP_NOROUTE, "ip", "noroute", "no route to the destination");
+DROP_DEFINE(DROP_IP_REJECT, "ip", "reject", "the route says reject");
+DROP_DEFINE(DROP_IP_BLACKHOLE, "ip", "blackhole", "the route says blackhole");
+
+/* Checksum test of a 20-byte header: five words, then two folds. The sum of a right one is all ones. */
+static inline bool
+ip_hdr20_sum_ok(const uint8_t *p)
+{
+	uint64_t sum = (uint64_t)load32(p) + load32(p + 4) + load32(p + 8) + load32(p + 12) +
+	    load32(p + 16);
+	uint32_t half;
+
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	half = (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16);
+	half = (half & 0xffff) + (half >> 16);
+	return ((half & 0xffff) + (half >> 16)) == 0xffff;
+}
+
+/* What is wrong with a packet, for the slow way; NULL = nothing after all. Counts the sentence of netstat -s. */
+static const struct drop_reason *
+ip_fault(struct mbuf *m)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	struct ipstat *st = &V_ipstat;
+	unsigned hlen;
+
+	if (m->len < sizeof(*ip))
+		return st->toosmall++, &DROP_IP_TOOSMALL;
+	if (ip->vhl >> 4 != 4)
+		return st->badvers++, &DROP_IP_BADVERS;
+	hlen = ip_hlen(ip);
+	if (hlen < sizeof(*ip) || hlen > m->len)
+		return st->badhlen++, &DROP_IP_BADHLEN;
+	if (ip_cksum(ip) != 0)
+		return st->badsum++, &DROP_IP_BADSUM;
+	if (from_be16(ip->len) < hlen)
+		return st->badlen++, &DROP_IP_BADLEN;
+	if (m->len < from_be16(ip->len))
+		return st->tooshort++, &DROP_IP_TOOSHORT;
+	if ((in_is_loopback(ip->dst) || in_is_loopback(ip->src)) && m->rcvif != NULL &&
+	    !(m->rcvif->if_flags & IFF_LOOPBACK_))
+		return st->badaddr++, &DROP_IP_BADADDR;
+	return NULL;
+}
+
+/* True if m may go on; the link's padding is cut off. */
+static inline bool
+ip_sane(struct mbuf *m)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	unsigned len;
+	const struct drop_reason *why;
+
+	if (__builtin_expect(m->len >= sizeof(*ip) && ip->vhl == 0x45, 1)) {
+		len = from_be16(ip->len);
+		if (__builtin_expect(len >= sizeof(*ip) && len <= m->len &&
+		    !in_is_loopback(ip->dst) && !in_is_loopback(ip->src) &&
+		    ip_hdr20_sum_ok(m->data), 1)) {
+			m_trim(m, len);
+			return true;
+		}
+	}
+	if ((why = ip_fault(m)) != NULL) {
+		m_drop(m, why);
+		return false;
+	}
+	m_trim(m, from_be16(ip->len));
+	return true;
+}
+
+/*
+ * Packets on their way out, sorted by interface. Ways are few; a fifth one flushes the others, which
+ * keeps the order on each interface.
+ */
+enum { IP_WAYS = 4 };
+struct ip_ways {
+	unsigned n;
+	struct ifnet *ifp[IP_WAYS];
+	struct batch out[IP_WAYS];
+};
+
+static void
+ip_ways_flush(struct ip_ways *w)
+{
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->out[i].n > 0)
+			ip_send(w->ifp[i], &w->out[i]);
+	w->n = 0;
+}
+
+static inline void
+ip_ways_add(struct ip_ways *w, struct ifnet *ifp, struct mbuf *m)
+{
+	unsigned i;
+
+	for (i = 0; i < w->n; i++)
+		if (w->ifp[i] == ifp)
+			break;
+	if (i == w->n) {
+		if (w->n == IP_WAYS) {
+			ip_ways_flush(w);
+			i = 0;
+		}
+		w->ifp[i] = ifp;
+		w->out[i].n = 0;
+		w->n = i + 1;
+	}
+	batch_add(&w->out[i], m);
+}
+
+/* Answer with an ICMP error and drop. Takes m. */
+static void
+ip_refuse(struct mbuf *m, uint8_t type, uint8_t code, const struct drop_reason *why)
+{
+	icmp_error(m, type, code, 0);
+	m_drop(m, why);
+}
+
+/*
+ * The next hop goes back where the packet came from: if the sender is a neighbour there, tell it of
+ * the better way (RFC 1812 5.2.7.2).
+ */
+static void
+ip_redirect(struct mbuf *m, const struct nexthop *nh)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	const struct in_ifaddr *ia = in_ifaddr_for(nh->ifp, ip->src);
+
+	if (!VNET(ip_sendredirects) || ia == NULL || (nh->flags & RTF_DYNAMIC_))
+		return;
+	V_ipstat.redirectsent++;
+	icmp_error(m, ICMP_REDIRECT_, 1 /* for the host */,
+	    nh->flags & RTF_GATEWAY_ ? nh->gw4 : ip->dst);
+}
+
+/*
+ * The packets of ip_forward that need more than the fast way. Returns true if m may go on through nh, else
+ * it is taken. What was collected before it has been sent on.
+ */
+static bool
+ip_forward_slow(struct mbuf *m, struct nexthop *nh)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	uint8_t first = (uint8_t)(ip->dst & 0xff);
+
+	clock_at(m->when_ns);
+	if ((m->flags & (M_BCAST | M_MCAST)) || first == 0 || first == 127 || first >= 224 ||
+	    (nh != NULL && (nh->flags & RTF_BROADCAST_))) {
+		V_ipstat.cantforward++;
+		m_drop(m, &DROP_IP_CANTFORWARD);
+		return false;
+	}
+	if (ip->ttl <= 1 && !VNET(ip_stealth)) {
+		ip_refuse(m, ICMP_TIMXCEED_, 0, &DROP_IP_TTL);
+		return false;
+	}
+	if (nh == NULL) {
+		V_ipstat.noroute++;
+		ip_refuse(m, ICMP_UNREACH_, ICMP_UNREACH_NET_, &DROP_IP_NOROUTE);
+		return false;
+	}
+	if (nh->flags & RTF_BLACKHOLE_) {
+		m_drop(m, &DROP_IP_BLACKHOLE);
+		return false;
+	}
+	if (nh->flags & RTF_REJECT_) {
+		ip_refuse(m, ICMP_UNREACH_, ICMP_UNREACH_HOST_, &DROP_IP_REJECT);
+		return false;
+	}
+	if (nh->ifp == m->rcvif)
+		ip_redirect(m, nh);
+	return true;
+}
+
+/* Forward packets of one interface, in order. Takes the batch. */
+static void
+ip_forward(struct ifnet *rcvif, struct batch *b)
+{
+	struct nexthop *nh[BATCH_MAX];
+	uint32_t dst[BATCH_MAX];
+	struct ip_ways ways;
+	const bool stealth = VNET(ip_stealth);
+	unsigned n = b->n;
+
+	ways.n = 0;
+	for (unsigned i = 0; i < n; i++)
+		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
+	fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
+	b->n = 0;
+	for (unsigned i = 0; i < n; i++) {
+		struct mbuf *m = b->m[i];
+		struct ip_hdr *ip = mtod(m, struct ip_hdr *);
+		const uint8_t first = (uint8_t)(dst[i] & 0xff);
+
+		if (__builtin_expect(nh[i] == NULL || ip->ttl <= 1 || first == 0 || first >= 224 ||
+		    (m->flags & (M_BCAST | M_MCAST)) || nh[i]->ifp == rcvif ||
+		    (nh[i]->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_)), 0)) {
+			ip_ways_flush(&ways);
+			if (!ip_forward_slow(m, nh[i]))
+				continue;
+		}
+		if (__builtin_expect(!m_writable(m), 0)) {
+			if ((m = m_unshare(m)) == NULL) {
+				V_ipstat.odropped++;
+				continue;
+			}
+			ip = mtod(m, struct ip_hdr *);
+		}
+		if (__builtin_expect(!stealth, 1)) {
+			/* RFC 1624; loaded as a little-endian word the ttl is the low byte */
+			uint32_t sum = (uint32_t)ip->sum + 1;
+
+			ip->ttl--;
+			ip->sum = (uint16_t)(sum + (sum >> 16));
+		}
+		m->flags |= M_FORWARDED;
+		m->nh = nh[i];
+		nh[i]->use++;
+		ip_ways_add(&ways, nh[i]->ifp, m);
+	}
+	V_ipstat.forward += n;
+	ip_ways_flush(&ways);
+}
+
+/* 224.0.0.1 in network order. */
+enum { IN_ALLHOSTS = 0x010000e0 };
+
+/* Is it for this stack? One hash probe answers for unicast. *why is set if it has to be dropped at once. */
+static inline bool
+ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	const struct in_ifaddr *ia = in_local(ip->dst);
+
+	*why = NULL;
+	if (ia != NULL) {
+		if (__builtin_expect(VNET(ip_checkinterface) && ia->ifa.ifp != rcvif &&
+		    !(m->flags & M_LOOP) && !V_ip_forwarding, 0))
+			*why = &DROP_IP_WRONGIF;
+		return true;
+	}
+	if (__builtin_expect(in_is_multicast(ip->dst), 0)) {
+		/* every host is a member of all-hosts (RFC 1112 4); other groups come with IGMP */
+		if (ip->dst != IN_ALLHOSTS) {
+			V_ipstat.notmember++;
+			*why = &DROP_IP_NOTMEMBER;
+		}
+		return true;
+	}
+	return ip->dst == 0xffffffff ||
+	    (__builtin_expect((m->flags & (M_BCAST | M_LOOP)) != 0, 0) &&
+	    in_is_broadcast(ip->dst, rcvif));
+}
+
+/* Deliver or forward what passed the filter, in order. */
+static void
+ip_sort(struct ifnet *rcvif, struct batch *b)
+{
+	struct batch forward;
+	const bool forwarding = V_ip_forwarding;
+
+	forward.n = 0;
+	batch_foreach (b, m) {
+		const struct drop_reason *why;
+		bool for_us = ip_is_for_us(rcvif, m, &why);
+
+		if (__builtin_expect(!for_us && forwarding &&
+		    mtod(m, const struct ip_hdr *)->vhl == 0x45, 1)) {
+			batch_add(&forward, m);
+			continue;
+		}
+		if (forward.n > 0)
+			ip_forward(rcvif, &forward);
+		clock_at(m->when_ns);
+		if (why != NULL) {
+			m_drop(m, why);
+		} else if (!for_us && !forwarding) {
+			V_ipstat.cantforward++;
+			m_drop(m, &DROP_IP_CANTFORWARD);
+		} else if (mtod(m, const struct ip_hdr *)->vhl != 0x45 &&
+		    ip_options_input(m, for_us) != 0) {
+			continue;
+		} else if (for_us) {
+			ip_deliver(m);
+		} else {
+			batch_add(&forward, m);
+			ip_forward(rcvif, &forward);
+		}
+	}
+	b->n = 0;
+	if (forward.n > 0)
+		ip_forward(rcvif, &forward);
+}
+
+void
+ip_input(struct batch *b)
+{
+	struct ifnet *rcvif = b->m[0]->rcvif;
+	struct batch sane;
+
+	sane.n = 0;
+	V_ipstat.total += b->n;
+	batch_foreach (b, m)
+		if (ip_sane(m))
+			batch_add(&sane, m);
+	b->n = 0;
+	if (sane.n > 0)
+		pfil_run(PFIL_INET, &sane, rcvif, PFIL_IN);
+	if (sane.n > 0)
+		ip_sort(rcvif, &sane);
+}
+
+static const struct netisr_handler ip_netisr = {
+	.name = "ip",
+	.proto = NETISR_IP,
+	.policy = NETISR_POLICY_FLOW,
+	.handler = ip_input,
+};
+
+/* Registered once for the process, when the host stack starts. */
+static void
+ip_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		netisr_register(&ip_netisr);
+}
+VNET_SYSINIT(ip_input, SI_SUB_INET, SI_ORDER_THIRD, ip_init, NULL);
