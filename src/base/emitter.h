@@ -40,6 +40,9 @@ enum emit_form emitter_form(const struct emitter *e);
 
 void emit_text(struct emitter *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Bytes as they are (a capture on standard output); nothing in JSON form. */
+void emit_bytes(struct emitter *e, const void *bytes, size_t len);
+
 /* Open an object or a list under name (NULL inside a list); close the innermost. */
 void emit_object(struct emitter *e, const char *name);
 void emit_list(struct emitter *e, const char *name);

@@ -56,7 +56,6 @@ struct replay_config {
 	unsigned nmaps;
 	bool set_dst_mac;	/* destination MAC = next_mac (the router), source = ifp's */
 	uint8_t next_mac[6];
-	uint32_t next_hop;	/* with set_dst_mac: not 0 = resolve by ARP through ifp's stack instead: packets are sent with ip routing */
 	bool route;		/* true: strip the link header, and send IPv4 packets through ifp's stack's routing (ip forwarding path out) */
 };
 struct replay_stats { uint64_t read, sent, bytes, skipped_filter, skipped_type, errors; bool done; };
