@@ -213,7 +213,7 @@ struct batch {
 
 /* Walk a batch: declares m. Removing while walking is done by building another batch. */
 #define batch_foreach(b, m)                                                                        \
-	for (struct mbuf **m##_slot = (b)->m, *m; m##_slot < (b)->m + (b)->n && (m = *m##_slot, 1); \
+	for (struct mbuf *const *m##_slot = (b)->m, *m; m##_slot < (b)->m + (b)->n && (m = *m##_slot, 1); \
 	     m##_slot++)
 
 /* Append; the batch must not be full. */

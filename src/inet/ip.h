@@ -72,8 +72,8 @@ struct ip_protocol {
 	void (*ctlinput)(uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len);
 };
 #define IP_PROTOCOL_DEFINE(ident, ...)                                                             \
-	static const struct ip_protocol ident##_ipproto = { __VA_ARGS__ };                         \
-	LINKERSET_ADD(ip_protocol, ident##_ipproto)
+	static const struct ip_protocol ipproto_of_##ident = { __VA_ARGS__ };                         \
+	LINKERSET_ADD(ip_protocol, ipproto_of_##ident)
 const struct ip_protocol *ip_protocol(uint8_t proto);
 
 /* Raw taps of the stack's own programs (ping, traceroute): see every delivered packet of a protocol. */

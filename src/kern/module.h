@@ -6,12 +6,14 @@
 
 #include "base/linkerset.h"
 
+#include <stdint.h>
+
 struct module {
 	const char *name;	/* "if_lo" */
 };
 #define MODULE_DEFINE(ident, modname)                                                              \
-	static const struct module ident##_module = { modname };                                   \
-	LINKERSET_ADD(module, ident##_module)
+	static const struct module module_of_##ident = { modname };                                   \
+	LINKERSET_ADD(module, module_of_##ident)
 
 /* Built in or loaded? */
 const struct module *module_find(const char *name);

@@ -63,8 +63,8 @@ struct netstat_mode {
 	int (*run)(struct verb_run *v, const struct netstat_opts *o);
 };
 #define NETSTAT_MODE_DEFINE(ident, modeflag, modename, fn)                                         \
-	static const struct netstat_mode ident##_netstat_mode = { modeflag, modename, fn };        \
-	LINKERSET_ADD(netstat_mode, ident##_netstat_mode)
+	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn };        \
+	LINKERSET_ADD(netstat_mode, netstat_mode_of_##ident)
 
 struct netstat_stats {
 	const char *proto;	/* "ip": -p selects by it */
@@ -72,8 +72,8 @@ struct netstat_stats {
 	void (*run)(struct verb_run *v, const struct netstat_opts *o); /* curvnet is the stack asked about */
 };
 #define NETSTAT_STATS_DEFINE(ident, protoname, fam, fn)                                            \
-	static const struct netstat_stats ident##_netstat_stats = { protoname, fam, fn };          \
-	LINKERSET_ADD(netstat_stats, ident##_netstat_stats)
+	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn };          \
+	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
 
 /*
  * One counter of a -s block. Nothing is printed in text with -ss when it is 0; with -z it is set to 0

@@ -15,8 +15,8 @@ struct show_command {
 	int (*run)(struct verb_run *v, int argc, char **argv);
 };
 #define SHOW_DEFINE(ident, cmdname, args, fn)                                                      \
-	static const struct show_command ident##_show = { cmdname, args, fn };                     \
-	LINKERSET_ADD(show, ident##_show)
+	static const struct show_command show_of_##ident = { cmdname, args, fn };                     \
+	LINKERSET_ADD(show, show_of_##ident)
 
 /* A handle as people type it: 0x… or decimal. False if it is no number. */
 bool show_handle(const char *word, uintptr_t *handle);

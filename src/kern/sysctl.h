@@ -41,8 +41,8 @@ struct sysctl_oid {
 };
 
 #define SYSCTL_DEFINE_(ident, ...)                                                                 \
-	static const struct sysctl_oid ident##_oid = { __VA_ARGS__ };                              \
-	LINKERSET_ADD(sysctl, ident##_oid)
+	static const struct sysctl_oid oid_of_##ident = { __VA_ARGS__ };                              \
+	LINKERSET_ADD(sysctl, oid_of_##ident)
 
 #define SYSCTL_BOOL(ident, path, fl, var, text)                                                    \
 	SYSCTL_DEFINE_(ident, .name = path, .type = SYSCTL_T_BOOL, .flags = (fl), .ptr = &(var),   \

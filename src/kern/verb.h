@@ -64,8 +64,8 @@ enum verb_flags {
 };
 
 #define VERB_DEFINE(ident, ...)                                                                    \
-	static const struct verb ident##_verb = { __VA_ARGS__ };                                   \
-	LINKERSET_ADD(verb, ident##_verb)
+	static const struct verb verb_of_##ident = { __VA_ARGS__ };                                   \
+	LINKERSET_ADD(verb, verb_of_##ident)
 
 const struct verb *verb_find(const char *name);
 /* All verbs sorted by name: calls fn for each. */

@@ -119,11 +119,11 @@ struct vnet_sysinit {
 
 /* Run func(arg) in each new stack (curvnet is it), or at its end. Must not fail; a function without memory aborts the creation through vnet_alloc_fail(). */
 #define VNET_SYSINIT(ident, sub, ord, fn, argument)                                                \
-	static const struct vnet_sysinit ident##_init = { sub, ord, fn, argument, #fn };           \
-	LINKERSET_ADD(vnet_sysinit, ident##_init)
+	static const struct vnet_sysinit vnet_init_of_##ident = { sub, ord, fn, argument, #fn };           \
+	LINKERSET_ADD(vnet_sysinit, vnet_init_of_##ident)
 #define VNET_SYSUNINIT(ident, sub, ord, fn, argument)                                              \
-	static const struct vnet_sysinit ident##_uninit = { sub, ord, fn, argument, #fn };         \
-	LINKERSET_ADD(vnet_sysuninit, ident##_uninit)
+	static const struct vnet_sysinit vnet_uninit_of_##ident = { sub, ord, fn, argument, #fn };         \
+	LINKERSET_ADD(vnet_sysuninit, vnet_uninit_of_##ident)
 
 /*
  * Said by an init function that has no memory: the creation ends there. The VNET_SYSUNINIT functions of all
@@ -158,8 +158,8 @@ struct audit {
 	uint64_t (*live)(void);
 };
 #define AUDIT_DEFINE(ident, label, fn)                                                             \
-	static const struct audit ident##_audit = { label, fn };                                   \
-	LINKERSET_ADD(audit, ident##_audit)
+	static const struct audit audit_of_##ident = { label, fn };                                   \
+	LINKERSET_ADD(audit, audit_of_##ident)
 enum { AUDIT_MAX = 64 };
 struct audit_counts { uint64_t n[AUDIT_MAX]; };
 void audit_take(struct audit_counts *c);

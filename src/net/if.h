@@ -77,8 +77,8 @@ struct af_domain {
 	void (*linkchange)(struct ifnet *ifp);
 };
 #define AF_DOMAIN_DEFINE(ident, ...)                                                               \
-	static const struct af_domain ident##_af = { __VA_ARGS__ };                                \
-	LINKERSET_ADD(af_domain, ident##_af)
+	static const struct af_domain af_of_##ident = { __VA_ARGS__ };                                \
+	LINKERSET_ADD(af_domain, af_of_##ident)
 
 struct ifnet {
 	/* the data path's line(s) */
@@ -136,12 +136,22 @@ struct ifnet {
 	void (*if_reassigned)(struct ifnet *ifp);		/* is now in another stack */
 	void (*if_status)(struct ifnet *ifp, struct emitter *e); /* the driver's own ifconfig lines (media, vlan, …) */
 	TAILQ_ENTRY(ifnet) if_link;	/* the stack's list, by index */
+	struct ifnet *if_hnext;		/* the stack's hash by name */
+	LIST_ENTRY(ifnet) if_away;	/* the home's list of those that are elsewhere; linked while if_is_away */
+	struct ifnet *if_clone_lead;	/* who stands in the cloner's list for this one; NULL = itself */
+	bool if_cloned;			/* in the cloner's list; atomic, whoever clears it destroys (behaviours 9) */
+	bool if_unit_held;		/* its unit is taken in if_home_vnet */
+	bool if_is_away;
+	bool if_purged;			/* leaves or has left: refuse to come up */
 	struct rcu_head if_rcu;
 };
 
 TAILQ_HEAD(ifnethead, ifnet);
 VNET_DECLARE(struct ifnethead, ifnet_head);
 #define V_ifnet_head VNET(ifnet_head)
+/* The stack's lo0; NULL before it is made and after it went. */
+VNET_DECLARE(struct ifnet *, loif);
+#define V_loif VNET(loif)
 
 #define IF_FOREACH(ifp) TAILQ_FOREACH (ifp, &V_ifnet_head, if_link)
 
@@ -159,6 +169,11 @@ struct ifnet *if_alloc(enum if_type type, const char *dname, int dunit);
 int if_attach(struct ifnet *ifp);
 /* Take it out of its stack: down, addresses purged, families detached, queues purged of its packets, ifnet_departure raised. */
 void if_detach(struct ifnet *ifp);
+/*
+ * Attach the families that are not AF_READY (behaviours 12): if_attach and if_up do it. 0; -ENOMEM, and the
+ * family that failed is AF_EMPTY again, as if it had never been asked.
+ */
+int if_attachdomain(struct ifnet *ifp);
 /* Give back the driver's reference; memory goes with the last one and after the readers. */
 void if_free(struct ifnet *ifp);
 struct ifnet *if_ref(struct ifnet *ifp);
@@ -168,6 +183,7 @@ void if_rele(struct ifnet *ifp);
 struct ifnet *if_byname(const char *name);
 struct ifnet *if_byindex(uint32_t index);
 struct ifnet *if_by_handle(uintptr_t handle);	/* any stack, for show */
+uint32_t if_next_index(void);			/* what the next if_attach in curvnet gives */
 
 /* Changes, as ifconfig makes them: 0 or -errno, nothing changed on error. */
 int if_up(struct ifnet *ifp);
@@ -185,6 +201,18 @@ int if_get_description(const struct ifnet *ifp, char *buf, size_t *len, bool *fi
 int if_vmove(struct ifnet *ifp, struct vnet *to);
 void if_link_state_change(struct ifnet *ifp, enum link_state state); /* raises iflink_event, tells families */
 int if_set_promisc(struct ifnet *ifp, bool on); /* counted */
+
+/* Groups: every interface is in "all" and its cloner's. 0; -EEXIST, -ENOENT, -EINVAL (empty, too long, ends in a digit), -ENOMEM. */
+int if_group_add(struct ifnet *ifp, const char *group);
+int if_group_delete(struct ifnet *ifp, const char *group);
+bool if_in_group(const struct ifnet *ifp, const char *group);
+/* Calls fn for each group, "all" first. */
+void if_group_foreach(const struct ifnet *ifp, void (*fn)(const char *group, void *ctx), void *ctx);
+
+/* Interfaces alive in the process, attached or not: the audit's number. */
+uint64_t if_live(void);
+/* net.link.ifqmaxlen, net.ifdescr_maxlen. */
+extern uint32_t if_qmaxlen, if_descr_maxlen;
 
 /*
  * Send complete frames (with link header): counts, taps, shaper or driver. Takes the batch. What all
@@ -211,8 +239,16 @@ struct ifconfig_word {
 	int (*run)(struct verb_run *v, struct ifnet *ifp, char **args);
 };
 #define IFCONFIG_WORD_DEFINE(ident, kw, n, fn)                                                     \
-	static const struct ifconfig_word ident##_ifw = { kw, n, fn };                             \
-	LINKERSET_ADD(ifconfig_word, ident##_ifw)
+	static const struct ifconfig_word ifw_of_##ident = { kw, n, fn };                             \
+	LINKERSET_ADD(ifconfig_word, ifw_of_##ident)
+/* Lines of `ifconfig IF` from other rooms (a link's pipe); printed behind the driver's if_status, sorted by name. */
+struct ifconfig_status {
+	const char *name;
+	void (*run)(struct ifnet *ifp, struct emitter *e); /* nothing to say: prints nothing */
+};
+#define IFCONFIG_STATUS_DEFINE(ident, nm, fn)                                                      \
+	static const struct ifconfig_status ifs_of_##ident = { nm, fn };                              \
+	LINKERSET_ADD(ifconfig_status, ifs_of_##ident)
 /* `ifconfig IF inet ADDR [DST] [netmask M] [broadcast B] [alias|-alias|delete|add]…`: the family parses from its address on. */
 struct ifconfig_family {
 	const char *name;	/* "inet" */
@@ -223,7 +259,7 @@ struct ifconfig_family {
 	bool (*is_address)(const char *word);
 };
 #define IFCONFIG_FAMILY_DEFINE(ident, ...)                                                         \
-	static const struct ifconfig_family ident##_iff = { __VA_ARGS__ };                         \
-	LINKERSET_ADD(ifconfig_family, ident##_iff)
+	static const struct ifconfig_family iff_of_##ident = { __VA_ARGS__ };                         \
+	LINKERSET_ADD(ifconfig_family, iff_of_##ident)
 
 #endif
