@@ -110,7 +110,8 @@ buf_start(const struct mbuf *m)
 static inline enum m_class
 class_of(const struct mbuf *m)
 {
-	return (enum m_class)(m->class & ~TAGGED);
+	/* Atomic, because the holder of a clone asks while the owner's may tag it. */
+	return (enum m_class)(counter_get(&m->class) & ~TAGGED);
 }
 
 /* Pages for a slab; big ones start at a huge page's boundary so that the TLB holds them. */
@@ -387,13 +388,13 @@ static void
 tags_set(struct mbuf *m, struct m_tag *tags)
 {
 	if (tags == NULL) {
-		m->class &= (uint8_t)~TAGGED;
+		counter_set(&m->class, (uint8_t)(m->class & ~TAGGED));
 		return;
 	}
 	ASAN_UNPOISON_MEMORY_REGION(tag_head(m), sizeof(void *));
 	*tag_head(m) = tags;
 	ASAN_POISON_MEMORY_REGION(tag_head(m), sizeof(void *));
-	m->class |= TAGGED;
+	counter_set(&m->class, (uint8_t)(m->class | TAGGED));
 }
 
 static void __attribute__((noinline))
@@ -442,21 +443,6 @@ m_free(struct mbuf *m)
 	owner_release(owner);
 }
 
-struct mbuf *
-m_clone(struct mbuf *m)
-{
-	struct mbuf *c = piece_take(M_CLASS_CLONE);
-
-	if (c == NULL)
-		return NULL;
-	__atomic_fetch_add(&m->owner->refs, 1, __ATOMIC_RELAXED);
-	*c = *m;
-	c->class = M_CLASS_CLONE;
-	c->next = NULL;
-	c->refs = 1;
-	return c;
-}
-
 /* Copy what the header says about the packet, but not where its bytes are. */
 static void
 header_copy(struct mbuf *to, const struct mbuf *from)
@@ -467,6 +453,25 @@ header_copy(struct mbuf *to, const struct mbuf *from)
 	to->rcvif = from->rcvif;
 	to->nh = from->nh;
 	to->flowid = from->flowid;
+}
+
+struct mbuf *
+m_clone(struct mbuf *m)
+{
+	struct mbuf *c = piece_take(M_CLASS_CLONE);
+
+	if (c == NULL)
+		return NULL;
+	__atomic_fetch_add(&m->owner->refs, 1, __ATOMIC_RELAXED);
+	*c = (struct mbuf){
+		.data = m->data,
+		.len = m->len,
+		.class = M_CLASS_CLONE,
+		.owner = m->owner,
+		.refs = 1,
+	};
+	header_copy(c, m);
+	return c;
 }
 
 struct mbuf *
