@@ -15,13 +15,15 @@
 #include "base/clock.h"
 
 #include <bsd/sys/queue.h>
+#include <stddef.h>
+#include <stddef.h>
 
 #define CALLOUT_MIN_NS NS_PER_MS
 
 struct vnet;
 
 struct callout {
-	LIST_ENTRY(callout) link;
+	TAILQ_ENTRY(callout) link; /* of a slot of the wheel */
 	uint64_t when_ns;	/* deadline, valid while armed */
 	uint64_t seq;		/* order among equal deadlines */
 	void (*fn)(void *arg);
