@@ -68,17 +68,18 @@ static const struct {
 };
 _Static_assert(M_MAXLEN <= 65600, "the longest packet fits in the biggest class");
 
-struct m_shelf {
-	uint32_t n;    /* read by m_stats of others */
-	uint64_t denied;
-	int64_t out;   /* handed out less taken back by this worker; may be negative */
-	struct mbuf *m[SHELF_MAX];
-};
-
-/* Written by its worker only; the counters outlive the worker. */
+/*
+ * Written by its worker only; others read the counters, which outlive the worker. The numbers of a
+ * class lie apart from its shelf, so that all the hot ones are in two lines.
+ */
 struct m_cache {
-	_Alignas(LINE) struct m_shelf shelf[M_NCLASSES];
+	_Alignas(LINE) struct m_shelf {
+		uint64_t n;   /* pieces on the shelf */
+		int64_t out;  /* handed out less taken back by this worker; may be negative */
+	} shelf[M_NCLASSES];
+	uint64_t denied[M_NCLASSES];
 	uint64_t too_long;
+	struct mbuf *piece[M_NCLASSES][SHELF_MAX];
 };
 static struct m_cache caches[WORKERS_MAX];
 
@@ -198,15 +199,25 @@ pool_release(void)
 
 /* Move the n oldest pieces of a shelf to the pool. Pool locked. */
 static void
-shelf_return(struct m_shelf *s, enum m_class class, uint32_t n)
+shelf_return(struct m_cache *c, enum m_class class, uint64_t n)
 {
+	struct mbuf **piece = c->piece[class];
+	uint64_t left = c->shelf[class].n - n;
+
 	if (n == 0)
 		return;
-	memcpy(pool.class[class].m + pool.class[class].n, s->m, n * sizeof(s->m[0]));
+	memcpy(pool.class[class].m + pool.class[class].n, piece, n * sizeof(*piece));
 	pool.class[class].n += n;
-	pool.taken -= (uint64_t)n * classes[class].stride;
-	memmove(s->m, s->m + n, (s->n - n) * sizeof(s->m[0]));
-	counter_set(&s->n, s->n - n);
+	pool.taken -= n * classes[class].stride;
+	memmove(piece, piece + n, left * sizeof(*piece));
+	counter_set(&c->shelf[class].n, left);
+}
+
+static void
+cache_return(struct m_cache *c)
+{
+	for (int class = 0; class < M_NCLASSES; class++)
+		shelf_return(c, (enum m_class)class, c->shelf[class].n);
 }
 
 /* Pieces of the class that the limit still allows to take from the pool. Pool locked. */
@@ -220,19 +231,18 @@ pool_allowance(enum m_class class)
 static bool
 shelf_refill(struct m_cache *c, enum m_class class)
 {
-	struct m_shelf *s = &c->shelf[class];
+	struct mbuf **piece = c->piece[class];
 	uint64_t n = MBUF_MALLOC ? 1 : classes[class].shelf / 2, allowed;
 
 	pthread_mutex_lock(&pool.lock);
 	allowed = pool_allowance(class);
 	if (allowed == 0) {
-		for (int i = 0; i < M_NCLASSES; i++)
-			shelf_return(&c->shelf[i], (enum m_class)i, c->shelf[i].n);
+		cache_return(c);
 		allowed = pool_allowance(class);
 	}
 	n = n < allowed ? n : allowed;
 	if (MBUF_MALLOC) {
-		if (n > 0 && (s->m[0] = aligned_alloc(LINE, classes[class].stride)) == NULL)
+		if (n > 0 && (piece[0] = aligned_alloc(LINE, classes[class].stride)) == NULL)
 			n = 0;
 		pool.bytes += n * classes[class].stride;
 	} else {
@@ -241,23 +251,16 @@ shelf_refill(struct m_cache *c, enum m_class class)
 		n = n < pool.class[class].n ? n : pool.class[class].n;
 		pool.class[class].n -= n;
 		if (n > 0)
-			memcpy(s->m, pool.class[class].m + pool.class[class].n, n * sizeof(s->m[0]));
+			memcpy(piece, pool.class[class].m + pool.class[class].n,
+			    n * sizeof(*piece));
 	}
 	pool.taken += n * classes[class].stride;
-	counter_set(&s->n, (uint32_t)n);
+	counter_set(&c->shelf[class].n, n);
 	pthread_mutex_unlock(&pool.lock);
 
 	if (n == 0)
-		counter_set(&s->denied, s->denied + 1);
+		counter_set(&c->denied[class], c->denied[class] + 1);
 	return n > 0;
-}
-
-static void __attribute__((noinline))
-shelf_spill(struct m_shelf *s, enum m_class class)
-{
-	pthread_mutex_lock(&pool.lock);
-	shelf_return(s, class, classes[class].shelf / 2);
-	pthread_mutex_unlock(&pool.lock);
 }
 
 struct m_cache *
@@ -270,49 +273,55 @@ void
 m_cache_close(struct m_cache *c)
 {
 	pthread_mutex_lock(&pool.lock);
-	for (int class = 0; class < M_NCLASSES; class++)
-		shelf_return(&c->shelf[class], (enum m_class)class, c->shelf[class].n);
+	cache_return(c);
 	if (pool.taken == 0)
 		pool_release();
 	pthread_mutex_unlock(&pool.lock);
 }
 
-/* Take a piece; its header's contents are undefined. */
+/* Take a piece; its header's contents are undefined. The shelf is not empty. */
 static inline struct mbuf *
-piece_take(enum m_class class)
+shelf_take(struct m_cache *c, enum m_class class)
 {
-	struct m_cache *c = curworker->mcache;
-	struct m_shelf *s = &c->shelf[class];
-	uint32_t n;
+	uint64_t n = c->shelf[class].n - 1;
 
-	if (unlikely(s->n == 0) && !shelf_refill(c, class))
-		return NULL;
-	n = s->n - 1;
-	counter_set(&s->n, n);
-	counter_set(&s->out, s->out + 1);
-	return s->m[n];
+	counter_set(&c->shelf[class].n, n);
+	counter_set(&c->shelf[class].out, c->shelf[class].out + 1);
+	return c->piece[class][n];
+}
+
+/* The long way of giving a piece back: the shelf is full, or there are none. */
+static void __attribute__((noinline))
+piece_give_slow(struct m_cache *c, struct mbuf *m, enum m_class class)
+{
+	pthread_mutex_lock(&pool.lock);
+	if (MBUF_MALLOC) {
+		pool.taken -= classes[class].stride;
+		pool.bytes -= classes[class].stride;
+		ASAN_UNPOISON_MEMORY_REGION(m, classes[class].stride);
+		free(m);
+	} else {
+		shelf_return(c, class, classes[class].shelf / 2);
+		c->piece[class][c->shelf[class].n] = m;
+		counter_set(&c->shelf[class].n, c->shelf[class].n + 1);
+	}
+	pthread_mutex_unlock(&pool.lock);
 }
 
 static inline void
 piece_give(struct mbuf *m, enum m_class class)
 {
-	struct m_shelf *s = &curworker->mcache->shelf[class];
+	struct m_cache *c = curworker->mcache;
+	uint64_t n = c->shelf[class].n;
 
-	counter_set(&s->out, s->out - 1);
+	counter_set(&c->shelf[class].out, c->shelf[class].out - 1);
 	m->refs = 0; /* a second m_free is noticed */
-	if (MBUF_MALLOC) {
-		pthread_mutex_lock(&pool.lock);
-		pool.taken -= classes[class].stride;
-		pool.bytes -= classes[class].stride;
-		pthread_mutex_unlock(&pool.lock);
-		ASAN_UNPOISON_MEMORY_REGION(m, classes[class].stride);
-		free(m);
+	if (MBUF_MALLOC || unlikely(n == classes[class].shelf)) {
+		piece_give_slow(c, m, class);
 		return;
 	}
-	if (unlikely(s->n == classes[class].shelf))
-		shelf_spill(s, class);
-	s->m[s->n] = m;
-	counter_set(&s->n, s->n + 1);
+	c->piece[class][n] = m;
+	counter_set(&c->shelf[class].n, n + 1);
 }
 
 static struct mbuf *__attribute__((noinline))
@@ -324,34 +333,53 @@ m_too_long(void)
 	return NULL;
 }
 
-struct mbuf *
-m_get(uint32_t len)
+/* Make a fresh packet of a piece. Field by field, so that nothing is stored twice. */
+static inline struct mbuf *
+m_fresh(struct mbuf *m, enum m_class class, uint32_t len)
 {
-	enum m_class class = M_CLASS_2K;
-	struct mbuf *m;
-
-	if (unlikely(len > 2048)) {
-		if (len > M_MAXLEN)
-			return m_too_long();
-		class = len <= 10240 ? M_CLASS_10K : M_CLASS_64K;
-	}
-	m = piece_take(class);
-	if (unlikely(m == NULL))
-		return NULL;
-	*m = (struct mbuf){
-		.data = (uint8_t *)(m + 1) + M_HEADROOM,
-		.len = len,
-		.class = (uint8_t)class,
-		.when_ns = curworker->now_ns,
-		.owner = m,
-		.refs = 1,
-	};
+	m->data = (uint8_t *)(m + 1) + M_HEADROOM;
+	m->len = len;
+	m->flags = 0;
+	m->class = (uint8_t)class;
+	m->fib = 0;
+	m->when_ns = curworker->now_ns;
+	m->rcvif = NULL;
+	m->next = NULL;
+	m->nh = NULL;
+	m->owner = m;
+	m->flowid = 0;
+	m->refs = 1;
 	if (MBUF_MALLOC) {
 		uint8_t *end = (uint8_t *)(m + 1) + classes[class].buf_bytes;
 
 		ASAN_POISON_MEMORY_REGION(end, (size_t)((uint8_t *)m + classes[class].stride - end));
 	}
 	return m;
+}
+
+/* The long way: another class, or the shelf is empty. */
+static struct mbuf *__attribute__((noinline))
+m_get_slow(uint32_t len)
+{
+	struct m_cache *c = curworker->mcache;
+	enum m_class class;
+
+	if (len > M_MAXLEN)
+		return m_too_long();
+	class = len <= 2048 ? M_CLASS_2K : len <= 10240 ? M_CLASS_10K : M_CLASS_64K;
+	if (c->shelf[class].n == 0 && !shelf_refill(c, class))
+		return NULL;
+	return m_fresh(shelf_take(c, class), class, len);
+}
+
+struct mbuf *
+m_get(uint32_t len)
+{
+	struct m_cache *c = curworker->mcache;
+
+	if (unlikely(len > 2048 || c->shelf[M_CLASS_2K].n == 0))
+		return m_get_slow(len);
+	return m_fresh(shelf_take(c, M_CLASS_2K), M_CLASS_2K, len);
 }
 
 struct mbuf *
@@ -417,30 +445,33 @@ owner_release(struct mbuf *owner)
 		piece_give(owner, class_of(owner));
 }
 
+/* Whatever is not a packet without tags whose buffer is its own alone. */
+static void __attribute__((noinline))
+m_free_slow(struct mbuf *m)
+{
+	struct mbuf *owner = m->owner;
+
+	if (m->class & TAGGED)
+		tags_free(m);
+	if (owner != m) {
+		assert(m->refs == 1);
+		piece_give(m, M_CLASS_CLONE);
+	}
+	assert(__atomic_load_n(&owner->refs, __ATOMIC_RELAXED) != 0);
+	owner_release(owner);
+}
+
 void
 m_free(struct mbuf *m)
 {
-	struct mbuf *owner;
-
-	if (m == NULL)
+	if (unlikely(m == NULL))
 		return;
-	if (unlikely(m->class & TAGGED))
-		tags_free(m);
-	owner = m->owner;
-	if (likely(owner == m)) {
-		/* Only the holder of a reference can make more, so 1 is ours and stays 1. */
-		uint32_t refs = __atomic_load_n(&m->refs, __ATOMIC_ACQUIRE);
-
-		assert(refs != 0);
-		if (likely(refs == 1))
-			piece_give(m, (enum m_class)m->class);
-		else
-			owner_release(m);
-		return;
-	}
-	assert(m->refs == 1);
-	piece_give(m, M_CLASS_CLONE);
-	owner_release(owner);
+	/* Only the holder of a reference can make more, so a 1 is ours and stays 1. */
+	if (likely(m->owner == m && __atomic_load_n(&m->refs, __ATOMIC_ACQUIRE) == 1 &&
+		!(m->class & TAGGED)))
+		piece_give(m, (enum m_class)m->class);
+	else
+		m_free_slow(m);
 }
 
 /* Copy what the header says about the packet, but not where its bytes are. */
@@ -458,10 +489,12 @@ header_copy(struct mbuf *to, const struct mbuf *from)
 struct mbuf *
 m_clone(struct mbuf *m)
 {
-	struct mbuf *c = piece_take(M_CLASS_CLONE);
+	struct m_cache *cache = curworker->mcache;
+	struct mbuf *c;
 
-	if (c == NULL)
+	if (cache->shelf[M_CLASS_CLONE].n == 0 && !shelf_refill(cache, M_CLASS_CLONE))
 		return NULL;
+	c = shelf_take(cache, M_CLASS_CLONE);
 	__atomic_fetch_add(&m->owner->refs, 1, __ATOMIC_RELAXED);
 	*c = (struct mbuf){
 		.data = m->data,
@@ -600,8 +633,8 @@ m_set_limit(uint64_t bytes)
 	if (bytes != 0) {
 		pool.limit = bytes;
 		/* What lies on this worker's shelves was allowed by the old limit. */
-		for (int class = 0; c != NULL && class < M_NCLASSES; class++)
-			shelf_return(&c->shelf[class], (enum m_class)class, c->shelf[class].n);
+		if (c != NULL)
+			cache_return(c);
 	}
 	pthread_mutex_unlock(&pool.lock);
 	return old;
@@ -618,11 +651,11 @@ m_stats(struct m_stats *st)
 		st->class[class].buf_bytes = classes[class].buf_bytes;
 		st->class[class].cached = pool.class[class].n;
 		for (int id = 0; id < WORKERS_MAX; id++) {
-			struct m_shelf *s = &caches[id].shelf[class];
+			const struct m_cache *c = &caches[id];
 
-			out += counter_get(&s->out);
-			st->class[class].cached += counter_get(&s->n);
-			st->class[class].denied += counter_get(&s->denied);
+			out += counter_get(&c->shelf[class].out);
+			st->class[class].cached += counter_get(&c->shelf[class].n);
+			st->class[class].denied += counter_get(&c->denied[class]);
 		}
 		st->class[class].in_use = out > 0 ? (uint64_t)out : 0;
 	}
