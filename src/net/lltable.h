@@ -56,6 +56,9 @@ struct lltable {
 	struct llentry **hash;	/* NULL until the first entry; grows */
 	uint32_t hash_mask;
 	LIST_ENTRY(lltable) all; /* the stack's tables, for show */
+	struct vnet *vnet;	/* of which stack */
+	uint32_t refs;		/* its own and one for each llentry alive, linked or not */
+	struct rcu_head rcu;
 	/* the family prints its state and expiry for show and arp -a */
 	void (*entry_free)(struct llentry *lle); /* the family's last word before memory goes; may be NULL */
 };
@@ -84,6 +87,10 @@ void lle_unresolve(struct llentry *lle);
 /* Queue m behind at most maxhold packets: the oldest is dropped when full (counted). Takes m. */
 void lle_hold(struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct drop_reason *overflow);
 uint64_t lle_live(void);	/* audit */
+/* ifp has another address: it becomes the source in all ready headers. */
+void lltable_lladdr_changed(struct ifnet *ifp);
+/* ifp leaves: held packets that came in by it forget that. */
+void lltable_forget_rcvif(const struct ifnet *ifp);
 struct llentry *lle_by_handle(uintptr_t handle);
 struct lltable *lltable_by_handle(uintptr_t handle);
 

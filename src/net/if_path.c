@@ -1,0 +1,97 @@
+/*
+ * if_path.c - the one way of every packet into and out of an interface.
+ *
+ * Cost is per batch: one test for "up", one for taps, one for a filter on the link, one pass that adds up
+ * the bytes (and, on the way in, marks the packet as this interface's and fetches its headers).
+ */
+#include "net/bpf.h"
+#include "net/if.h"
+#include "net/pfil.h"
+
+DROP_DEFINE(DROP_IF_DOWN, "if", "down", "interface is not up and running");
+DROP_DEFINE(DROP_IF_SNDQ, "if", "sndq", "interface's send queue is full");
+DROP_DEFINE(DROP_IF_GONE, "if", "gone", "interface left while the packet waited");
+
+static inline bool
+if_is_running(const struct ifnet *ifp)
+{
+	return (ifp->if_flags & (IFF_UP_ | IFF_RUNNING_)) == (IFF_UP_ | IFF_RUNNING_);
+}
+
+static void
+if_drop_down(struct batch *b)
+{
+	batch_foreach(b, m)
+		m_drop(m, &DROP_IF_DOWN);
+	b->n = 0;
+}
+
+void
+if_transmit_batch(struct ifnet *ifp, struct batch *b)
+{
+	struct if_counters *c = &ifp->if_data;
+	uint64_t bytes = 0;
+	uint32_t mcasts = 0;
+
+	if (b->n == 0)
+		return;
+	if (__builtin_expect(!if_is_running(ifp), 0)) {
+		c->oerrors += b->n;
+		if_drop_down(b);
+		return;
+	}
+	if (ifp->if_addrlen != 0) {
+		pfil_run(PFIL_LINK, b, ifp, PFIL_OUT);
+		if (b->n == 0)
+			return;
+	}
+	batch_foreach(b, m) {
+		bytes += m->len;
+		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
+	}
+	c->opackets += b->n;
+	c->obytes += bytes;
+	c->omcasts += mcasts;
+	if (__builtin_expect(ifp->if_bpf != NULL, 0))
+		bpf_tap_batch(ifp, b, BPF_OUT);
+	if (ifp->if_shaper != NULL)
+		ifp->if_shaper(ifp, b, ifp->if_shaper_ctx);
+	else
+		ifp->if_transmit(ifp, b);
+}
+
+void
+if_receive(struct ifnet *ifp, struct batch *b)
+{
+	struct if_counters *c = &ifp->if_data;
+	uint64_t bytes = 0;
+
+	if (b->n == 0)
+		return;
+	VNET_SCOPE(ifp->if_vnet);
+	/*
+	 * What a packet was to the stack that sent it ends here. The headers are fetched while this pass
+	 * goes on over the rest: they are there when if_input begins. Two lines, since a header that was
+	 * prepended ends one line before what it was prepended to.
+	 */
+	batch_foreach(b, m) {
+		__builtin_prefetch(m->data);
+		__builtin_prefetch(m->data + 32);
+		bytes += m->len;
+		m->rcvif = ifp;
+		m->fib = ifp->if_fib;
+		m->flags &= M_CSUM_OK;
+		m->flowid = 0;
+		m->nh = NULL;
+	}
+	if (__builtin_expect(!if_is_running(ifp), 0)) {
+		c->ierrors += b->n;
+		if_drop_down(b);
+		return;
+	}
+	c->ipackets += b->n;
+	c->ibytes += bytes;
+	if (__builtin_expect(ifp->if_bpf != NULL, 0))
+		bpf_tap_batch(ifp, b, BPF_IN);
+	ifp->if_input(ifp, b);
+}

@@ -1,0 +1,360 @@
+/*
+ * lltable.c - who is where on the link.
+ *
+ * Entries hang in a hash that is made with the first one and doubles; readers walk its chains without
+ * locks. A reader that races with a doubling can miss an entry, never loop: it then takes the slow way,
+ * which looks again. Mask and hash are published so that an old mask may meet a new hash, never the
+ * other way round.
+ *
+ * References: the table's while LLE_LINKED, one of an armed timer, one of each holder. Every entry, linked
+ * or not, holds its table, so lle->table can be read as long as the entry can; the table's interface
+ * is NULL once the table has been freed by its owner.
+ */
+#include "net/lltable.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum { HASH_FIRST = 8 };
+
+DROP_DEFINE(DROP_LLE_GONE, "lltable", "gone", "neighbour entry was deleted while the packet waited");
+
+VNET_DEFINE(struct lltablehead, lltable_head);
+/* False when certainly no packet waits in any entry of the stack. */
+VNET_DEFINE_STATIC(bool, lle_holds);
+#define V_lle_holds VNET(lle_holds)
+
+struct hash_block {
+	struct rcu_head rcu;
+	struct llentry *slot[];
+};
+
+static uint64_t entries_live, tables_live; /* atomic: freed behind the readers */
+
+uint64_t
+lle_live(void)
+{
+	return __atomic_load_n(&entries_live, __ATOMIC_RELAXED);
+}
+AUDIT_DEFINE(llentry, "llentry", lle_live);
+
+static uint64_t
+lltable_live(void)
+{
+	return __atomic_load_n(&tables_live, __ATOMIC_RELAXED);
+}
+AUDIT_DEFINE(lltable, "lltable", lltable_live);
+
+/* --- hash -------------------------------------------------------------------------------------- */
+
+static inline uint32_t
+addr_hash(const struct lltable *t, const void *addr)
+{
+	uint64_t h;
+
+	if (t->addrlen == 4)
+		h = load32(addr);
+	else
+		h = load64(addr) * UINT64_C(0x9e3779b97f4a7c15) ^ load64((const uint8_t *)addr + 8);
+	return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+}
+
+static inline bool
+addr_equal(const struct lltable *t, const struct llentry *lle, const void *addr)
+{
+	if (t->addrlen == 4)
+		return load32(lle->addr) == load32(addr);
+	return memcmp(lle->addr, addr, t->addrlen) == 0;
+}
+
+struct llentry *
+lla_find(struct lltable *t, const void *addr)
+{
+	uint32_t mask = __atomic_load_n(&t->hash_mask, __ATOMIC_ACQUIRE);
+	struct llentry **hash = rcu_deref(&t->hash);
+	struct llentry *lle;
+
+	if (hash == NULL)
+		return NULL;
+	for (lle = rcu_deref(&hash[addr_hash(t, addr) & mask]); lle != NULL; lle = rcu_deref(&lle->hnext))
+		if (addr_equal(t, lle, addr))
+			return lle;
+	return NULL;
+}
+
+static struct hash_block *
+hash_block_of(struct llentry **hash)
+{
+	return (struct hash_block *)(void *)((uint8_t *)hash - offsetof(struct hash_block, slot));
+}
+
+static void
+hash_free_late(struct rcu_head *h)
+{
+	vnet_free(h); /* first in its block */
+}
+
+static void
+hash_insert(struct lltable *t, struct llentry **hash, uint32_t mask, struct llentry *lle)
+{
+	struct llentry **slot = &hash[addr_hash(t, lle->addr) & mask];
+
+	__atomic_store_n(&lle->hnext, *slot, __ATOMIC_RELAXED);
+	rcu_publish(slot, lle);
+}
+
+static void
+hash_remove(struct lltable *t, struct llentry *lle)
+{
+	struct llentry **slot = &t->hash[addr_hash(t, lle->addr) & t->hash_mask];
+
+	while (*slot != lle)
+		slot = &(*slot)->hnext;
+	rcu_publish(slot, lle->hnext);
+}
+
+/* Room for one more entry: twice the buckets when there are as many entries. False only without any hash. */
+static bool
+hash_grow(struct lltable *t)
+{
+	uint32_t size = t->hash == NULL ? HASH_FIRST : 2 * (t->hash_mask + 1);
+	struct llentry **old = t->hash;
+	struct hash_block *block;
+	struct llentry *lle;
+
+	if (old != NULL && t->count <= t->hash_mask)
+		return true;
+	block = vnet_malloc(sizeof(*block) + size * sizeof(struct llentry *));
+	if (block == NULL)
+		return old != NULL;
+	TAILQ_FOREACH(lle, &t->entries, link)
+		hash_insert(t, block->slot, size - 1, lle);
+	rcu_publish(&t->hash, (struct llentry **)block->slot);
+	__atomic_store_n(&t->hash_mask, size - 1, __ATOMIC_RELEASE);
+	if (old != NULL)
+		rcu_call(&hash_block_of(old)->rcu, hash_free_late);
+	return true;
+}
+
+/* --- tables ------------------------------------------------------------------------------------ */
+
+struct lltable *
+lltable_new(struct ifnet *ifp, int family, uint32_t limit)
+{
+	struct lltable *t = vnet_malloc(sizeof(*t));
+
+	if (t == NULL)
+		return NULL;
+	t->ifp = ifp;
+	t->family = family;
+	t->addrlen = family == AF_INET ? 4 : 16;
+	t->limit = limit;
+	t->vnet = curvnet;
+	t->refs = 1;
+	TAILQ_INIT(&t->entries);
+	LIST_INSERT_HEAD(&V_lltable_head, t, all);
+	__atomic_fetch_add(&tables_live, 1, __ATOMIC_RELAXED);
+	return t;
+}
+
+static void
+lltable_rele(struct lltable *t)
+{
+	if (__atomic_sub_fetch(&t->refs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	__atomic_fetch_sub(&tables_live, 1, __ATOMIC_RELAXED);
+	vnet_free(t);
+}
+
+static void
+table_free_late(struct rcu_head *h)
+{
+	struct lltable *t = (struct lltable *)(void *)((uint8_t *)h - offsetof(struct lltable, rcu));
+
+	if (t->hash != NULL)
+		vnet_free(hash_block_of(t->hash));
+	lltable_rele(t);
+}
+
+void
+lltable_free(struct lltable *t)
+{
+	struct llentry *lle;
+
+	while ((lle = TAILQ_FIRST(&t->entries)) != NULL)
+		lla_delete(lle);
+	LIST_REMOVE(t, all);
+	t->ifp = NULL;
+	rcu_call(&t->rcu, table_free_late);
+}
+
+/* --- entries ----------------------------------------------------------------------------------- */
+
+struct llentry *
+lle_ref(struct llentry *lle)
+{
+	__atomic_fetch_add(&lle->refs, 1, __ATOMIC_RELAXED);
+	return lle;
+}
+
+static void
+lle_free_late(struct rcu_head *h)
+{
+	struct llentry *lle = (struct llentry *)(void *)((uint8_t *)h - offsetof(struct llentry, rcu));
+	struct lltable *t = lle->table;
+
+	vnet_free(lle);
+	__atomic_fetch_sub(&entries_live, 1, __ATOMIC_RELAXED);
+	lltable_rele(t);
+}
+
+void
+lle_rele(struct llentry *lle)
+{
+	uint32_t left = __atomic_sub_fetch(&lle->refs, 1, __ATOMIC_ACQ_REL);
+
+	assert((int32_t)left >= 0);
+	if (left != 0)
+		return;
+	assert(!(lle->flags & LLE_LINKED) && !callout_armed(&lle->timer) && lle->hold.len == 0);
+	if (lle->table->entry_free != NULL)
+		lle->table->entry_free(lle);
+	rcu_call(&lle->rcu, lle_free_late);
+}
+
+struct llentry *
+lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic)
+{
+	struct llentry *lle = lla_find(t, addr);
+	be16 type = to_be16(ethertype);
+
+	if (lle != NULL)
+		return lle;
+	if (for_traffic && t->count >= t->limit)
+		return NULL;
+	if (!hash_grow(t))
+		return NULL;
+	lle = vnet_malloc(sizeof(*lle));
+	if (lle == NULL)
+		return NULL;
+	lle->table = t;
+	lle->refs = 1;
+	lle->flags = LLE_LINKED;
+	memcpy(lle->addr, addr, t->addrlen);
+	memcpy(lle->header + 6, t->ifp->if_lladdr, 6);
+	memcpy(lle->header + 12, &type, 2);
+	mbufq_init(&lle->hold);
+	__atomic_fetch_add(&t->refs, 1, __ATOMIC_RELAXED);
+	TAILQ_INSERT_TAIL(&t->entries, lle, link);
+	t->count++;
+	hash_insert(t, t->hash, t->hash_mask, lle);
+	__atomic_fetch_add(&entries_live, 1, __ATOMIC_RELAXED);
+	return lle;
+}
+
+void
+lla_delete(struct llentry *lle)
+{
+	struct lltable *t = lle->table;
+	struct mbuf *m;
+
+	if (!(lle->flags & LLE_LINKED))
+		return;
+	hash_remove(t, lle);
+	TAILQ_REMOVE(&t->entries, lle, link);
+	t->count--;
+	lle->flags = (uint16_t)((lle->flags & ~(LLE_LINKED | LLE_VALID)) | LLE_DELETED);
+	VNET_SCOPE(t->vnet);
+	while ((m = mbufq_pop(&lle->hold)) != NULL)
+		m_drop(m, &DROP_LLE_GONE);
+	if (callout_drain(&lle->timer))
+		lle_rele(lle);
+	lle_rele(lle);
+}
+
+/* The timer's reference is taken before it is armed; one that was armed already gives back its own. */
+void
+lle_timer(struct llentry *lle, uint64_t delay_ns, void (*fn)(void *lle))
+{
+	bool was_armed;
+
+	if (delay_ns == 0) {
+		was_armed = callout_stop(&lle->timer);
+	} else {
+		lle_ref(lle);
+		was_armed = callout_stop(&lle->timer);
+		callout_init(&lle->timer, lle->table->vnet, fn, lle);
+		callout_reset(&lle->timer, delay_ns);
+	}
+	if (was_armed)
+		lle_rele(lle);
+}
+
+void
+lle_resolve(struct llentry *lle, const uint8_t lladdr[6])
+{
+	/* A reader either has the old header or is kept off while the new one is written. */
+	lle->flags = (uint16_t)(lle->flags & ~LLE_VALID);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy(lle->header, lladdr, 6);
+	memcpy(lle->header + 6, lle->table->ifp->if_lladdr, 6);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	lle->flags = (uint16_t)(lle->flags | LLE_VALID);
+	lle->confirmed_ns = clock_now();
+}
+
+void
+lle_unresolve(struct llentry *lle)
+{
+	lle->flags = (uint16_t)(lle->flags & ~LLE_VALID);
+}
+
+void
+lle_hold(struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct drop_reason *overflow)
+{
+	VNET_SCOPE(lle->table->vnet);
+
+	while (lle->hold.len != 0 && lle->hold.len >= maxhold)
+		m_drop(mbufq_pop(&lle->hold), overflow);
+	if (maxhold == 0) {
+		m_drop(m, overflow);
+		return;
+	}
+	mbufq_push(&lle->hold, m);
+	V_lle_holds = true;
+}
+
+void
+lltable_lladdr_changed(struct ifnet *ifp)
+{
+	struct lltable *t;
+	struct llentry *lle;
+
+	LIST_FOREACH(t, &V_lltable_head, all) {
+		if (t->ifp != ifp)
+			continue;
+		TAILQ_FOREACH(lle, &t->entries, link)
+			memcpy(lle->header + 6, ifp->if_lladdr, 6);
+	}
+}
+
+void
+lltable_forget_rcvif(const struct ifnet *ifp)
+{
+	struct lltable *t;
+	struct llentry *lle;
+	bool holds = false;
+
+	if (!V_lle_holds)
+		return;
+	LIST_FOREACH(t, &V_lltable_head, all)
+		TAILQ_FOREACH(lle, &t->entries, link)
+			for (struct mbuf *m = lle->hold.head; m != NULL; m = m->next) {
+				holds = true;
+				if (m->rcvif == ifp)
+					m->rcvif = NULL;
+			}
+	V_lle_holds = holds;
+}
