@@ -43,7 +43,7 @@ const struct drop_reason *drop_find(const char *dotted);
 
 /*
  * Tracers see each drop just before the packet is freed (curvnet and m->rcvif say where; m->data
- * points where the dropping layer had it). At most 8.
+ * points where the dropping layer had it). m is NULL for drops told by drop_count. At most 8.
  */
 typedef void drop_tracer(void *ctx, const struct mbuf *m, const struct drop_reason *why);
 int drop_trace_add(drop_tracer *fn, void *ctx);
@@ -51,5 +51,7 @@ void drop_trace_remove(drop_tracer *fn, void *ctx);
 
 /* `netstat -s -p drop` / `show drops`: all non-zero (or all) counters of the current stack, sorted by layer and name. */
 void drop_show(struct emitter *e, bool all);
+/* `netstat -sz`: all counters of the current stack. */
+void drop_zero(void);
 
 #endif
