@@ -90,8 +90,12 @@ struct verb_run *verb_exec(int argc, char *const argv[], struct prison *prison, 
 /* The reader went away: cancels a pending run; done will be called (perhaps now). */
 void verb_cancel(struct verb_run *v);
 
-/* A stack or everything ends: cancels its pending runs; v->vnet of one that takes its time becomes NULL. For kern/vnet.c. */
+/*
+ * A stack or a jail ends: cancels its pending runs; of one that takes its time, vnet and prison become NULL. For
+ * kern/vnet.c and kern/jail.c.
+ */
 void verb_cancel_vnet(struct vnet *vnet);
+void verb_cancel_prison(struct prison *prison);
 
 /* End a pending run: flushes, closes the JSON, calls done, frees v. */
 void verb_finish(struct verb_run *v, int status);
