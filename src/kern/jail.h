@@ -35,6 +35,7 @@ struct prison {
 	bool ip6_restricted;
 	bool ip4_saddrsel, ip6_saddrsel;
 	uint32_t allow;		/* allow.* other than raw_sockets, kern/jail.c's bits */
+	uint32_t procs;		/* commands that keep it alive: command= of jail */
 	TAILQ_ENTRY(prison) link; /* all jails by jid */
 	RB_ENTRY(prison) by_name, by_jid;
 };
@@ -46,6 +47,9 @@ extern __thread struct prison *curprison;
 
 /* By name (full dotted or own) or by jid in decimal; NULL if there is none below `from`. */
 struct prison *prison_find(struct prison *from, const char *name_or_jid);
+
+/* Is it a jail in `from`, at any depth (not `from` itself)? */
+bool prison_is_below(const struct prison *pr, const struct prison *from);
 
 /* Is a jail at all; and: is a jail without a stack of its own (that is: restricted). */
 bool jailed(const struct prison *pr);
