@@ -35,7 +35,15 @@ struct icmpstat {
 	uint64_t error, oldshort, oldicmp, badcode, tooshort, checksum, badlen, reflect, bmcastecho, badaddr, noroute,
 	    limited;
 	uint64_t outhist[41], inhist[41];
+	uint64_t bmcasttstamp;
 };
+enum { ICMP_MAXTYPE_ = 40 };
+
+/* One's complement sum over an ICMP message; fills in its sum field. m->data at the ICMP header. */
+void icmp_finish(struct mbuf *m);
+/* Milliseconds since midnight UTC, as timestamps of IP and ICMP count them. */
+uint32_t icmp_ms_of_day(void);
+
 VNET_DECLARE(struct icmpstat, icmpstat);
 #define V_icmpstat VNET(icmpstat)
 

@@ -46,6 +46,8 @@ struct udp_sink;
 /* A sender in curvnet, running by itself through sched (its source lies in the stack's domain). NULL with errno. */
 struct udp_sender *udp_sender_new(const struct udp_flow_config *c);
 void udp_sender_free(struct udp_sender *s);
+/* fn is called once, in the sender's last event, when all is sent; it may free the sender. */
+void udp_sender_on_end(struct udp_sender *s, void (*fn)(void *ctx), void *ctx);
 void udp_sender_stats(const struct udp_sender *s, uint64_t *packets, uint64_t *bytes, uint64_t *errors);
 
 /* A sink in curvnet on port; counts each flow by the sender's id. */

@@ -1,0 +1,99 @@
+/*
+ * udp_stat.c - UDP as netstat shows it: the endpoints and the counters.
+ */
+#include "inet/udp.h"
+
+#include "kern/netstat.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* --- netstat, netstat -a ---------------------------------------------------------------------- */
+
+/* "10.0.0.1.5000", "*.5000", "*.*" */
+static void
+endpoint_text(uint32_t addr, uint16_t port, char *text, size_t len)
+{
+	char a[16], p[8];
+
+	if (port == 0)
+		snprintf(p, sizeof(p), "*");
+	else
+		snprintf(p, sizeof(p), "%u", port);
+	snprintf(text, len, "%s.%s", addr == 0 ? "*" : in_ntoa(addr, a), p);
+}
+
+struct list {
+	struct emitter *e;
+	const struct netstat_opts *o;
+	bool header;
+};
+
+static int
+endpoint_line(const struct udp_info *info, void *ctx)
+{
+	struct list *l = ctx;
+	char local[32], foreign[32];
+
+	/* Without -a only those that talk to somebody. */
+	if (!l->o->all && info->faddr == 0)
+		return 0;
+	if (!l->header) {
+		l->header = true;
+		emit_text(l->e, "Active Internet connections%s\n",
+		    l->o->all ? " (including servers)" : "");
+		emit_text(l->e, "%-5.5s %-6.6s %-6.6s  %-22.22s %-22.22s %s\n", "Proto", "Recv-Q",
+		    "Send-Q", "Local Address", "Foreign Address", "(state)");
+	}
+	endpoint_text(info->laddr, info->lport, local, sizeof(local));
+	endpoint_text(info->faddr, info->fport, foreign, sizeof(foreign));
+	emit_object(l->e, NULL);
+	emit_str(l->e, "protocol", "%-5.5s ", "udp4");
+	emit_uint(l->e, "receive-bytes-waiting", "%6" PRIu64 " ", 0);
+	emit_uint(l->e, "send-bytes-waiting", "%6" PRIu64 "  ", 0);
+	emit_str(l->e, "local", "%-22.22s ", local);
+	emit_str(l->e, "remote", "%-22.22s ", foreign);
+	emit_text(l->e, "\n");
+	emit_end(l->e);
+	return 0;
+}
+
+static int
+udp_netstat(struct verb_run *v, const struct netstat_opts *o)
+{
+	struct list l = { .e = v->out, .o = o };
+
+	/* Queues of listeners (-L) are TCP's; datagrams are handed on at once. */
+	emit_list(v->out, "socket");
+	if (!o->listening && (o->family == AF_UNSPEC || o->family == AF_INET) &&
+	    (o->proto == NULL || strcmp(o->proto, "udp") == 0))
+		udp_foreach(endpoint_line, &l);
+	emit_end(v->out);
+	return 0;
+}
+NETSTAT_MODE_DEFINE(udp, 0, "connection", udp_netstat);
+
+/* --- netstat -s -p udp ------------------------------------------------------------------------ */
+
+static void
+udp_stats(struct verb_run *v, const struct netstat_opts *o)
+{
+	struct udpstat *st = &V_udpstat;
+	struct emitter *e = v->out;
+
+	emit_object(e, "udp");
+	emit_text(e, "udp:\n");
+	netstat_counter(e, o, "received-datagrams", &st->ipackets, "%s datagram%s received");
+	netstat_counter(e, o, "dropped-incomplete-headers", &st->hdrops, "%s with incomplete header");
+	netstat_counter(e, o, "dropped-bad-data-length", &st->badlen, "%s with bad data length field");
+	netstat_counter(e, o, "dropped-bad-checksum", &st->badsum, "%s with bad checksum");
+	netstat_counter(e, o, "received-no-checksum", &st->nosum, "%s with no checksum");
+	netstat_counter(e, o, "dropped-no-socket", &st->noport, "%s dropped due to no socket");
+	netstat_counter(e, o, "dropped-broadcast-multicast", &st->noportbcast, "%s broadcast/multicast datagram%s undelivered");
+	netstat_counter(e, o, "dropped-full-socket-buffer", &st->fullsock, "%s dropped due to full socket buffers");
+	netstat_counter(e, o, "delivered-packets", &st->delivered, "%s delivered");
+	netstat_counter(e, o, "output-packets", &st->opackets, "%s datagram%s output");
+	emit_end(e);
+}
+NETSTAT_STATS_DEFINE(udp, "udp", AF_INET, udp_stats);
