@@ -17,8 +17,10 @@ struct loop_watch *loop_watch_add(int fd, uint32_t events, void (*fn)(void *ctx,
 void loop_watch_change(struct loop_watch *w, uint32_t events);
 void loop_watch_remove(struct loop_watch *w);	/* does not close fd */
 
-/* Becomes readable when there is something to do (a descriptor, or a timer). */
+/* Becomes readable when there is something to do (a descriptor, or a timer). -1 with errno. */
 int loop_fd(void);
+/* For loops of others: something was scheduled outside of a turn; loop_fd() shall wake in time for it. */
+void loop_arm(void);
 /* One turn, waiting at most max_wait_ns (NS_NEVER: as long as it takes). */
 void loop_turn(uint64_t max_wait_ns);
 /* Turns until loop_stop(). */
