@@ -28,8 +28,6 @@ LINKERSET_DECLARE(if_clone, struct if_clone);
 
 char if_clone_why[192];
 
-char if_clone_why[192];
-
 static struct clone_units *
 units_find(const struct if_clone *ifc)
 {
