@@ -77,6 +77,7 @@ struct m_cache {
 		uint64_t n;   /* pieces on the shelf */
 		int64_t out;  /* handed out less taken back by this worker; may be negative */
 	} shelf[M_NCLASSES];
+	uint64_t room[M_NCLASSES]; /* pieces that may lie on the shelf; 0 while over the limit */
 	uint64_t denied[M_NCLASSES];
 	uint64_t too_long;
 	struct mbuf *piece[M_NCLASSES][SHELF_MAX];
@@ -263,9 +264,17 @@ shelf_refill(struct m_cache *c, enum m_class class)
 	return n > 0;
 }
 
+static void
+cache_room(struct m_cache *c, bool open)
+{
+	for (int class = 0; class < M_NCLASSES; class++)
+		c->room[class] = open && !MBUF_MALLOC ? classes[class].shelf : 0;
+}
+
 struct m_cache *
 m_cache_open(uint32_t id)
 {
+	cache_room(&caches[id], true);
 	return &caches[id];
 }
 
@@ -290,16 +299,21 @@ shelf_take(struct m_cache *c, enum m_class class)
 	return c->piece[class][n];
 }
 
-/* The long way of giving a piece back: the shelf is full, or there are none. */
+/* The long way of giving a piece back: the shelf is full, or there is none. */
 static void __attribute__((noinline))
 piece_give_slow(struct m_cache *c, struct mbuf *m, enum m_class class)
 {
 	pthread_mutex_lock(&pool.lock);
 	if (MBUF_MALLOC) {
-		pool.taken -= classes[class].stride;
 		pool.bytes -= classes[class].stride;
+		pool.taken -= classes[class].stride;
 		ASAN_UNPOISON_MEMORY_REGION(m, classes[class].stride);
 		free(m);
+	} else if (c->room[class] == 0) {
+		pool.class[class].m[pool.class[class].n++] = m;
+		pool.taken -= classes[class].stride;
+		if (pool.taken <= pool.limit)
+			cache_room(c, true);
 	} else {
 		shelf_return(c, class, classes[class].shelf / 2);
 		c->piece[class][c->shelf[class].n] = m;
@@ -316,7 +330,7 @@ piece_give(struct mbuf *m, enum m_class class)
 
 	counter_set(&c->shelf[class].out, c->shelf[class].out - 1);
 	m->refs = 0; /* a second m_free is noticed */
-	if (MBUF_MALLOC || unlikely(n == classes[class].shelf)) {
+	if (unlikely(n >= c->room[class])) {
 		piece_give_slow(c, m, class);
 		return;
 	}
@@ -633,8 +647,10 @@ m_set_limit(uint64_t bytes)
 	if (bytes != 0) {
 		pool.limit = bytes;
 		/* What lies on this worker's shelves was allowed by the old limit. */
-		if (c != NULL)
+		if (c != NULL) {
 			cache_return(c);
+			cache_room(c, pool.taken <= pool.limit);
+		}
 	}
 	pthread_mutex_unlock(&pool.lock);
 	return old;
