@@ -27,6 +27,8 @@ struct radix_node {
 
 /* Keys of up to max_bits (32, 128). NULL without memory. */
 struct radix_tree *radix_new(unsigned max_bits);
+/* The same in memory of the caller's kind: alloc returns zeroed bytes or NULL. */
+struct radix_tree *radix_new_in(unsigned max_bits, void *(*alloc)(size_t), void (*dealloc)(void *));
 /* Frees the tree itself; returns how many objects were still in it (they are the caller's). */
 size_t radix_free(struct radix_tree *t);
 size_t radix_count(const struct radix_tree *t);

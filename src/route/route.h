@@ -103,6 +103,16 @@ uint64_t rib_count(uint8_t fib, int family);
  */
 int rib_local_add(const struct rt_addr *host, struct ifaddr *ifa);
 int rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa);
+/* Another holder of the shared address is the source from now on (the one it had leaves). */
+void rib_local_source(const struct rt_addr *host, struct ifaddr *ifa);
+/* Routes whose source address is `from` get `to`, of the same interface and prefix. */
+void rib_ifa_replace(struct ifaddr *from, struct ifaddr *to);
+
+/* Cache a gateway's neighbour entry (or NULL) in a next hop: takes a reference of its own, gives the old one back. */
+void nexthop_set_lle(struct nexthop *nh, struct llentry *lle);
+
+/* Put something in all FIBs or only in the interface's own: net.add_addr_allfibs. Highest number and lowest. */
+void rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last);
 
 /*
  * Packet side: next hop for an IPv4 destination (network order), NULL if there is none. Borrowed for
@@ -111,6 +121,9 @@ int rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa);
 struct nexthop *fib_lookup4(uint8_t fib, uint32_t dst);
 /* n look-ups at once, all in one FIB. */
 void fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n);
+
+/* Names of hosts, as the verbs read them; inet/ sets it. False if unknown. addr in network order. */
+extern bool (*rt_resolve_name)(const char *name, uint32_t *addr);
 
 /* Number of FIBs of this process: net.fibs, default 1, 1..16 (start-up). */
 extern uint32_t rt_numfibs;

@@ -1,0 +1,765 @@
+/*
+ * rib.c - routes as people and interfaces give them, one radix tree for each family and FIB.
+ *
+ * A table is made with its first route. Each change goes to the tree, for IPv4 to the packet side's
+ * copy (fib.c), and is told as a route_event. A route that leaves is freed behind the readers; the
+ * references of its next hop (interface, source address, neighbour) go with it.
+ *
+ * Gateways are not looked up per packet: when a route is added, its gateway must be on a link of this
+ * stack, and the next hop says which.
+ */
+#include "route/rib.h"
+
+#include "base/bytes.h"
+#include "kern/eventhandler.h"
+#include "kern/jail.h"
+#include "kern/sysctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { RIB_INET, RIB_INET6, RIB_FAMILIES };
+
+struct rib {
+	struct radix_tree *tree;
+};
+
+VNET_DEFINE_STATIC(struct rib *, rib_table[RIB_FAMILIES][RT_FIBS_MAX]);
+VNET_DEFINE(struct rtstat, rtstat);
+
+uint32_t rt_numfibs = 1;
+VNET_DEFINE_STATIC(bool, rt_allfibs) = true;
+
+SYSCTL_UINT(net_fibs, "net.fibs", SYSCTL_RDTUN, rt_numfibs, 1, RT_FIBS_MAX,
+    "number of forwarding tables of a stack");
+SYSCTL_VNET_BOOL(net_add_addr_allfibs, "net.add_addr_allfibs", SYSCTL_RW, rt_allfibs,
+    "put the routes of interface addresses into all forwarding tables");
+
+/* Handlers come and go; the list stays while the process's stacks do. Looked up when the host stack starts. */
+static struct event_list *route_event;
+
+static uint64_t routes_live, nexthops_live;
+
+static uint64_t
+route_live(void)
+{
+	return __atomic_load_n(&routes_live, __ATOMIC_RELAXED);
+}
+AUDIT_DEFINE(route, "route", route_live);
+
+/* Next hops that hold a neighbour entry. */
+static uint64_t
+nexthop_live(void)
+{
+	return __atomic_load_n(&nexthops_live, __ATOMIC_RELAXED);
+}
+AUDIT_DEFINE(nexthop, "nexthop", nexthop_live);
+
+void *
+route_alloc(size_t bytes)
+{
+	uint8_t *raw = vnet_malloc(bytes + 64), *p;
+
+	if (raw == NULL)
+		return NULL;
+	/* at least 16 bytes on, so that there is room for the way back */
+	p = (uint8_t *)(((uintptr_t)raw + 64) & ~(uintptr_t)63);
+	((void **)(void *)p)[-1] = raw;
+	return p;
+}
+
+void
+route_dealloc(void *p)
+{
+	vnet_free(((void **)p)[-1]);
+}
+
+static int
+family_index(int family)
+{
+	return family == AF_INET ? RIB_INET : family == AF_INET6 ? RIB_INET6 : -1;
+}
+
+static unsigned
+family_bits(int family)
+{
+	return family == AF_INET ? 32 : 128;
+}
+
+static uint32_t
+key4(const struct rt_addr *a)
+{
+	return __builtin_bswap32(load32(a->addr));
+}
+
+static struct rib *
+rib_of(uint8_t fib, int family)
+{
+	int f = family_index(family);
+
+	return f < 0 || fib >= RT_FIBS_MAX ? NULL : VNET(rib_table)[f][fib];
+}
+
+static struct rtentry *
+entry_of(struct radix_node *n)
+{
+	return n == NULL ? NULL :
+	    (struct rtentry *)(void *)((uint8_t *)n - offsetof(struct rtentry, rn));
+}
+
+/* The table, made at its first use; NULL without memory. */
+static struct rib *
+rib_get(uint8_t fib, int family)
+{
+	struct rib **slot = &VNET(rib_table)[family_index(family)][fib], *r;
+
+	if (*slot != NULL)
+		return *slot;
+	r = vnet_malloc(sizeof(*r));
+	if (r == NULL)
+		return NULL;
+	r->tree = radix_new_in(family_bits(family), vnet_malloc, vnet_free);
+	if (r->tree == NULL) {
+		vnet_free(r);
+		return NULL;
+	}
+	return *slot = r;
+}
+
+/* --- next hops --------------------------------------------------------------------------------- */
+
+void
+nexthop_set_lle(struct nexthop *nh, struct llentry *lle)
+{
+	struct llentry *old;
+
+	/* a route that has left takes nothing any more: nobody would give it back in time */
+	if (lle != NULL && !(nh->flags & RTF_UP_))
+		return;
+	if (lle != NULL)
+		lle_ref(lle);
+	old = __atomic_exchange_n(&nh->lle, lle, __ATOMIC_ACQ_REL);
+	if (lle != NULL && old == NULL)
+		__atomic_fetch_add(&nexthops_live, 1, __ATOMIC_RELAXED);
+	if (lle == NULL && old != NULL)
+		__atomic_fetch_sub(&nexthops_live, 1, __ATOMIC_RELAXED);
+	if (old != NULL)
+		lle_rele(old);
+}
+
+static void
+entry_free(struct rtentry *rt)
+{
+	nexthop_set_lle(&rt->nh, NULL);
+	if (rt->nh.ifa != NULL)
+		ifa_rele(rt->nh.ifa);
+	if (rt->nh.ifp != NULL)
+		if_rele(rt->nh.ifp);
+	__atomic_fetch_sub(&routes_live, 1, __ATOMIC_RELAXED);
+	route_dealloc(rt);
+}
+
+static void
+entry_free_late(struct rcu_head *h)
+{
+	entry_free((struct rtentry *)(void *)((uint8_t *)h - offsetof(struct rtentry, rcu)));
+}
+
+/* A route that is in no table any more. Its neighbour is given back now, the rest behind the readers. */
+static void
+entry_retire(struct rtentry *rt)
+{
+	__atomic_store_n(&rt->nh.flags, rt->nh.flags & ~(uint32_t)RTF_UP_, __ATOMIC_RELAXED);
+	nexthop_set_lle(&rt->nh, NULL);
+	rcu_call(&rt->rcu, entry_free_late);
+}
+
+/* The first address of a family on an interface. */
+static struct ifaddr *
+first_ifa(const struct ifnet *ifp, int family)
+{
+	struct ifaddr *ifa;
+
+	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
+		if (ifa->family == family)
+			return ifa;
+	return NULL;
+}
+
+/* --- what a request comes to ------------------------------------------------------------------- */
+
+static bool
+addr_covers(const struct rt_addr *net, const struct rt_addr *a)
+{
+	unsigned whole = net->plen >> 3, rest = net->plen & 7;
+
+	if (net->family != a->family || memcmp(net->addr, a->addr, whole) != 0)
+		return false;
+	return rest == 0 || ((net->addr[whole] ^ a->addr[whole]) & (0xff00 >> rest) & 0xff) == 0;
+}
+
+static bool
+addr_equal(const struct rt_addr *a, const struct rt_addr *b)
+{
+	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+/* Where the gateway is: its interface and the source address there. 0 or -errno. */
+static int
+resolve_gateway(const struct rt_request *rq, const struct rt_addr *dst, struct ifnet **ifp,
+    struct ifaddr **ifa)
+{
+	struct rtentry *via;
+
+	if (rq->gateway.family != dst->family)
+		return -EINVAL;
+	if (rq->ifp != NULL) {
+		*ifp = rq->ifp;
+		*ifa = rq->ifa;
+		return 0;
+	}
+	via = rib_match(rq->fib, &rq->gateway);
+	if (via == NULL)
+		return -ENETUNREACH;
+	/* the new route would lead to the gateway itself, or does so already */
+	if (addr_covers(dst, &rq->gateway) && via->dst.plen <= dst->plen &&
+	    !(via->nh.flags & RTF_GATEWAY_))
+		return -EADDRINUSE;
+	if (via->nh.flags & RTF_GATEWAY_)
+		return -ENETUNREACH;
+	*ifp = via->nh.ifp;
+	*ifa = rq->ifa != NULL ? rq->ifa : via->nh.ifa;
+	return 0;
+}
+
+/* An entry as the request says, in no table yet. 0 or -errno. */
+static int
+entry_make(const struct rt_request *rq, struct rtentry **out)
+{
+	struct rt_addr dst = rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen);
+	struct ifnet *ifp = rq->ifp;
+	struct ifaddr *ifa = rq->ifa;
+	struct rtentry *rt;
+	int error;
+
+	if (rq->gateway.family != 0) {
+		if ((error = resolve_gateway(rq, &dst, &ifp, &ifa)) != 0)
+			return error;
+	} else if (ifp == NULL) {
+		if (rq->flags & (RTF_REJECT_ | RTF_BLACKHOLE_))
+			ifp = V_loif;
+		else if (ifa != NULL)
+			ifp = ifa->ifp;
+	}
+	if (ifp == NULL)
+		return -EINVAL;
+	if (ifa == NULL)
+		ifa = first_ifa(ifp, dst.family);
+	rt = route_alloc(sizeof(*rt));
+	if (rt == NULL)
+		return -ENOMEM;
+	__atomic_fetch_add(&routes_live, 1, __ATOMIC_RELAXED);
+	rt->dst = dst;
+	rt->gateway = rq->gateway;
+	rt->fib = rq->fib;
+	rt->vnet = curvnet;
+	rt->weight = rq->weight == 0 ? 1 : rq->weight;
+	rt->expire_ns = rq->expire_ns;
+	rt->nh.rt = rt;
+	rt->nh.ifp = if_ref(ifp);
+	rt->nh.ifa = ifa == NULL ? NULL : ifa_ref(ifa);
+	rt->nh.mtu = rq->mtu;
+	rt->nh.flags = (rq->flags & ~(uint32_t)(RTF_HOST_ | RTF_GATEWAY_)) | RTF_UP_;
+	if (dst.plen == family_bits(dst.family))
+		rt->nh.flags |= RTF_HOST_;
+	if (rq->gateway.family != 0)
+		rt->nh.flags |= RTF_GATEWAY_;
+	if (rq->gateway.family == AF_INET)
+		rt->nh.gw4 = load32(rq->gateway.addr);
+	*out = rt;
+	return 0;
+}
+
+static bool
+request_ok(const struct rt_request *rq)
+{
+	return rq->fib < rt_numfibs && family_index(rq->dst.family) >= 0 &&
+	    rq->dst.plen <= family_bits(rq->dst.family);
+}
+
+static void
+tell(struct rtentry *rt, enum rtm what)
+{
+	if (route_event != NULL)
+		event_invoke(route_event, rt, (void *)(uintptr_t)what);
+}
+
+/* --- expiry ------------------------------------------------------------------------------------ */
+
+/* One timer a stack, at the earliest deadline; made with the first route that has one. */
+VNET_DEFINE_STATIC(struct callout, rib_expiry);
+VNET_DEFINE_STATIC(bool, rib_expiry_made);
+
+static void rib_expire(void *arg);
+
+static void
+expiry_arm(uint64_t when_ns)
+{
+	struct callout *c = &VNET(rib_expiry);
+	uint64_t now = clock_now();
+
+	if (!VNET(rib_expiry_made)) {
+		callout_init(c, curvnet, rib_expire, NULL);
+		VNET(rib_expiry_made) = true;
+	}
+	if (callout_armed(c) && c->when_ns <= when_ns)
+		return;
+	callout_reset(c, when_ns > now ? when_ns - now : 0);
+}
+
+uint64_t
+rib_expires_in(const struct rtentry *rt)
+{
+	uint64_t now = clock_now();
+
+	if (rt->expire_ns == 0)
+		return 0;
+	/* rounded up: what has not gone yet never shows 0 */
+	return rt->expire_ns <= now ? 1 : (rt->expire_ns - now + NS_PER_SEC - 1) / NS_PER_SEC;
+}
+
+/* --- changes ----------------------------------------------------------------------------------- */
+
+int
+rib_add(const struct rt_request *rq, struct rtentry **out)
+{
+	struct rtentry *rt;
+	struct rib *r;
+	int error;
+
+	if (!request_ok(rq))
+		return -EINVAL;
+	if ((r = rib_get(rq->fib, rq->dst.family)) == NULL)
+		return -ENOMEM;
+	if (radix_exact(r->tree, rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen).addr,
+	    rq->dst.plen) != NULL)
+		return -EEXIST;
+	if ((error = entry_make(rq, &rt)) != 0)
+		return error;
+	error = radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
+	if (error == 0 && rt->dst.family == AF_INET) {
+		error = fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
+		if (error != 0)
+			radix_delete(r->tree, &rt->rn);
+	}
+	if (error != 0) {
+		entry_free(rt);
+		return error;
+	}
+	if (rt->expire_ns != 0)
+		expiry_arm(rt->expire_ns);
+	tell(rt, RTM_ADD_);
+	if (out != NULL)
+		*out = rt;
+	return 0;
+}
+
+/* Take rt out of its table and let it go. */
+static void
+rib_remove(struct rtentry *rt)
+{
+	struct rib *r = rib_of(rt->fib, rt->dst.family);
+
+	radix_delete(r->tree, &rt->rn);
+	if (rt->dst.family == AF_INET)
+		fib4_clear(rt->fib, key4(&rt->dst), rt->dst.plen);
+	tell(rt, RTM_DELETE_);
+	entry_retire(rt);
+}
+
+/* The route that a delete or change means, or NULL. */
+static struct rtentry *
+rib_named(const struct rt_request *rq)
+{
+	struct rt_addr dst = rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen);
+
+	return rib_exact(rq->fib, &dst);
+}
+
+int
+rib_delete(const struct rt_request *rq)
+{
+	struct rtentry *rt;
+
+	if (!request_ok(rq))
+		return -EINVAL;
+	rt = rib_named(rq);
+	if (rt == NULL)
+		return -ESRCH;
+	/* with a gateway given it must be this route's */
+	if (rq->gateway.family != 0 && !addr_equal(&rq->gateway, &rt->gateway))
+		return -ESRCH;
+	if (rq->gateway.family == 0 && rq->ifp != NULL && rq->ifp != rt->nh.ifp)
+		return -ESRCH;
+	/* an interface's own prefix: only who put it there (and says so) takes it away */
+	if ((rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)) && !(rq->flags & (RTF_PINNED_ | RTF_LOCAL_)))
+		return -EADDRINUSE;
+	rib_remove(rt);
+	return 0;
+}
+
+int
+rib_change(const struct rt_request *rq, struct rtentry **out)
+{
+	struct rt_request merged = *rq;
+	struct rtentry *old, *rt;
+	struct rib *r;
+	int error;
+
+	if (!request_ok(rq))
+		return -EINVAL;
+	old = rib_named(rq);
+	if (old == NULL)
+		return -ESRCH;
+	if (old->nh.flags & (RTF_PINNED_ | RTF_LOCAL_))
+		return -EADDRINUSE;
+	/* what the request doesn't name stays */
+	if (rq->gateway.family == 0 && rq->ifp == NULL) {
+		merged.gateway = old->gateway;
+		merged.ifp = old->nh.ifp;
+		if (rq->ifa == NULL)
+			merged.ifa = old->nh.ifa;
+	}
+	if (rq->mtu == 0)
+		merged.mtu = old->nh.mtu;
+	if (rq->weight == 0)
+		merged.weight = old->weight;
+	if (rq->expire_ns == 0)
+		merged.expire_ns = old->expire_ns;
+	if (!(rq->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
+		merged.flags |= old->nh.flags & (RTF_REJECT_ | RTF_BLACKHOLE_);
+	merged.flags |= old->nh.flags & (RTF_STATIC_ | RTF_PROTO1_ | RTF_PROTO2_ | RTF_PROTO3_);
+	if ((error = entry_make(&merged, &rt)) != 0)
+		return error;
+	rt->nh.use = old->nh.use;
+	r = rib_of(rq->fib, rq->dst.family);
+	/* neither can fail: the old one's room is there, and in the FIB the prefix only gets another next hop */
+	radix_delete(r->tree, &old->rn);
+	radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
+	if (rt->dst.family == AF_INET)
+		fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
+	entry_retire(old);
+	if (rt->expire_ns != 0)
+		expiry_arm(rt->expire_ns);
+	tell(rt, RTM_CHANGE_);
+	if (out != NULL)
+		*out = rt;
+	return 0;
+}
+
+/* --- questions --------------------------------------------------------------------------------- */
+
+struct rtentry *
+rib_match(uint8_t fib, const struct rt_addr *dst)
+{
+	struct rib *r = rib_of(fib, dst->family);
+
+	return r == NULL ? NULL : entry_of(radix_match(r->tree, dst->addr));
+}
+
+struct rtentry *
+rib_exact(uint8_t fib, const struct rt_addr *dst)
+{
+	struct rib *r = rib_of(fib, dst->family);
+
+	return r == NULL ? NULL : entry_of(radix_exact(r->tree, dst->addr, dst->plen));
+}
+
+uint64_t
+rib_count(uint8_t fib, int family)
+{
+	struct rib *r = rib_of(fib, family);
+
+	return r == NULL ? 0 : radix_count(r->tree);
+}
+
+struct walk {
+	int (*fn)(struct rtentry *rt, void *ctx);
+	void *ctx;
+};
+
+static int
+walk_entry(struct radix_node *n, void *ctx)
+{
+	struct walk *w = ctx;
+
+	return w->fn(entry_of(n), w->ctx);
+}
+
+int
+rib_walk(uint8_t fib, int family, int (*fn)(struct rtentry *rt, void *ctx), void *ctx)
+{
+	struct rib *r = rib_of(fib, family);
+	struct walk w = { fn, ctx };
+
+	return r == NULL ? 0 : radix_walk(r->tree, walk_entry, &w);
+}
+
+/* All routes of the stack. */
+static void
+rib_walk_all(int (*fn)(struct rtentry *rt, void *ctx), void *ctx)
+{
+	for (uint8_t fib = 0; fib < rt_numfibs; fib++) {
+		rib_walk(fib, AF_INET, fn, ctx);
+		rib_walk(fib, AF_INET6, fn, ctx);
+	}
+}
+
+bool
+rib_visible(const struct rtentry *rt)
+{
+	if (!jailed_without_vnet(curprison))
+		return true;
+	return rt->dst.family == AF_INET && (rt->nh.flags & RTF_HOST_) &&
+	    prison_ip4_ok(curprison, load32(rt->dst.addr));
+}
+
+/* --- routes that leave with something ---------------------------------------------------------- */
+
+struct purge {
+	const struct ifnet *ifp;
+	const struct ifaddr *ifa;
+	struct ifaddr *other;
+	uint64_t now, next;
+	unsigned n;
+};
+
+static int
+purge_if(struct rtentry *rt, void *ctx)
+{
+	struct purge *p = ctx;
+
+	if (rt->nh.ifp == p->ifp) {
+		rib_remove(rt);
+		p->n++;
+	}
+	return 0;
+}
+
+unsigned
+rib_purge_if(struct ifnet *ifp)
+{
+	struct purge p = { .ifp = ifp };
+
+	rib_walk_all(purge_if, &p);
+	return p.n;
+}
+
+static int
+purge_ifa(struct rtentry *rt, void *ctx)
+{
+	struct purge *p = ctx;
+
+	/* shared local routes are counted, not owned */
+	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_)) {
+		rib_remove(rt);
+		p->n++;
+	}
+	return 0;
+}
+
+unsigned
+rib_purge_ifa(struct ifaddr *ifa)
+{
+	struct purge p = { .ifa = ifa };
+
+	rib_walk_all(purge_ifa, &p);
+	return p.n;
+}
+
+static void
+set_ifa(struct rtentry *rt, struct ifaddr *ifa)
+{
+	struct ifaddr *old = rt->nh.ifa;
+
+	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
+	if (old != NULL)
+		ifa_rele(old);
+}
+
+static int
+replace_ifa(struct rtentry *rt, void *ctx)
+{
+	struct purge *p = ctx;
+
+	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_))
+		set_ifa(rt, p->other);
+	return 0;
+}
+
+void
+rib_ifa_replace(struct ifaddr *from, struct ifaddr *to)
+{
+	struct purge p = { .ifa = from, .other = to };
+
+	rib_walk_all(replace_ifa, &p);
+}
+
+static int
+expire_one(struct rtentry *rt, void *ctx)
+{
+	struct purge *p = ctx;
+
+	if (rt->expire_ns == 0)
+		return 0;
+	if (rt->expire_ns <= p->now)
+		rib_remove(rt);
+	else if (rt->expire_ns < p->next)
+		p->next = rt->expire_ns;
+	return 0;
+}
+
+static void
+rib_expire(void *arg)
+{
+	struct purge p = { .now = clock_now(), .next = NS_NEVER };
+
+	(void)arg;
+	rib_walk_all(expire_one, &p);
+	if (p.next != NS_NEVER)
+		expiry_arm(p.next);
+}
+
+/* --- host routes to our own addresses ---------------------------------------------------------- */
+
+void
+rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last)
+{
+	*first = VNET(rt_allfibs) ? 0 : ifp->if_fib;
+	*last = VNET(rt_allfibs) ? (uint8_t)(rt_numfibs - 1) : ifp->if_fib;
+}
+
+static int
+local_add_one(const struct rt_addr *host, struct ifaddr *ifa, uint8_t fib)
+{
+	struct rt_request rq = {
+		.dst = *host,
+		.ifp = V_loif != NULL ? V_loif : ifa->ifp,
+		.ifa = ifa,
+		.flags = RTF_LOCAL_ | (ifa->ifp == V_loif ? 0 : RTF_STATIC_),
+		.fib = fib,
+	};
+	struct rtentry *rt = rib_exact(fib, host);
+	int error;
+
+	if (rt != NULL && (rt->nh.flags & RTF_LOCAL_)) {
+		rt->users++;
+		return 0;
+	}
+	if (rt != NULL && (rt->nh.flags & RTF_PINNED_))
+		return -EEXIST;
+	/* what somebody said about this address before it was ours gives way */
+	if (rt != NULL)
+		rib_remove(rt);
+	if ((error = rib_add(&rq, &rt)) == 0)
+		rt->users = 1;
+	return error;
+}
+
+/* False if the route isn't there. */
+static bool
+local_delete_one(const struct rt_addr *host, uint8_t fib)
+{
+	struct rtentry *rt = rib_exact(fib, host);
+
+	if (rt == NULL || !(rt->nh.flags & RTF_LOCAL_))
+		return false;
+	if (--rt->users == 0)
+		rib_remove(rt);
+	return true;
+}
+
+int
+rib_local_add(const struct rt_addr *host, struct ifaddr *ifa)
+{
+	uint8_t first, last;
+	int error = 0;
+
+	rt_fib_range(ifa->ifp, &first, &last);
+	for (uint8_t fib = first; fib <= last; fib++) {
+		error = local_add_one(host, ifa, fib);
+		if (error != 0) {
+			while (fib-- > first)
+				local_delete_one(host, fib);
+			break;
+		}
+	}
+	return error;
+}
+
+int
+rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa)
+{
+	bool found = false;
+
+	(void)ifa;
+	/* in every FIB: the sysctl may have been changed since */
+	for (uint8_t fib = 0; fib < rt_numfibs; fib++)
+		found |= local_delete_one(host, fib);
+	return found ? 0 : -ESRCH;
+}
+
+void
+rib_local_source(const struct rt_addr *host, struct ifaddr *ifa)
+{
+	for (uint8_t fib = 0; fib < rt_numfibs; fib++) {
+		struct rtentry *rt = rib_exact(fib, host);
+
+		if (rt != NULL && (rt->nh.flags & RTF_LOCAL_))
+			set_ifa(rt, ifa);
+	}
+}
+
+/* --- a stack's beginning and end --------------------------------------------------------------- */
+
+static void
+rib_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		route_event = event_find("route_event");
+}
+VNET_SYSINIT(rib, SI_SUB_ROUTE, SI_ORDER_FIRST, rib_init, NULL);
+
+static int
+remove_entry(struct rtentry *rt, void *ctx)
+{
+	(void)ctx;
+	rib_remove(rt);
+	return 0;
+}
+
+static void
+rib_uninit(void *arg)
+{
+	(void)arg;
+	if (VNET(rib_expiry_made))
+		callout_drain(&VNET(rib_expiry));
+	rib_walk_all(remove_entry, NULL);
+	for (uint8_t fib = 0; fib < RT_FIBS_MAX; fib++) {
+		for (int f = 0; f < RIB_FAMILIES; f++) {
+			struct rib *r = VNET(rib_table)[f][fib];
+
+			if (r == NULL)
+				continue;
+			VNET(rib_table)[f][fib] = NULL;
+			radix_free(r->tree);
+			vnet_free(r);
+		}
+		fib4_free(fib);
+	}
+	if (curvnet == vnet0)
+		route_event = NULL;
+}
+VNET_SYSUNINIT(rib, SI_SUB_ROUTE, SI_ORDER_FIRST, rib_uninit, NULL);

@@ -1,0 +1,34 @@
+/*
+ * rib.h - what the rooms of route/ share.
+ */
+#ifndef WARREN_ROUTE_RIB_H
+#define WARREN_ROUTE_RIB_H
+
+#include "route/route.h"
+
+/* vnet_malloc for what must begin at a cache line. */
+void *route_alloc(size_t bytes);
+void route_dealloc(void *p);
+
+/*
+ * The packet side's copy of a FIB (fib.c). key in host order, bits behind plen zero. fib4_set adds or
+ * replaces: 0 or -ENOMEM (never when it replaces). fib4_clear never fails; nothing happens if the prefix isn't there.
+ */
+int fib4_set(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh);
+void fib4_clear(uint8_t fib, uint32_t key, unsigned plen);
+/* The stack ends. */
+void fib4_free(uint8_t fib);
+
+/* May the caller's jail see this route (behaviours 46): a classic jail sees host routes of its own addresses. */
+bool rib_visible(const struct rtentry *rt);
+
+/* "UGS": netstat's letters, and "UP,GATEWAY,STATIC": route's names. */
+enum { RIB_FLAG_LETTERS = 24, RIB_FLAG_NAMES = 160 };
+const char *rib_flag_letters(uint32_t flags, char text[RIB_FLAG_LETTERS]);
+const char *rib_flag_names(uint32_t flags, char text[RIB_FLAG_NAMES]);
+/* A route's gateway: the address, or "link#3". */
+const char *rib_gateway_text(const struct rtentry *rt, char *text, size_t len);
+/* Seconds until a route expires; 0 = it does not. */
+uint64_t rib_expires_in(const struct rtentry *rt);
+
+#endif
