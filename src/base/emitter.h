@@ -48,7 +48,10 @@ void emit_object(struct emitter *e, const char *name);
 void emit_list(struct emitter *e, const char *name);
 void emit_end(struct emitter *e);
 
-/* Fields. textfmt must hold exactly one conversion of the kind named, or be NULL. */
+/*
+ * Fields. textfmt must hold exactly one conversion of the kind named, or be NULL. In a list the name
+ * isn't shown, but NULL still means not in the JSON: give "".
+ */
 void emit_str(struct emitter *e, const char *name, const char *textfmt, const char *value); /* %s */
 void emit_uint(struct emitter *e, const char *name, const char *textfmt, uint64_t value); /* PRIu64 or PRIx64 */
 void emit_int(struct emitter *e, const char *name, const char *textfmt, int64_t value); /* PRId64 */

@@ -50,7 +50,7 @@ struct mbuf {
 	uint8_t *data;		/* first byte of the packet */
 	uint32_t len;		/* bytes of the packet, all contiguous from data */
 	uint16_t flags;		/* enum m_flag */
-	uint8_t class;		/* enum m_class of this piece of memory */
+	uint8_t class;		/* enum m_class of this piece of memory; mbuf.c's: the top bit says that it has tags */
 	uint8_t fib;		/* FIB for look-ups */
 	uint64_t when_ns;	/* the time at which the packet is where it is (clock.h, sched.h) */
 	struct ifnet *rcvif;	/* interface it came in by; NULL if it was made here */
@@ -87,7 +87,7 @@ void m_free(struct mbuf *m);
 /* A second header on the same buffer; borrows m. Header fields are copied, tags are not. NULL at the limit. */
 struct mbuf *m_clone(struct mbuf *m);
 
-/* A full copy with a buffer of its own. Borrows m. NULL at the limit. */
+/* A full copy, tags too, with a buffer of its own. Borrows m. NULL at the limit. */
 struct mbuf *m_dup(const struct mbuf *m);
 
 /*

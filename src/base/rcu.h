@@ -20,7 +20,10 @@ struct rcu_head {
 	void (*fn)(struct rcu_head *);
 };
 
-/* Call fn(h) when all sections of now have ended. Order of calls = order of registration. */
+/*
+ * Call fn(h) when all sections of now have ended, on this thread (rcu_poll, rcu_synchronize, or its
+ * end). Order of calls = order of registration.
+ */
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *));
 
 /* Wait until all sections of now have ended and the calls registered before have run. Never inside a section. */

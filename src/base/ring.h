@@ -1,7 +1,7 @@
 /*
  * ring.h - bounded queues of pointers between threads.
  *
- * One consumer; one producer (RING_SP) or many (RING_MP). Built on ck_ring. What does not fit is
+ * One consumer; one producer (RING_SP) or many (RING_MP). What does not fit is
  * refused and counted, never lost silently. Order per producer is kept.
  */
 #ifndef WARREN_BASE_RING_H
