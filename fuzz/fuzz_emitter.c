@@ -95,8 +95,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	emitter_free(e);
 	/* A whole number of 20 digits is read as a real. */
 	root = json_loadb(out.bytes, out.len, JSON_DECODE_INT_AS_REAL, &error);
-	if (root == NULL || out.bytes[out.len - 1] != '\n' || memchr(out.bytes, '\n', out.len - 1) ||
-	    json_array_size(root) != members)
+	if (root == NULL || out.bytes[out.len - 1] != '\n' ||
+	    memchr(out.bytes, '\n', out.len - 1) || json_array_size(root) != members)
 		abort();
 	json_decref(root);
 	free(input);

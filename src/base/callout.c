@@ -42,7 +42,7 @@ struct callout_wheel {
 	enum next_state next_state;
 	uint32_t worker_id;
 	uint64_t seq;
-	uint32_t levels_used;	  /* bit per level: bitmap[level] != 0 */
+	uint32_t levels_used;    /* bit per level: bitmap[level] != 0 */
 	uint64_t bitmap[LEVELS]; /* bit per slot: the slot is not empty */
 	struct callout_list due;
 	struct callout_list slot[LEVELS][SLOTS];

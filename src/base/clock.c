@@ -20,10 +20,10 @@ __thread struct worker *curworker;
 static struct {
 	_Alignas(64) struct worker w;
 } workers[WORKERS_MAX];
-static bool taken[WORKERS_MAX];	/* atomic: whoever sets it owns workers[id] */
-static uint32_t attached;	/* atomic */
+static bool taken[WORKERS_MAX]; /* atomic: whoever sets it owns workers[id] */
+static uint32_t attached;       /* atomic */
 
-static uint64_t start_mono_ns;	/* set before main */
+static uint64_t start_mono_ns; /* set before main */
 static uint64_t start_real_ns;
 
 static uint64_t

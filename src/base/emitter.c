@@ -175,7 +175,12 @@ put_json_string(struct emitter *e, const char *s)
 	static const char hex[] = "0123456789abcdef";
 	/* What has a letter of its own behind a backslash. */
 	static const char letters[128] = {
-		['"'] = '"', ['\\'] = '\\', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
+		['"'] = '"',
+		['\\'] = '\\',
+		['\b'] = 'b',
+		['\f'] = 'f',
+		['\n'] = 'n',
+		['\r'] = 'r',
 		['\t'] = 't',
 	};
 	const unsigned char *p = (const unsigned char *)s, *plain = p;

@@ -17,7 +17,7 @@ static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static log_sink *log_to; /* both under log_lock */
 static void *log_ctx;
 static enum log_level log_max = LOG_LVL_NOTICE; /* atomic */
-static __thread bool log_inside; /* a sink that logs would wait for itself */
+static __thread bool log_inside;                /* a sink that logs would wait for itself */
 
 static void
 log_to_stderr(enum log_level level, uint64_t now_ns, const char *who, const char *line)

@@ -74,8 +74,8 @@ _Static_assert(M_MAXLEN <= 65600, "the longest packet fits in the biggest class"
  */
 struct m_cache {
 	_Alignas(LINE) struct m_shelf {
-		uint64_t n;   /* pieces on the shelf */
-		int64_t out;  /* handed out less taken back by this worker; may be negative */
+		uint64_t n;  /* pieces on the shelf */
+		int64_t out; /* handed out less taken back by this worker; may be negative */
 	} shelf[M_NCLASSES];
 	uint64_t room[M_NCLASSES]; /* pieces that may lie on the shelf; 0 while over the limit */
 	uint64_t denied[M_NCLASSES];
@@ -98,8 +98,8 @@ static struct {
 		size_t next_slab; /* bytes */
 	} class[M_NCLASSES];
 	struct slab *slabs;
-	uint64_t bytes;	 /* of all pieces carved */
-	uint64_t taken;	 /* of the pieces outside the pool */
+	uint64_t bytes; /* of all pieces carved */
+	uint64_t taken; /* of the pieces outside the pool */
 	uint64_t limit;
 } pool = { .lock = PTHREAD_MUTEX_INITIALIZER, .limit = LIMIT_DEFAULT };
 
@@ -139,10 +139,10 @@ slab_map(size_t bytes)
 
 /* Carve a slab for the class, smaller than usual if the limit says so. Pool locked. */
 static bool
-pool_grow(enum m_class class)
+pool_grow(enum m_class cls)
 {
-	const size_t stride = classes[class].stride, page = 4096;
-	size_t want = pool.class[class].next_slab, pieces, carved = pool.class[class].carved;
+	const size_t stride = classes[cls].stride, page = 4096;
+	size_t want = pool.class[cls].next_slab, pieces, carved = pool.class[cls].carved;
 	struct mbuf **room;
 	struct slab *slab;
 
@@ -154,10 +154,10 @@ pool_grow(enum m_class class)
 	if (pieces == 0)
 		return false;
 
-	room = realloc(pool.class[class].m, (carved + pieces) * sizeof(*room));
+	room = realloc(pool.class[cls].m, (carved + pieces) * sizeof(*room));
 	if (room == NULL)
 		return false;
-	pool.class[class].m = room;
+	pool.class[cls].m = room;
 	slab = malloc(sizeof(*slab));
 	if (slab == NULL)
 		return false;
@@ -169,12 +169,12 @@ pool_grow(enum m_class class)
 	}
 	slab->next = pool.slabs;
 	pool.slabs = slab;
-	pool.class[class].carved += pieces;
-	pool.class[class].next_slab = want * 2 < SLAB_MAX ? want * 2 : SLAB_MAX;
+	pool.class[cls].carved += pieces;
+	pool.class[cls].next_slab = want * 2 < SLAB_MAX ? want * 2 : SLAB_MAX;
 	pool.bytes += pieces * stride;
 	/* The lowest address last, so that it is taken first: untouched pages stay at the end. */
 	for (size_t i = pieces; i-- > 0;)
-		room[pool.class[class].n++] = (void *)((uint8_t *)slab->base + i * stride);
+		room[pool.class[cls].n++] = (void *)((uint8_t *)slab->base + i * stride);
 	return true;
 }
 
@@ -189,86 +189,85 @@ pool_release(void)
 		munmap(slab->base, slab->bytes);
 		free(slab);
 	}
-	for (int class = 0; class < M_NCLASSES; class++) {
-		free(pool.class[class].m);
-		pool.class[class].m = NULL;
-		pool.class[class].n = pool.class[class].carved = 0;
-		pool.class[class].next_slab = 0;
+	for (int cls = 0; cls < M_NCLASSES; cls++) {
+		free(pool.class[cls].m);
+		pool.class[cls].m = NULL;
+		pool.class[cls].n = pool.class[cls].carved = 0;
+		pool.class[cls].next_slab = 0;
 	}
 	pool.bytes = 0;
 }
 
 /* Move the n oldest pieces of a shelf to the pool. Pool locked. */
 static void
-shelf_return(struct m_cache *c, enum m_class class, uint64_t n)
+shelf_return(struct m_cache *c, enum m_class cls, uint64_t n)
 {
-	struct mbuf **piece = c->piece[class];
-	uint64_t left = c->shelf[class].n - n;
+	struct mbuf **piece = c->piece[cls];
+	uint64_t left = c->shelf[cls].n - n;
 
 	if (n == 0)
 		return;
-	memcpy(pool.class[class].m + pool.class[class].n, piece, n * sizeof(*piece));
-	pool.class[class].n += n;
-	pool.taken -= n * classes[class].stride;
+	memcpy(pool.class[cls].m + pool.class[cls].n, piece, n * sizeof(*piece));
+	pool.class[cls].n += n;
+	pool.taken -= n * classes[cls].stride;
 	memmove(piece, piece + n, left * sizeof(*piece));
-	counter_set(&c->shelf[class].n, left);
+	counter_set(&c->shelf[cls].n, left);
 }
 
 static void
 cache_return(struct m_cache *c)
 {
-	for (int class = 0; class < M_NCLASSES; class++)
-		shelf_return(c, (enum m_class)class, c->shelf[class].n);
+	for (int cls = 0; cls < M_NCLASSES; cls++)
+		shelf_return(c, (enum m_class)cls, c->shelf[cls].n);
 }
 
 /* Pieces of the class that the limit still allows to take from the pool. Pool locked. */
 static uint64_t
-pool_allowance(enum m_class class)
+pool_allowance(enum m_class cls)
 {
-	return pool.taken < pool.limit ? (pool.limit - pool.taken) / classes[class].stride : 0;
+	return pool.taken < pool.limit ? (pool.limit - pool.taken) / classes[cls].stride : 0;
 }
 
 /* The shelf is empty: put half a shelf of pieces there, or what there is; false (counted) if nothing. */
 static bool
-shelf_refill(struct m_cache *c, enum m_class class)
+shelf_refill(struct m_cache *c, enum m_class cls)
 {
-	struct mbuf **piece = c->piece[class];
-	uint64_t n = MBUF_MALLOC ? 1 : classes[class].shelf / 2, allowed;
+	struct mbuf **piece = c->piece[cls];
+	uint64_t n = MBUF_MALLOC ? 1 : classes[cls].shelf / 2, allowed;
 
 	pthread_mutex_lock(&pool.lock);
-	allowed = pool_allowance(class);
+	allowed = pool_allowance(cls);
 	if (allowed == 0) {
 		cache_return(c);
-		allowed = pool_allowance(class);
+		allowed = pool_allowance(cls);
 	}
 	n = n < allowed ? n : allowed;
 	if (MBUF_MALLOC) {
-		if (n > 0 && (piece[0] = aligned_alloc(LINE, classes[class].stride)) == NULL)
+		if (n > 0 && (piece[0] = aligned_alloc(LINE, classes[cls].stride)) == NULL)
 			n = 0;
-		pool.bytes += n * classes[class].stride;
+		pool.bytes += n * classes[cls].stride;
 	} else {
-		if (n > 0 && pool.class[class].n == 0)
-			pool_grow(class);
-		n = n < pool.class[class].n ? n : pool.class[class].n;
-		pool.class[class].n -= n;
+		if (n > 0 && pool.class[cls].n == 0)
+			pool_grow(cls);
+		n = n < pool.class[cls].n ? n : pool.class[cls].n;
+		pool.class[cls].n -= n;
 		if (n > 0)
-			memcpy(piece, pool.class[class].m + pool.class[class].n,
-			    n * sizeof(*piece));
+			memcpy(piece, pool.class[cls].m + pool.class[cls].n, n * sizeof(*piece));
 	}
-	pool.taken += n * classes[class].stride;
-	counter_set(&c->shelf[class].n, n);
+	pool.taken += n * classes[cls].stride;
+	counter_set(&c->shelf[cls].n, n);
 	pthread_mutex_unlock(&pool.lock);
 
 	if (n == 0)
-		counter_set(&c->denied[class], c->denied[class] + 1);
+		counter_set(&c->denied[cls], c->denied[cls] + 1);
 	return n > 0;
 }
 
 static void
 cache_room(struct m_cache *c, bool open)
 {
-	for (int class = 0; class < M_NCLASSES; class++)
-		c->room[class] = open && !MBUF_MALLOC ? classes[class].shelf : 0;
+	for (int cls = 0; cls < M_NCLASSES; cls++)
+		c->room[cls] = open && !MBUF_MALLOC ? classes[cls].shelf : 0;
 }
 
 struct m_cache *
@@ -290,55 +289,55 @@ m_cache_close(struct m_cache *c)
 
 /* Take a piece; its header's contents are undefined. The shelf is not empty. */
 static inline struct mbuf *
-shelf_take(struct m_cache *c, enum m_class class)
+shelf_take(struct m_cache *c, enum m_class cls)
 {
-	uint64_t n = c->shelf[class].n - 1;
+	uint64_t n = c->shelf[cls].n - 1;
 
-	counter_set(&c->shelf[class].n, n);
-	counter_set(&c->shelf[class].out, c->shelf[class].out + 1);
-	return c->piece[class][n];
+	counter_set(&c->shelf[cls].n, n);
+	counter_set(&c->shelf[cls].out, c->shelf[cls].out + 1);
+	return c->piece[cls][n];
 }
 
 /* The long way of giving a piece back: the shelf is full, or there is none. */
 static void __attribute__((noinline))
-piece_give_slow(struct m_cache *c, struct mbuf *m, enum m_class class)
+piece_give_slow(struct m_cache *c, struct mbuf *m, enum m_class cls)
 {
 	pthread_mutex_lock(&pool.lock);
 	if (MBUF_MALLOC) {
-		pool.bytes -= classes[class].stride;
-		pool.taken -= classes[class].stride;
-		ASAN_UNPOISON_MEMORY_REGION(m, classes[class].stride);
+		pool.bytes -= classes[cls].stride;
+		pool.taken -= classes[cls].stride;
+		ASAN_UNPOISON_MEMORY_REGION(m, classes[cls].stride);
 		free(m);
-	} else if (c->room[class] == 0) {
-		pool.class[class].m[pool.class[class].n++] = m;
-		pool.taken -= classes[class].stride;
+	} else if (c->room[cls] == 0) {
+		pool.class[cls].m[pool.class[cls].n++] = m;
+		pool.taken -= classes[cls].stride;
 		if (pool.taken <= pool.limit)
 			cache_room(c, true);
 	} else {
-		shelf_return(c, class, classes[class].shelf / 2);
-		c->piece[class][c->shelf[class].n] = m;
-		counter_set(&c->shelf[class].n, c->shelf[class].n + 1);
+		shelf_return(c, cls, classes[cls].shelf / 2);
+		c->piece[cls][c->shelf[cls].n] = m;
+		counter_set(&c->shelf[cls].n, c->shelf[cls].n + 1);
 	}
 	pthread_mutex_unlock(&pool.lock);
 }
 
 static inline void
-piece_give(struct mbuf *m, enum m_class class)
+piece_give(struct mbuf *m, enum m_class cls)
 {
 	struct m_cache *c = curworker->mcache;
-	uint64_t n = c->shelf[class].n;
+	uint64_t n = c->shelf[cls].n;
 
-	counter_set(&c->shelf[class].out, c->shelf[class].out - 1);
+	counter_set(&c->shelf[cls].out, c->shelf[cls].out - 1);
 	m->refs = 0; /* a second m_free is noticed */
-	if (unlikely(n >= c->room[class])) {
-		piece_give_slow(c, m, class);
+	if (unlikely(n >= c->room[cls])) {
+		piece_give_slow(c, m, cls);
 		return;
 	}
-	c->piece[class][n] = m;
-	counter_set(&c->shelf[class].n, n + 1);
+	c->piece[cls][n] = m;
+	counter_set(&c->shelf[cls].n, n + 1);
 }
 
-static struct mbuf *__attribute__((noinline))
+__attribute__((noinline)) static struct mbuf *
 m_too_long(void)
 {
 	struct m_cache *c = curworker->mcache;
@@ -349,12 +348,12 @@ m_too_long(void)
 
 /* Make a fresh packet of a piece. Field by field, so that nothing is stored twice. */
 static inline struct mbuf *
-m_fresh(struct mbuf *m, enum m_class class, uint32_t len)
+m_fresh(struct mbuf *m, enum m_class cls, uint32_t len)
 {
 	m->data = (uint8_t *)(m + 1) + M_HEADROOM;
 	m->len = len;
 	m->flags = 0;
-	m->class = (uint8_t)class;
+	m->class = (uint8_t)cls;
 	m->fib = 0;
 	m->when_ns = curworker->now_ns;
 	m->rcvif = NULL;
@@ -364,26 +363,26 @@ m_fresh(struct mbuf *m, enum m_class class, uint32_t len)
 	m->flowid = 0;
 	m->refs = 1;
 	if (MBUF_MALLOC) {
-		uint8_t *end = (uint8_t *)(m + 1) + classes[class].buf_bytes;
+		uint8_t *end = (uint8_t *)(m + 1) + classes[cls].buf_bytes;
 
-		ASAN_POISON_MEMORY_REGION(end, (size_t)((uint8_t *)m + classes[class].stride - end));
+		ASAN_POISON_MEMORY_REGION(end, (size_t)((uint8_t *)m + classes[cls].stride - end));
 	}
 	return m;
 }
 
 /* The long way: another class, or the shelf is empty. */
-static struct mbuf *__attribute__((noinline))
+__attribute__((noinline)) static struct mbuf *
 m_get_slow(uint32_t len)
 {
 	struct m_cache *c = curworker->mcache;
-	enum m_class class;
+	enum m_class cls;
 
 	if (len > M_MAXLEN)
 		return m_too_long();
-	class = len <= 2048 ? M_CLASS_2K : len <= 10240 ? M_CLASS_10K : M_CLASS_64K;
-	if (c->shelf[class].n == 0 && !shelf_refill(c, class))
+	cls = len <= 2048 ? M_CLASS_2K : len <= 10240 ? M_CLASS_10K : M_CLASS_64K;
+	if (c->shelf[cls].n == 0 && !shelf_refill(c, cls))
 		return NULL;
-	return m_fresh(shelf_take(c, class), class, len);
+	return m_fresh(shelf_take(c, cls), cls, len);
 }
 
 struct mbuf *
@@ -439,7 +438,7 @@ tags_set(struct mbuf *m, struct m_tag *tags)
 	counter_set(&m->class, (uint8_t)(m->class | TAGGED));
 }
 
-static void __attribute__((noinline))
+__attribute__((noinline)) static void
 tags_free(struct mbuf *m)
 {
 	struct m_tag *t = tags_get(m), *next;
@@ -460,7 +459,7 @@ owner_release(struct mbuf *owner)
 }
 
 /* Whatever is not a packet without tags whose buffer is its own alone. */
-static void __attribute__((noinline))
+__attribute__((noinline)) static void
 m_free_slow(struct mbuf *m)
 {
 	struct mbuf *owner = m->owner;
@@ -661,19 +660,19 @@ m_stats(struct m_stats *st)
 {
 	*st = (struct m_stats){};
 	pthread_mutex_lock(&pool.lock);
-	for (int class = 0; class < M_NCLASSES; class++) {
+	for (int cls = 0; cls < M_NCLASSES; cls++) {
 		int64_t out = 0;
 
-		st->class[class].buf_bytes = classes[class].buf_bytes;
-		st->class[class].cached = pool.class[class].n;
+		st->class[cls].buf_bytes = classes[cls].buf_bytes;
+		st->class[cls].cached = pool.class[cls].n;
 		for (int id = 0; id < WORKERS_MAX; id++) {
 			const struct m_cache *c = &caches[id];
 
-			out += counter_get(&c->shelf[class].out);
-			st->class[class].cached += counter_get(&c->shelf[class].n);
-			st->class[class].denied += counter_get(&c->denied[class]);
+			out += counter_get(&c->shelf[cls].out);
+			st->class[cls].cached += counter_get(&c->shelf[cls].n);
+			st->class[cls].denied += counter_get(&c->denied[cls]);
 		}
-		st->class[class].in_use = out > 0 ? (uint64_t)out : 0;
+		st->class[cls].in_use = out > 0 ? (uint64_t)out : 0;
 	}
 	for (int id = 0; id < WORKERS_MAX; id++)
 		st->too_long += counter_get(&caches[id].too_long);
@@ -688,8 +687,8 @@ m_live(void)
 	int64_t out = 0;
 
 	for (int id = 0; id < WORKERS_MAX; id++)
-		for (int class = 0; class < M_NCLASSES; class++)
-			out += counter_get(&caches[id].shelf[class].out);
+		for (int cls = 0; cls < M_NCLASSES; cls++)
+			out += counter_get(&caches[id].shelf[cls].out);
 	return out > 0 ? (uint64_t)out : 0;
 }
 

@@ -80,7 +80,7 @@ start(void)
 	pthread_key_create(&key, thread_ends);
 }
 
-static struct rcu_thread *__attribute__((noinline))
+__attribute__((noinline)) static struct rcu_thread *
 thread_enter(void)
 {
 	ck_epoch_record_t *old;
@@ -142,8 +142,8 @@ rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *))
 static void
 mark_back(ck_epoch_entry_t *mark)
 {
-	struct rcu_thread *t =
-	    (struct rcu_thread *)(void *)((char *)mark - offsetof(struct rcu_thread, mark));
+	struct rcu_thread *t = (struct rcu_thread *)(void *)((char *)mark -
+	    offsetof(struct rcu_thread, mark));
 
 	t->mark_out = false;
 }

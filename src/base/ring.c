@@ -19,7 +19,7 @@ struct ring {
 	uint32_t mask;
 	enum ring_kind kind;
 	_Alignas(64) _Atomic uint64_t head; /* tickets given; producers */
-	uint64_t tail_seen;		    /* RING_SP: the producer's last look at tail */
+	uint64_t tail_seen;                 /* RING_SP: the producer's last look at tail */
 	_Atomic uint64_t refused;
 	_Alignas(64) _Atomic uint64_t tail; /* slots emptied; consumer */
 	_Alignas(64) _Atomic(void *) slot[];
@@ -84,8 +84,8 @@ ring_put(struct ring *r, void *p)
 			/* Signed: tail may be past a head that is out of date; then the exchange fails. */
 			if ((int64_t)(head - tail) >= (int64_t)r->capacity)
 				return ring_refuse(r);
-		} while (!atomic_compare_exchange_weak_explicit(&r->head, &head, head + 1,
-		    memory_order_relaxed, memory_order_relaxed));
+		} while (!atomic_compare_exchange_weak_explicit(
+		    &r->head, &head, head + 1, memory_order_relaxed, memory_order_relaxed));
 	}
 	atomic_store_explicit(&r->slot[head & r->mask], p, memory_order_release);
 	return true;

@@ -76,15 +76,24 @@ rng_double(struct rng *r)
 
 /* Sum of (ln 2)^i / i! for i = 1 .. k + 1, as fractions of 2^64. */
 static const uint64_t exp_q[] = {
-	UINT64_C(0xb17217f7d1cf79ab), UINT64_C(0xeef193f6d75a96fc),
-	UINT64_C(0xfd27186259aaf6c2), UINT64_C(0xff9d6dd050f4c5a7),
-	UINT64_C(0xfff4cfcfef1e626b), UINT64_C(0xfffee81886e1c62f),
-	UINT64_C(0xffffe7fe850e0bb5), UINT64_C(0xfffffe2a8731b17d),
-	UINT64_C(0xffffffdfac6eeadc), UINT64_C(0xfffffffdf9640067),
-	UINT64_C(0xffffffffe22ec79c), UINT64_C(0xfffffffffe6a9ded),
-	UINT64_C(0xffffffffffebff81), UINT64_C(0xffffffffffff1417),
-	UINT64_C(0xfffffffffffff5ce), UINT64_C(0xffffffffffffff95),
-	UINT64_C(0xfffffffffffffffb), UINT64_C(0xffffffffffffffff),
+	UINT64_C(0xb17217f7d1cf79ab),
+	UINT64_C(0xeef193f6d75a96fc),
+	UINT64_C(0xfd27186259aaf6c2),
+	UINT64_C(0xff9d6dd050f4c5a7),
+	UINT64_C(0xfff4cfcfef1e626b),
+	UINT64_C(0xfffee81886e1c62f),
+	UINT64_C(0xffffe7fe850e0bb5),
+	UINT64_C(0xfffffe2a8731b17d),
+	UINT64_C(0xffffffdfac6eeadc),
+	UINT64_C(0xfffffffdf9640067),
+	UINT64_C(0xffffffffe22ec79c),
+	UINT64_C(0xfffffffffe6a9ded),
+	UINT64_C(0xffffffffffebff81),
+	UINT64_C(0xffffffffffff1417),
+	UINT64_C(0xfffffffffffff5ce),
+	UINT64_C(0xffffffffffffff95),
+	UINT64_C(0xfffffffffffffffb),
+	UINT64_C(0xffffffffffffffff),
 };
 static const uint64_t ln2 = UINT64_C(0xb17217f7d1cf79ab); /* of 2^64 */
 

@@ -43,15 +43,15 @@ struct sched_domain {
 };
 
 struct sched {
-	struct heap domains;	      /* every domain, also those that have nothing to do */
+	struct heap domains; /* every domain, also those that have nothing to do */
 	struct sched_domain *common;
 	struct sched_domain *running; /* in a window: whose turn it is; its key is out of date */
-	struct sched_source *source;  /* the source that runs now, NULL if it was removed meanwhile */
+	struct sched_source *source;  /* the one that runs, NULL once removed */
 	uint64_t seq;
 	uint64_t lookahead_ns;
-	uint64_t floor_ns;	      /* T: nothing may happen before it any more */
-	uint64_t window_ns;	      /* W while a domain runs */
-	uint64_t latest_ns;	      /* of all clocks so far */
+	uint64_t floor_ns;  /* T: nothing may happen before it any more */
+	uint64_t window_ns; /* W while a domain runs */
+	uint64_t latest_ns; /* of all clocks so far */
 	bool inside, stop;
 };
 
@@ -276,8 +276,8 @@ sched_add(struct sched_source *src, struct sched_domain *d)
 	src->domain = d;
 	src->seq = sc->seq++;
 	/* Nobody could go on without: a source that is not there is a link that loses everything. */
-	if (!heap_insert(&d->sources,
-		(struct entry){ src->next_ns, src->seq, &src->heap_index, src }))
+	if (!heap_insert(
+		&d->sources, (struct entry){ src->next_ns, src->seq, &src->heap_index, src }))
 		abort();
 	domain_sync(sc, d);
 }

@@ -57,8 +57,18 @@ static void
 test_callouts_fire_at_their_exact_nanosecond(void **state)
 {
 	static const uint64_t delay_ns[] = {
-		NS_PER_MS, NS_PER_MS + 1, 1048575, 1048576, 1048577, 67108863, 67108864, 67108865,
-		NS_PER_SEC, 3600 * NS_PER_SEC, 24 * 3600 * NS_PER_SEC, 10 * 365 * 86400 * NS_PER_SEC,
+		NS_PER_MS,
+		NS_PER_MS + 1,
+		1048575,
+		1048576,
+		1048577,
+		67108863,
+		67108864,
+		67108865,
+		NS_PER_SEC,
+		3600 * NS_PER_SEC,
+		24 * 3600 * NS_PER_SEC,
+		10 * 365 * 86400 * NS_PER_SEC,
 	};
 	enum { N = sizeof(delay_ns) / sizeof(delay_ns[0]) };
 	struct callout c[N];
@@ -327,7 +337,8 @@ ref_first(void)
 	struct ref *first = NULL;
 
 	for (int i = 0; i < REF_N; i++)
-		if (ref[i].armed && (first == NULL || ref[i].when_ns < first->when_ns ||
+		if (ref[i].armed &&
+		    (first == NULL || ref[i].when_ns < first->when_ns ||
 			(ref[i].when_ns == first->when_ns && ref[i].seq < first->seq)))
 			first = &ref[i];
 	return first;
@@ -337,7 +348,8 @@ static void
 ref_touch(struct ref *r)
 {
 	/* From a tick to months, and many equal ones. */
-	uint64_t delay_ns = draw() % 3 == 0 ? (1 + draw() % 8) * 10 * NS_PER_MS :
+	uint64_t delay_ns = draw() % 3 == 0 ?
+	    (1 + draw() % 8) * 10 * NS_PER_MS :
 	    NS_PER_MS + draw() % (UINT64_C(1) << (20 + draw() % 34));
 
 	if (draw() % 4 == 0) {

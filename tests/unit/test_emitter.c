@@ -79,7 +79,8 @@ test_json_shows_names_and_structure_on_one_line(void **state)
 	(void)state;
 	say_interface(e);
 	emitter_free(e);
-	assert_string_equal(got, "{\"interface\":[{\"name\":\"epair0a\",\"mtu\":1500,\"metric\":-3,"
+	assert_string_equal(got,
+	    "{\"interface\":[{\"name\":\"epair0a\",\"mtu\":1500,\"metric\":-3,"
 	    "\"load\":12.340,\"up\":true,\"peer\":null},{}],\"more\":false}\n");
 }
 
@@ -99,7 +100,8 @@ test_numbers_reach_their_ends(void **state)
 	emit_num(e, "", NULL, (double)INFINITY, 1);
 	emit_num(e, "", NULL, (double)NAN, 1);
 	emitter_free(e);
-	assert_string_equal(got, "[0,18446744073709551615,-9223372036854775808,9223372036854775807,-0,"
+	assert_string_equal(got,
+	    "[0,18446744073709551615,-9223372036854775808,9223372036854775807,-0,"
 	    "100000000000000000000.0,null,null]\n");
 }
 
@@ -112,9 +114,10 @@ test_strings_are_escaped_and_bad_utf8_is_replaced(void **state)
 		{ "", "\"\"" },
 		{ "a\"b\\c/", "\"a\\\"b\\\\c/\"" },
 		{ "\n\r\t\b\f\x01\x1f\x7f", "\"\\n\\r\\t\\b\\f\\u0001\\u001f\x7f\"" },
-		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x87", "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x87\"" },
+		{ "\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x87",
+		    "\"\xc3\xa4\xe2\x82\xac\xf0\x9f\x90\x87\"" },
 		{ "\xff", "\"\xef\xbf\xbd\"" },
-		{ "a\xc3", "\"a\xef\xbf\xbd\"" },	    /* cut off by the end */
+		{ "a\xc3", "\"a\xef\xbf\xbd\"" },               /* cut off by the end */
 		{ "\xc0\xaf", "\"\xef\xbf\xbd\xef\xbf\xbd\"" }, /* overlong */
 		{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" }, /* surrogate */
 		{ "\xf4\x90\x80\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
@@ -188,7 +191,8 @@ static void
 test_the_locale_of_the_program_does_not_show(void **state)
 {
 	/* Not on every machine; where there is none, the test says little. */
-	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8", "C.UTF-8" };
+	static const char *const names[] = { "de_DE.UTF-8", "de_DE.utf8", "fr_FR.UTF-8",
+		"C.UTF-8" };
 	struct emitter *e;
 
 	(void)state;

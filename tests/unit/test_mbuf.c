@@ -67,8 +67,12 @@ test_each_length_comes_from_the_smallest_class_that_holds_it(void **state)
 		uint32_t len;
 		uint8_t class;
 	} cases[] = {
-		{ 0, M_CLASS_2K }, { 2048, M_CLASS_2K }, { 2049, M_CLASS_10K },
-		{ 10240, M_CLASS_10K }, { 10241, M_CLASS_64K }, { M_MAXLEN, M_CLASS_64K },
+		{ 0, M_CLASS_2K },
+		{ 2048, M_CLASS_2K },
+		{ 2049, M_CLASS_10K },
+		{ 10240, M_CLASS_10K },
+		{ 10241, M_CLASS_64K },
+		{ M_MAXLEN, M_CLASS_64K },
 	};
 
 	(void)state;

@@ -14,7 +14,11 @@ test_the_generator_is_xoshiro256_starstar(void **state)
 {
 	/* First outputs of the published algorithm from the state 1, 2, 3, 4. */
 	static const uint64_t expected[] = {
-		11520, 0, 1509978240, UINT64_C(1215971899390074240), UINT64_C(1216172134540287360),
+		11520,
+		0,
+		1509978240,
+		UINT64_C(1215971899390074240),
+		UINT64_C(1216172134540287360),
 	};
 	struct rng r = { { 1, 2, 3, 4 } };
 
@@ -111,7 +115,8 @@ static void
 test_exponential_draws_are_the_same_on_every_machine(void **state)
 {
 	/* Taken from this implementation once: they must never change, or no run can be repeated. */
-	static const uint64_t expected[] = { 540987232, 959301488, 1536587847, 846436903, 260950518, 611752821, 687135423, 121314602 };
+	static const uint64_t expected[] = { 540987232, 959301488, 1536587847, 846436903, 260950518,
+		611752821, 687135423, 121314602 };
 	struct rng r;
 
 	(void)state;
@@ -143,7 +148,8 @@ main(void)
 		cmocka_unit_test(test_one_seed_and_name_give_one_stream),
 		cmocka_unit_test(test_below_is_uniform_over_its_range),
 		cmocka_unit_test(test_doubles_lie_in_the_half_open_unit_interval),
-		cmocka_unit_test(test_exponential_draws_have_the_mean_the_spread_and_the_tail_of_the_law),
+		cmocka_unit_test(
+		    test_exponential_draws_have_the_mean_the_spread_and_the_tail_of_the_law),
 		cmocka_unit_test(test_exponential_draws_are_the_same_on_every_machine),
 		cmocka_unit_test(test_exponential_draws_with_extreme_means_stay_in_range),
 	};

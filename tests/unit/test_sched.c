@@ -71,8 +71,10 @@ static void
 ticker_add(struct ticker *t, int id, struct sched_domain *d, uint64_t first_ns, uint64_t period_ns,
     uint32_t n)
 {
-	*t = (struct ticker){ .src = { .next_ns = first_ns, .run = ticker_run }, .id = id,
-		.period_ns = period_ns, .left = n };
+	*t = (struct ticker){ .src = { .next_ns = first_ns, .run = ticker_run },
+		.id = id,
+		.period_ns = period_ns,
+		.left = n };
 	sched_add(&t->src, d);
 	nran = 0;
 }
@@ -510,8 +512,8 @@ node_timer(void *arg)
 	struct node *n = arg;
 
 	for (uint32_t i = 0; i < 5; i++)
-		link_send(&n->out[i % DEGREE], (struct packet){ clock_now(), n->sent++ * 100 +
-		    (uint32_t)(n - nodes), 20 });
+		link_send(&n->out[i % DEGREE],
+		    (struct packet){ clock_now(), n->sent++ * 100 + (uint32_t)(n - nodes), 20 });
 	if (n->sent < 200)
 		callout_reset(&n->timer, 1700000 + n->sent * 1000);
 }
