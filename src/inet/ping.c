@@ -120,6 +120,8 @@ wait_for_rest(struct ping *p)
 		wait_ns = 2 * p->max_rtt_ns;
 		if (wait_ns < NS_PER_SEC)
 			wait_ns = NS_PER_SEC;
+		if (wait_ns > p->c.wait_ns)
+			wait_ns = p->c.wait_ns;
 	}
 	until = p->last_sent_ns + wait_ns;
 	callout_reset(&p->timer, until > clock_now() ? until - clock_now() : 0);
@@ -143,7 +145,7 @@ send_next(struct ping *p)
 		p->on_failed(p->ctx, error);
 	else if (error == 0 && p->on_sent != NULL)
 		p->on_sent(p->ctx, seq);
-	if (p->c.sweep_max != 0) {
+	if (p->c.sweep_max != 0 && p->st.sent % p->c.sweep_each == 0) {
 		p->size += p->c.sweep_step;
 		if (p->size > p->c.sweep_max)
 			p->size = p->c.size;
@@ -340,7 +342,7 @@ ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping
 	uint32_t bits = 64;
 
 	if (c->size > SIZE_MAX_ || c->sweep_max > SIZE_MAX_ || c->pattern_len > PATTERN_MAX ||
-	    c->interval_ns == 0 || (c->sweep_max != 0 && c->sweep_step == 0)) {
+	    c->interval_ns == 0 || (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0))) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -23,7 +23,7 @@ struct ping_config {
 	bool short_wait;	/* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
 	bool record_route, dont_route, timestamp;
 	bool stop_at_first;	/* done with the first reply */
-	uint32_t sweep_max, sweep_step; /* size grows by step to max, then starts again; 0 = no sweep */
+	uint32_t sweep_max, sweep_step, sweep_each; /* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
 };
 struct ping;
 struct ping_reply { uint32_t from; uint16_t seq; uint8_t ttl; uint32_t bytes; uint64_t rtt_ns; bool dup; uint8_t icmp_type, icmp_code; /* != echo reply: an error came */ const struct mbuf *m; /* borrowed, at its IP header */ bool late, timed; /* after wait_ns: not counted; rtt_ns is known */ };

@@ -178,7 +178,11 @@ udp_sender_new(const struct udp_flow_config *c)
 	struct udp_sender *s;
 	int error;
 
-	if ((error = config_check(c)) != 0) {
+	error = config_check(c);
+	/* A mean gap below 1 ns would stop the time. */
+	if (error == 0 && c->pattern == UDP_POISSON && bits_ns < c->rate_bps)
+		error = EINVAL;
+	if (error != 0) {
 		errno = error;
 		return NULL;
 	}
