@@ -419,6 +419,12 @@ pipe_detach(struct ifnet *from)
 	lookahead_lower(from, 0);
 }
 
+const struct pipe_config *
+pipe_config(const struct pipe *p)
+{
+	return &p->c;
+}
+
 void
 pipe_config_get(const struct pipe *p, struct pipe_config *c)
 {

@@ -42,6 +42,8 @@ struct pipe;
 int pipe_attach(struct ifnet *from, const struct pipe_config *c);
 void pipe_detach(struct ifnet *from);	/* packets in flight are dropped, counted */
 struct pipe *pipe_of(const struct ifnet *from);
+/* As it was given to pipe_attach; the same with the queue's default filled in. */
+const struct pipe_config *pipe_config(const struct pipe *p);
 void pipe_config_get(const struct pipe *p, struct pipe_config *c);
 void pipe_stats(const struct pipe *p, struct pipe_stats *st);
 
@@ -50,5 +52,6 @@ uint64_t pipe_lookahead(const struct pipe *p);
 
 DROP_DECLARE(DROP_PIPE_QUEUE);
 DROP_DECLARE(DROP_PIPE_LOSS);
+DROP_DECLARE(DROP_PIPE_GONE);	/* in flight when the link was removed */
 
 #endif

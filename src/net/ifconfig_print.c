@@ -114,6 +114,26 @@ print_groups(const struct ifconfig *c, const struct ifnet *ifp)
 		emit_text(p.e, "\n");
 }
 
+LINKERSET_DECLARE(ifconfig_status, const struct ifconfig_status);
+
+/* Lines of other rooms, by name: the link order must not decide. */
+static void
+print_others(struct emitter *e, struct ifnet *ifp)
+{
+	const struct ifconfig_status *const *p, *next, *last = NULL;
+
+	do {
+		next = NULL;
+		LINKERSET_FOREACH(p, ifconfig_status)
+			if ((last == NULL || strcmp((*p)->name, last->name) > 0) &&
+			    (next == NULL || strcmp((*p)->name, next->name) < 0))
+				next = *p;
+		if (next != NULL)
+			next->run(ifp, e);
+		last = next;
+	} while (next != NULL);
+}
+
 void
 ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af)
 {
@@ -141,6 +161,7 @@ ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af)
 		print_media(e, ifp);
 		if (ifp->if_status != NULL)
 			ifp->if_status(ifp, e);
+		print_others(e, ifp);
 		print_groups(c, ifp);
 	}
 	if (ifp->if_fib != 0)
