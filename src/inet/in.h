@@ -17,7 +17,9 @@ struct in_ifaddr {
 	uint32_t mask;
 	uint32_t broadcast;	/* 0 = none */
 	uint32_t dst;		/* point-to-point peer, 0 = none */
-	struct in_ifaddr *hnext; /* of the hash of our addresses */
+	struct in_ifaddr *hnext; /* the same address on another interface */
+	bool has_route;		/* the route of its prefix, or to its peer, is this one's */
+	bool has_local;		/* counted in the host route through lo0 */
 };
 
 static inline struct in_ifaddr *in_ifaddr_of(struct ifaddr *ifa) { return (struct in_ifaddr *)(void *)ifa; }
@@ -37,8 +39,36 @@ struct in_ifaddr *in_ifaddr_for(const struct ifnet *ifp, uint32_t peer);
 
 /* What a destination is to this stack. The packet path's question: no locks, one hash probe. */
 enum in_kind { IN_NOT_OURS, IN_OURS, IN_BROADCAST_, IN_MULTICAST_ };
+
+/*
+ * Our addresses: open addressing, at most half full, so that a stranger's address is mostly answered by the
+ * first slot. Rebuilt beside the old one when it is full; deleted slots keep an address that no packet asks for.
+ */
+struct in_hash {
+	struct rcu_head rcu;
+	uint32_t shift;		/* 32 - log2 of the slots */
+	uint32_t mask;		/* slots - 1 */
+	uint32_t used, live;	/* slots that are not free, and not deleted */
+	struct in_hash_slot {
+		uint32_t addr;	/* 0 = free; written behind ia */
+		uint32_t pad_;
+		struct in_ifaddr *ia;
+	} slot[];
+};
+VNET_DECLARE(struct in_hash *, in_hash);
+
 /* Entry for one of our addresses (any interface), or NULL. */
-struct in_ifaddr *in_local(uint32_t addr);
+static inline struct in_ifaddr *
+in_local(uint32_t addr)
+{
+	const struct in_hash *h = rcu_deref(&VNET(in_hash));
+	uint32_t i = addr * UINT32_C(0x9e3779b1) >> h->shift, found;
+
+	while ((found = __atomic_load_n(&h->slot[i].addr, __ATOMIC_ACQUIRE)) != addr && found != 0)
+		i = (i + 1) & h->mask;
+	return found == 0 ? NULL : __atomic_load_n(&h->slot[i].ia, __ATOMIC_RELAXED);
+}
+
 /* Is it a broadcast address of ifp (all ones, its subnets' broadcast or all zeros)? */
 bool in_is_broadcast(uint32_t addr, const struct ifnet *ifp);
 
@@ -49,8 +79,22 @@ static inline bool in_is_loopback(uint32_t a) { return (a & 0xff) == 127; }
 bool in_aton(const char *text, uint32_t *addr);
 const char *in_ntoa(uint32_t addr, char text[16]);
 
-/* Name of a host: address text, or `hosts` of the lab (kern/names? later): returns false if unknown. */
+/* Name of a host: address text, or a name of the hosts table; false if unknown. */
 bool in_resolve(const char *name, uint32_t *addr);
+
+/*
+ * The process's hosts table: a lab names its nodes here. A name added again gets the new address. 0, -EINVAL
+ * (empty, or looks like an address), -ENOMEM.
+ */
+int in_hosts_add(const char *name, uint32_t addr);
+void in_hosts_clear(void);
+/* The first name that an address got; NULL. Borrowed. */
+const char *in_hosts_name(uint32_t addr);
+
+/* "255.255.255.0" or "0xffffff00": a contiguous mask. */
+bool in_mask_parse(const char *text, uint32_t *mask);
+/* Mask of an address's class (A, B, C). */
+uint32_t in_class_mask(uint32_t addr);
 
 /* The stack's ARP table of an interface (NULL if not attached). */
 static inline struct lltable *in_lltable(struct ifnet *ifp) { return (struct lltable *)ifp->if_afdata[AF_SLOT_INET]; }
