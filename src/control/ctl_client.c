@@ -46,19 +46,29 @@ interrupted(int sig)
 }
 
 const char *
+ctl_default_folder(void)
+{
+	static char folder[256];
+	const char *run = getenv("XDG_RUNTIME_DIR");
+
+	if (run != NULL && run[0] != '\0')
+		snprintf(folder, sizeof(folder), "%s/warren", run);
+	else if (geteuid() == 0)
+		snprintf(folder, sizeof(folder), "/run/warren");
+	else
+		snprintf(folder, sizeof(folder), "/tmp/warren-%u", geteuid());
+	return folder;
+}
+
+const char *
 ctl_default_path(void)
 {
-	static char path[256];
-	const char *env = getenv("WARREN_SOCKET"), *run = getenv("XDG_RUNTIME_DIR");
+	static char path[256 + 8];
+	const char *env = getenv("WARREN_SOCKET");
 
 	if (env != NULL && env[0] != '\0')
 		return env;
-	if (run != NULL && run[0] != '\0')
-		snprintf(path, sizeof(path), "%s/warren/ctl", run);
-	else if (geteuid() == 0)
-		snprintf(path, sizeof(path), "/run/warren/ctl");
-	else
-		snprintf(path, sizeof(path), "/tmp/warren-%u/ctl", geteuid());
+	snprintf(path, sizeof(path), "%s/ctl", ctl_default_folder());
 	return path;
 }
 

@@ -9,6 +9,8 @@
 
 /* The daemon's socket: WARREN_SOCKET, else $XDG_RUNTIME_DIR/warren/ctl, else /run/warren/ctl (root), else /tmp/warren-UID/ctl. */
 const char *ctl_default_path(void);
+/* The folder of these without WARREN_SOCKET: ours alone (ctl_server_start makes it, or refuses another's). */
+const char *ctl_default_folder(void);
 /* Status of the verb; 3 with a line on standard error when no daemon answers. ^C sends CANCEL, once more ends at once. */
 int ctl_client_run(const char *path, const char *jail, int fib, bool json, int argc, char **argv);
 

@@ -325,7 +325,7 @@ folder_open(const char *path)
 	if (fd < 0)
 		return -errno;
 	error = fstat(fd, &st) != 0 ? -errno : 0;
-	if (error == 0 && strcmp(path, ctl_default_path()) == 0 &&
+	if (error == 0 && strcmp(folder, ctl_default_folder()) == 0 &&
 	    (st.st_uid != geteuid() || (st.st_mode & 077) != 0))
 		error = -EPERM;
 	if (error == 0 && flock(fd, LOCK_EX) != 0)
