@@ -265,9 +265,9 @@ conf_restricts_addresses(const struct conf *c)
 	    (c->ip6 != NULL && strcmp(c->ip6, "inherit") != 0);
 }
 
-/* Check the values together, for a jail in `parent` that has or will have its own stack or not. 0 or an exit status. */
+/* Check the values together, for a jail that has or will have its own stack or not. 0 or an exit status. */
 static int
-conf_check(struct verb_run *v, struct conf *c, const struct prison *parent, bool own_vnet)
+conf_check(struct verb_run *v, struct conf *c, bool own_vnet)
 {
 	const char *bad = conf_check_values(c);
 
@@ -277,6 +277,13 @@ conf_check(struct verb_run *v, struct conf *c, const struct prison *parent, bool
 		return verb_error(v, 1, "vnet jails cannot have IP address restrictions");
 	if (!own_vnet && c->vnet_interface != NULL)
 		return verb_error(v, 1, "vnet.interface: the jail has no stack of its own");
+	return 0;
+}
+
+/* No jail has an address that the one around it has not. 0 or an exit status. */
+static int
+conf_check_addresses(struct verb_run *v, const struct conf *c, const struct prison *parent)
+{
 	for (uint32_t i = 0; i < c->ip4_n; i++)
 		if (!prison_ip4_ok(parent, c->ip4_list[i]))
 			return verb_error(v, 1, "ip4.addr: an address that jail %s does not have",
@@ -349,7 +356,7 @@ move_interfaces(struct verb_run *v, struct prison *pr, const char *list)
 		if (jail_move_interface != NULL && n < sizeof(name))
 			error = jail_move_interface(name, pr->vnet);
 		if (error != 0)
-			return verb_error(v, 1, "vnet.interface: %s: %s", name, strerror(-error));
+			return verb_error(v, 1, "vnet.interface: %s: %s", name, verb_strerror(error));
 		list += n;
 		list += *list == ',';
 	}
@@ -521,7 +528,7 @@ fail:
 	if (job != NULL)
 		job_free(job);
 	prison_remove(pr);
-	return verb_error(v, 1, "exec.start: %s", why != NULL ? why : strerror(ENOMEM));
+	return verb_error(v, 1, "exec.start: %s", why != NULL ? why : verb_strerror(ENOMEM));
 }
 
 /* What of the words names the jail: "5" for jid=5. NULL if nothing does. */
@@ -540,7 +547,7 @@ create_reason(int error)
 	case ENOENT:
 		return "the jail that it is to be in does not exist";
 	default:
-		return strerror(error);
+		return verb_strerror(error);
 	}
 }
 
@@ -553,7 +560,7 @@ jail_create(struct verb_run *v, struct conf *c, bool print_jid, bool verbose)
 
 	if (c->persist != YES && c->command == 0)
 		return verb_error(v, 1, "a new jail needs persist or a command");
-	status = conf_check(v, c, v->prison, own_vnet);
+	status = conf_check(v, c, own_vnet);
 	if (status != 0)
 		return status;
 	pr = prison_create_jid(v->prison, c->name, own_vnet, (int)c->n_jid);
@@ -562,9 +569,10 @@ jail_create(struct verb_run *v, struct conf *c, bool print_jid, bool verbose)
 	if (pr == NULL)
 		return verb_error(v, 1, "%s: %s", c->name != NULL ? c->name : "new jail",
 		    create_reason(errno));
-	if (conf_apply(c, pr) != 0)
-		status = verb_error(v, 1, "%s: %s", pr->name, strerror(ENOMEM));
-	else if (c->vnet_interface != NULL)
+	status = conf_check_addresses(v, c, pr->parent);
+	if (status == 0 && conf_apply(c, pr) != 0)
+		status = verb_error(v, 1, "%s: %s", pr->name, verb_strerror(ENOMEM));
+	if (status == 0 && c->vnet_interface != NULL)
 		status = move_interfaces(v, pr, c->vnet_interface);
 	if (status != 0) {
 		prison_remove(pr);
@@ -589,15 +597,17 @@ jail_modify(struct verb_run *v, struct conf *c, struct prison *pr, bool print_ji
 	if (c->command != 0 || c->exec_start != NULL)
 		return verb_error(v, 1, "commands are for new jails: use jexec");
 	if (c->persist == NO && pr->persist && pr->procs == 0 && v->prison == pr)
-		return verb_error(v, 1, "%s: %s", pr->name, strerror(EBUSY));
-	status = conf_check(v, c, pr->parent, pr->owns_vnet);
+		return verb_error(v, 1, "%s: %s", pr->name, verb_strerror(EBUSY));
+	status = conf_check(v, c, pr->owns_vnet);
+	if (status == 0)
+		status = conf_check_addresses(v, c, pr->parent);
 	if (status != 0)
 		return status;
 	if (c->jid != NULL && c->name != NULL && (error = prison_rename(pr, c->name)) != 0)
 		return error == -EEXIST ? verb_error(v, 1, "jail \"%s\" already exists", c->name) :
-		    verb_error(v, 1, "name: %s: %s", c->name, strerror(-error));
+		    verb_error(v, 1, "name: %s: %s", c->name, verb_strerror(error));
 	if (conf_apply(c, pr) != 0)
-		return verb_error(v, 1, "%s: %s", pr->name, strerror(ENOMEM));
+		return verb_error(v, 1, "%s: %s", pr->name, verb_strerror(ENOMEM));
 	if (c->vnet_interface != NULL)
 		status = move_interfaces(v, pr, c->vnet_interface);
 	if (print_jid)
@@ -622,7 +632,7 @@ jail_remove_all(struct verb_run *v, bool verbose)
 			continue;
 		memcpy(name, pr->name, sizeof(name));
 		if (prison_remove(pr) != 0)
-			return verb_error(v, 1, "jail \"%s\": %s", name, strerror(EBUSY));
+			return verb_error(v, 1, "jail \"%s\": %s", name, verb_strerror(EBUSY));
 		if (verbose)
 			emit_text(v->out, "%s: removed\n", name);
 		next = TAILQ_FIRST(&prison_head);
@@ -652,7 +662,7 @@ jail_remove(struct verb_run *v, int first, bool verbose)
 		memcpy(name, pr->name, sizeof(name));
 		error = prison_remove(pr);
 		if (error != 0)
-			status = verb_error(v, 1, "jail \"%s\": %s", name, strerror(-error));
+			status = verb_error(v, 1, "jail \"%s\": %s", name, verb_strerror(error));
 		else if (verbose)
 			emit_text(v->out, "%s: removed\n", name);
 	}
@@ -744,7 +754,7 @@ jail_run(struct verb_run *v)
 		}
 	}
 	if (priv_check(PRIV_JAIL) != 0)
-		return verb_error(v, 1, "%s", strerror(EPERM));
+		return verb_error(v, 1, "%s", verb_strerror(EPERM));
 	if (removing) {
 		if (create || modify || o.ind == v->argc)
 			return verb_usage(v, NULL);

@@ -86,13 +86,13 @@ kldload_file(struct verb_run *v, const char *file, bool if_absent, bool verbose)
 	file_module(file, name, sizeof(name));
 	if (strcmp(name, "kernel") == 0 || module_find(name) != NULL) {
 		if (!if_absent)
-			return verb_error(v, 1, "can't load %s: %s", file, strerror(EEXIST));
+			return verb_error(v, 1, "can't load %s: %s", file, verb_strerror(EEXIST));
 		if (verbose)
 			emit_text(v->out, "%s is already loaded\n", file);
 		return 0;
 	}
 	error = module_request(name);
-	return error == 0 ? 0 : verb_error(v, 1, "can't load %s: %s", file, strerror(-error));
+	return error == 0 ? 0 : verb_error(v, 1, "can't load %s: %s", file, verb_strerror(error));
 }
 
 static int
@@ -124,7 +124,7 @@ kldload_run(struct verb_run *v)
 		return 1;
 	}
 	if (v->prison != &prison0)
-		return verb_error(v, 1, "can't load %s: %s", v->argv[o.ind], strerror(EPERM));
+		return verb_error(v, 1, "can't load %s: %s", v->argv[o.ind], verb_strerror(EPERM));
 	for (int i = o.ind; i < v->argc; i++)
 		if (kldload_file(v, v->argv[i], if_absent, verbose && !quiet) != 0)
 			status = 1;
@@ -161,15 +161,15 @@ kldunload_run(struct verb_run *v)
 		return 1;
 	}
 	if (v->prison != &prison0)
-		return verb_error(v, 1, "can't unload file: %s", strerror(EPERM));
+		return verb_error(v, 1, "can't unload file: %s", verb_strerror(EPERM));
 	/* The one file there is can't go: so the first word decides. */
 	if (by_id ? verb_number(v->argv[o.ind], 0, INT32_MAX, &id) && id == KERNEL_ID :
 	    strcmp(v->argv[o.ind], "kernel") == 0)
-		return verb_error(v, 1, "can't unload file: %s", strerror(EBUSY));
+		return verb_error(v, 1, "can't unload file: %s", verb_strerror(EBUSY));
 	if (by_id)
 		return verb_error(v, 1, "can't find file with id %s: %s", v->argv[o.ind],
-		    strerror(ENOENT));
-	return verb_error(v, 1, "can't find file %s: %s", v->argv[o.ind], strerror(ENOENT));
+		    verb_strerror(ENOENT));
+	return verb_error(v, 1, "can't find file %s: %s", v->argv[o.ind], verb_strerror(ENOENT));
 }
 VERB_DEFINE(kldunload, .name = "kldunload", .usage = "kldunload [-fv] [-i] id ...\nkldunload [-fv] [-n] name ...",
     .summary = "unload a module", .run = kldunload_run);
@@ -233,7 +233,7 @@ print_module(struct verb_run *v, const char *name, bool quiet)
 		emit_end(e);
 		return 0;
 	}
-	return quiet ? 1 : verb_error(v, 1, "can't find module %s: %s", name, strerror(ENOENT));
+	return quiet ? 1 : verb_error(v, 1, "can't find module %s: %s", name, verb_strerror(ENOENT));
 }
 
 static int
@@ -275,9 +275,9 @@ kldstat_run(struct verb_run *v)
 	if (module != NULL)
 		return print_module(v, module, quiet);
 	if (file != NULL && strcmp(file, "kernel") != 0)
-		return quiet ? 1 : verb_error(v, 1, "can't find file %s: %s", file, strerror(ENOENT));
+		return quiet ? 1 : verb_error(v, 1, "can't find file %s: %s", file, verb_strerror(ENOENT));
 	if (id != NULL && (!verb_number(id, 0, INT32_MAX, &number) || number != KERNEL_ID))
-		return quiet ? 1 : verb_error(v, 1, "can't find file with id %s: %s", id, strerror(ENOENT));
+		return quiet ? 1 : verb_error(v, 1, "can't find file with id %s: %s", id, verb_strerror(ENOENT));
 	if (!quiet)
 		print_kernel(v->out, verbose);
 	return 0;

@@ -138,26 +138,25 @@ static bool
 ws_put(struct netisr_workstream *ws, enum netisr_proto_id proto, struct mbuf *m)
 {
 	struct netisr_work *w = &ws->work[proto];
-	uint32_t len;
+	uint64_t len;
 
 	if (ws == ws_mine()) {
 		ws_lock(ws);
 		len = w->len + atomic_load_explicit(&w->remote_len, memory_order_relaxed);
 		if (len >= netisr_proto_qlimit[proto]) {
-			w->qdrops++;
+			count_add(&w->qdrops, 1);
 			ws_unlock(ws);
 			return false;
 		}
 		mbufq_push(&ws->queue, m);
-		w->len++;
-		w->queued++;
-		if (len + 1 > w->watermark)
-			w->watermark = len + 1;
+		count_add(&w->len, 1);
+		count_add(&w->queued, 1);
+		count_top(&w->watermark, len + 1);
 		ws_unlock(ws);
 		return true;
 	}
 	len = atomic_fetch_add_explicit(&w->remote_len, 1, memory_order_relaxed) +
-	    __atomic_load_n(&w->len, __ATOMIC_RELAXED);
+	    count_get(&w->len);
 	if (len >= netisr_proto_qlimit[proto] || !ring_put(ws->ring, m)) {
 		atomic_fetch_sub_explicit(&w->remote_len, 1, memory_order_relaxed);
 		atomic_fetch_add_explicit(&w->remote_qdrops, 1, memory_order_relaxed);
@@ -179,9 +178,8 @@ ws_take_ring(struct netisr_workstream *ws)
 		struct netisr_work *w = &ws->work[mark_proto(m)];
 
 		atomic_fetch_sub_explicit(&w->remote_len, 1, memory_order_relaxed);
-		w->len++;
-		if (w->len > w->watermark)
-			w->watermark = w->len;
+		count_add(&w->len, 1);
+		count_top(&w->watermark, w->len);
 		mbufq_push(&ws->queue, m);
 	}
 }
@@ -238,8 +236,8 @@ dispatch_hybrid(const struct netisr_handler *h, struct batch *b)
 		queue_batch(h, ws, b);
 		return;
 	}
-	mine->work[h->proto].hybrid_dispatched += n;
-	mine->work[h->proto].handled += n;
+	count_add(&mine->work[h->proto].hybrid_dispatched, n);
+	count_add(&mine->work[h->proto].handled, n);
 	handle(h, b);
 }
 
@@ -257,8 +255,8 @@ netisr_dispatch(enum netisr_proto_id proto, struct batch *b)
 	}
 	if (__builtin_expect(direct && direct_force, 1)) {
 		w = &ws_mine()->work[proto];
-		w->dispatched += b->n;
-		w->handled += b->n;
+		count_add(&w->dispatched, b->n);
+		count_add(&w->handled, b->n);
 		handle(h, b);
 	} else if (direct) {
 		dispatch_hybrid(h, b);
@@ -306,8 +304,8 @@ next_batch(struct netisr_workstream *ws, struct batch *b)
 		batch_add(b, mbufq_pop(&ws->queue));
 		m = ws->queue.head;
 	}
-	w->len -= b->n;
-	w->handled += b->n;
+	count_add(&w->len, -(uint64_t)b->n);
+	count_add(&w->handled, b->n);
 	ws_unlock(ws);
 	return true;
 }
@@ -377,7 +375,7 @@ ws_purge(struct netisr_workstream *ws, const struct purge *p)
 	ws_take_ring(ws);
 	while ((m = mbufq_pop(&ws->queue)) != NULL) {
 		if (purge_wants(p, m)) {
-			ws->work[mark_proto(m)].len--;
+			count_add(&ws->work[mark_proto(m)].len, -UINT64_C(1));
 			mbufq_push(&gone, m);
 		} else {
 			mbufq_push(&keep, m);

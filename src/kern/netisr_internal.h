@@ -9,10 +9,12 @@
 
 #include <stdatomic.h>
 
-/* One protocol on one workstream. */
+/*
+ * One protocol on one workstream. The owner's counters are read by others: plain moves, but whole ones.
+ */
 struct netisr_work {
 	uint64_t dispatched, hybrid_dispatched, qdrops, queued, handled;
-	uint32_t len, watermark;
+	uint64_t len, watermark;
 	/* written by other workers */
 	_Atomic uint32_t remote_len; /* in the ring */
 	_Atomic uint64_t remote_qdrops, remote_queued;
@@ -26,6 +28,26 @@ struct netisr_workstream {
 	struct ring *ring;
 	struct netisr_work work[NETISR_MAXPROT];
 };
+
+static inline uint64_t
+count_get(const uint64_t *p)
+{
+	return __atomic_load_n(p, __ATOMIC_RELAXED);
+}
+
+static inline void
+count_add(uint64_t *p, uint64_t n)
+{
+	__atomic_store_n(p, count_get(p) + n, __ATOMIC_RELAXED);
+}
+
+/* The highest value so far. */
+static inline void
+count_top(uint64_t *p, uint64_t n)
+{
+	if (n > count_get(p))
+		__atomic_store_n(p, n, __ATOMIC_RELAXED);
+}
 
 extern const struct netisr_handler *netisr_proto[NETISR_MAXPROT]; /* by protocol; NULL = free */
 extern uint32_t netisr_proto_qlimit[NETISR_MAXPROT];

@@ -81,13 +81,13 @@ work_read(const struct netisr_workstream *ws, uint32_t proto)
 	return (struct sysctl_netisr_work) {
 		.wsid = ws->id,
 		.proto = proto,
-		.len = w->len + w->remote_len,
-		.watermark = w->watermark,
-		.dispatched = w->dispatched,
-		.hybrid_dispatched = w->hybrid_dispatched,
-		.qdrops = w->qdrops + w->remote_qdrops,
-		.queued = w->queued + w->remote_queued,
-		.handled = w->handled,
+		.len = (uint32_t)count_get(&w->len) + w->remote_len,
+		.watermark = (uint32_t)count_get(&w->watermark),
+		.dispatched = count_get(&w->dispatched),
+		.hybrid_dispatched = count_get(&w->hybrid_dispatched),
+		.qdrops = count_get(&w->qdrops) + w->remote_qdrops,
+		.queued = count_get(&w->queued) + w->remote_queued,
+		.handled = count_get(&w->handled),
 	};
 }
 

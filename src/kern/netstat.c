@@ -276,7 +276,7 @@ netstat_run(struct verb_run *v)
 	if (status != 0)
 		return status;
 	if (o.zero && priv_check(PRIV_NET_CONFIG) != 0)
-		return verb_error(v, 1, "-z: %s", strerror(EPERM));
+		return verb_error(v, 1, "-z: %s", verb_strerror(EPERM));
 	/* -s belongs to -r where both stand; -p alone means -s. */
 	if (mode.m)
 		return netstat_mode_run(v, &o, 'm');

@@ -145,7 +145,7 @@ print_node(const struct sysctl_oid *oid, void *ctx)
 	error = sysctl_read(oid, text, sizeof(text));
 	if (error != 0) {
 		if (!p->all)
-			p->status = verb_error(p->v, 1, "%s: %s", oid->name, strerror(-error));
+			p->status = verb_error(p->v, 1, "%s: %s", oid->name, verb_strerror(error));
 		return;
 	}
 	print_head(p, oid);
@@ -173,11 +173,11 @@ set_node(struct print *p, const struct sysctl_oid *oid, const char *value)
 		old[0] = '\0';
 	error = sysctl_write(oid, value, why, sizeof(why));
 	if (error == -EPERM) {
-		p->status = verb_error(p->v, 1, "%s: %s", oid->name, strerror(EPERM));
+		p->status = verb_error(p->v, 1, "%s: %s", oid->name, verb_strerror(EPERM));
 		return;
 	}
 	if (error != 0) {
-		p->status = verb_error(p->v, 1, "%s=%s: %s%s%s", oid->name, value, strerror(-error),
+		p->status = verb_error(p->v, 1, "%s=%s: %s%s%s", oid->name, value, verb_strerror(error),
 		    why[0] != '\0' ? ": " : "", why);
 		return;
 	}

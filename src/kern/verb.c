@@ -531,12 +531,12 @@ verb_exec(int argc, char *const argv[], struct prison *prison, uint8_t fib, cons
 	/* rq.argv shrinks as words are taken; `words` keeps them all, to be freed. */
 	rq.argv = calloc((size_t)argc + 1, sizeof(char *));
 	if (words == NULL || rq.argv == NULL) {
-		status = refuse(&rq, EXIT_OSERR_, "warren", "%s", strerror(ENOMEM));
+		status = refuse(&rq, EXIT_OSERR_, "warren", "%s", verb_strerror(ENOMEM));
 	} else {
 		memcpy(rq.argv, words, (size_t)argc * sizeof(char *));
 		status = request_resolve(&rq, &verb);
 		if (status == 0 && (job = job_new(&rq, verb, words)) == NULL)
-			status = refuse(&rq, EXIT_OSERR_, argv[0], "%s", strerror(ENOMEM));
+			status = refuse(&rq, EXIT_OSERR_, argv[0], "%s", verb_strerror(ENOMEM));
 	}
 	free(rq.argv);
 	if (job == NULL) {

@@ -102,6 +102,8 @@ void verb_finish(struct verb_run *v, int status);
 
 /* "tool: text\n" on standard error. verb_error returns `status` (so: return verb_error(v, 1, "…")). */
 int verb_error(struct verb_run *v, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* What the BSDs call an errno (EBUSY is "Device busy", ENXIO "Device not configured"); its sign doesn't matter. */
+const char *verb_strerror(int error);
 /* "usage: …" on standard error; returns EX_USAGE (64). why may be NULL, else printed first as "tool: why". */
 int verb_usage(struct verb_run *v, const char *why);
 

@@ -1,5 +1,6 @@
 /*
- * verb_words.c - what commands are made of: words of a line, options, numbers with bounds and units.
+ * verb_words.c - what commands are made of: words of a line, options, numbers with bounds and units, and
+ * the words for errors.
  */
 #include "kern/verb.h"
 
@@ -280,4 +281,26 @@ verb_size(const char *word, uint64_t *bytes)
 	};
 
 	return number_with_unit(word, units, bytes);
+}
+
+const char *
+verb_strerror(int error)
+{
+	/* Where the BSDs' words differ from the C library's here. */
+	static const struct { int error; const char *text; } words[] = {
+		{ EADDRNOTAVAIL, "Can't assign requested address" },
+		{ EAFNOSUPPORT, "Address family not supported by protocol family" },
+		{ EBUSY, "Device busy" },
+		{ ENXIO, "Device not configured" },
+		{ EOPNOTSUPP, "Operation not supported" },
+		{ ERANGE, "Result too large" },
+		{ ETIMEDOUT, "Operation timed out" },
+	};
+
+	if (error < 0)
+		error = -error;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (words[i].error == error)
+			return words[i].text;
+	return strerror(error);
 }
