@@ -6,7 +6,6 @@
 #include "kern/vnet.h"
 
 #include <errno.h>
-#include <string.h>
 
 static uint64_t
 idmap_word(const struct idmap *map, uint32_t w)
@@ -16,26 +15,50 @@ idmap_word(const struct idmap *map, uint32_t w)
 	return w <= map->words ? map->more[w - 1] : 0;
 }
 
-/* Room for word w: doubles, so that growing costs O(1) amortised. */
+/* Exactly `words` words behind the first; keeps what fits. */
+static bool
+idmap_resize(struct idmap *map, uint32_t words)
+{
+	uint64_t *more = NULL;
+
+	if (words != 0) {
+		more = vnet_malloc(words * sizeof(*more));
+		if (more == NULL)
+			return false;
+		for (uint32_t w = 0; w < words && w < map->words; w++)
+			more[w] = map->more[w];
+	}
+	vnet_free(map->more);
+	map->more = more;
+	map->words = words;
+	return true;
+}
+
+/* Room for word w, in powers of two: growing costs O(1) amortised. */
 static bool
 idmap_grow(struct idmap *map, uint32_t w)
 {
 	uint32_t words = map->words == 0 ? 1 : map->words;
-	uint64_t *more;
 
 	if (w <= map->words)
 		return true;
 	while (words < w)
 		words *= 2;
-	more = vnet_malloc(words * sizeof(*more));
-	if (more == NULL)
-		return false;
-	if (map->words != 0)
-		memcpy(more, map->more, map->words * sizeof(*more));
-	vnet_free(map->more);
-	map->more = more;
-	map->words = words;
-	return true;
+	return idmap_resize(map, words);
+}
+
+/* Back to the size that the numbers in use need: so that equal maps have equal sizes, whatever happened before. */
+static void
+idmap_shrink(struct idmap *map)
+{
+	uint32_t words = map->words, used = map->words;
+
+	while (used > 0 && map->more[used - 1] == 0)
+		used--;
+	while (words > 0 && used <= words / 2)
+		words /= 2;
+	if (words != map->words)
+		(void)idmap_resize(map, words);
 }
 
 uint32_t
@@ -83,6 +106,14 @@ idmap_release(struct idmap *map, uint32_t id)
 		map->more[id / 64 - 1] &= ~bit;
 	if (id < map->hint)
 		map->hint = id;
+	if (map->words != 0 && map->more[map->words - 1] == 0)
+		idmap_shrink(map);
+}
+
+bool
+idmap_empty(const struct idmap *map)
+{
+	return map->first == 0 && map->words == 0;
 }
 
 void

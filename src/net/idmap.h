@@ -23,6 +23,7 @@ uint32_t idmap_lowest(const struct idmap *map, uint32_t from, uint32_t limit);
 int idmap_take(struct idmap *map, uint32_t id);
 /* Unmark; a free number is allowed. */
 void idmap_release(struct idmap *map, uint32_t id);
+bool idmap_empty(const struct idmap *map);
 /* Forget everything and free. */
 void idmap_clear(struct idmap *map);
 

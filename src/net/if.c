@@ -209,22 +209,27 @@ names_unlink(struct ifnet *ifp)
 	ifp->if_hnext = NULL;
 }
 
-/* Without memory the old hash, or none, does as well: only slower. */
+/*
+ * The size follows the number of interfaces both ways, so that a stack which is as it was also takes as
+ * much memory as it did. Without memory the old hash, or none, does as well: only slower.
+ */
 static void
-names_grow(void)
+names_resize(void)
 {
-	uint32_t size = V_if_names == NULL ? 2 * IF_HASH_FROM : 2 * (V_if_names_mask + 1);
-	struct ifnet **names, *ifp;
+	uint32_t size = V_if_names == NULL ? 0 : V_if_names_mask + 1, want = 2 * IF_HASH_FROM;
+	struct ifnet **names = NULL, *ifp;
 
-	if (curvnet->ifcnt < IF_HASH_FROM ||
-	    (V_if_names != NULL && curvnet->ifcnt <= V_if_names_mask))
+	while (want <= curvnet->ifcnt)
+		want *= 2;
+	if (curvnet->ifcnt < IF_HASH_FROM)
+		want = 0;
+	if (want == size)
 		return;
-	names = vnet_malloc(size * sizeof(struct ifnet *));
-	if (names == NULL)
+	if (want != 0 && (names = vnet_malloc(want * sizeof(struct ifnet *))) == NULL)
 		return;
 	vnet_free(V_if_names);
 	V_if_names = names;
-	V_if_names_mask = size - 1;
+	V_if_names_mask = want - 1;
 	IF_FOREACH(ifp)
 		names_link(ifp);
 }
@@ -243,21 +248,23 @@ if_next_index(void)
 	return idmap_lowest(&V_if_indexes, 0, UINT32_MAX) + 1;
 }
 
+/* Room for indexes up to `last`, no less than half used: false without memory. */
 static bool
-index_room_for(uint32_t slot)
+index_resize(uint32_t last)
 {
-	uint32_t room = V_if_index_room == 0 ? 4 : V_if_index_room;
+	uint32_t room = 4;
 	struct ifnet **table;
 
-	if (slot < V_if_index_room)
-		return true;
-	while (room <= slot)
+	while (room < last)
 		room *= 2;
+	if (room == V_if_index_room)
+		return true;
 	table = vnet_malloc(room * sizeof(struct ifnet *));
 	if (table == NULL)
 		return false;
 	if (V_if_index_room != 0)
-		memcpy(table, V_if_index_table, V_if_index_room * sizeof(struct ifnet *));
+		memcpy(table, V_if_index_table,
+		    (room < V_if_index_room ? room : V_if_index_room) * sizeof(struct ifnet *));
 	vnet_free(V_if_index_table);
 	V_if_index_table = table;
 	V_if_index_room = room;
@@ -271,7 +278,7 @@ if_link_in(struct ifnet *ifp)
 	uint32_t slot = if_next_index() - 1;
 	int error;
 
-	if (!index_room_for(slot))
+	if (slot >= V_if_index_room && !index_resize(slot + 1))
 		return -ENOMEM;
 	error = idmap_take(&V_if_indexes, slot);
 	if (error != 0)
@@ -285,7 +292,7 @@ if_link_in(struct ifnet *ifp)
 		TAILQ_INSERT_AFTER(&V_ifnet_head, V_if_index_table[slot - 1], ifp, if_link);
 	names_link(ifp);
 	curvnet->ifcnt++;
-	names_grow();
+	names_resize();
 	return 0;
 }
 
@@ -297,6 +304,9 @@ if_link_out(struct ifnet *ifp)
 	V_if_index_table[ifp->if_index - 1] = NULL;
 	idmap_release(&V_if_indexes, ifp->if_index - 1);
 	curvnet->ifcnt--;
+	names_resize();
+	if (!TAILQ_EMPTY(&V_ifnet_head))
+		(void)index_resize(TAILQ_LAST(&V_ifnet_head, ifnethead)->if_index);
 }
 
 struct ifnet *
@@ -696,11 +706,19 @@ if_set_promisc(struct ifnet *ifp, bool on)
 
 /* A name for ifp in curvnet: its own, else the driver's name with the first unit that is free there. */
 static void
-name_for_arrival(const struct ifnet *ifp, char name[IFNAMSIZ_])
+name_for_arrival(struct ifnet *ifp)
 {
-	snprintf(name, IFNAMSIZ_, "%s", ifp->if_xname);
-	for (int unit = 0; if_byname(name) != NULL; unit++)
-		snprintf(name, IFNAMSIZ_, "%.10s%d", ifp->if_dname, unit);
+	char name[IFNAMSIZ_ + 12];
+
+	if (if_byname(ifp->if_xname) == NULL)
+		return;
+	for (int unit = 0;; unit++) {
+		snprintf(name, sizeof(name), "%.10s%d", ifp->if_dname, unit);
+		name[IFNAMSIZ_ - 1] = '\0';
+		if (if_byname(name) == NULL)
+			break;
+	}
+	memcpy(ifp->if_xname, name, IFNAMSIZ_);
 }
 
 static void
@@ -750,7 +768,7 @@ if_vmove(struct ifnet *ifp, struct vnet *to)
 	}
 	{
 		VNET_SCOPE(to);
-		name_for_arrival(ifp, ifp->if_xname);
+		name_for_arrival(ifp);
 		error = if_enter(ifp);
 	}
 	if (error != 0) {

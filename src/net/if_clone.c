@@ -78,6 +78,23 @@ if_clone_match(const char *name, int *unit)
 	return NULL;
 }
 
+/* A cloner without units in this stack costs it nothing. */
+static void
+units_put(struct clone_units *u)
+{
+	if (!idmap_empty(&u->units))
+		return;
+	SLIST_REMOVE(&V_clone_units, u, clone_units, link);
+	vnet_free(u);
+}
+
+static void
+unit_release(struct clone_units *u, uint32_t unit)
+{
+	idmap_release(&u->units, unit);
+	units_put(u);
+}
+
 static bool
 unit_name(const struct if_clone *ifc, int unit, int i, char name[IFNAMSIZ_])
 {
@@ -134,11 +151,13 @@ if_clone_create_unit(struct if_clone *ifc, int unit, char **params, struct ifnet
 	if (u == NULL)
 		return -ENOMEM;
 	unit = unit_take(u, unit);
-	if (unit < 0)
+	if (unit < 0) {
+		units_put(u);
 		return unit;
+	}
 	error = ifc->create(unit, params, made);
 	if (error != 0) {
-		idmap_release(&u->units, (uint32_t)unit);
+		unit_release(u, (uint32_t)unit);
 		return error;
 	}
 	(*made)->if_cloner = ifc;
@@ -191,7 +210,7 @@ if_clone_destroy(struct ifnet *ifp)
 	/* An interface that outlived its first home has no unit in the new one. */
 	if (held) {
 		VNET_SCOPE(home);
-		idmap_release(&units_find(ifc)->units, unit);
+		unit_release(units_find(ifc), unit);
 	}
 	return 0;
 }

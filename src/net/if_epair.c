@@ -138,6 +138,18 @@ epair_queue(struct epair_end *to, struct mbuf *m)
 	return false;
 }
 
+/* Back to where it was. */
+static void
+mbufq_unpop(struct mbufq *q, struct mbuf *m)
+{
+	m->next = q->head;
+	if (q->head == NULL)
+		q->tail = &m->next;
+	q->head = m;
+	q->len++;
+	q->bytes += m->len;
+}
+
 static void
 epair_wait(struct epair_end *from, struct mbuf *m)
 {
@@ -173,16 +185,45 @@ epair_drained_all(struct epair_end *from)
 	end_rele(from, 1);
 }
 
+/* The peer is on its way out of its stack: nothing may be queued for it any more. */
+static bool
+epair_unplugged(const struct epair_end *from)
+{
+	return from->peer->ifp->if_purged;
+}
+
 /* Frames of one end go behind what waits already. */
 static void
 epair_transmit(struct ifnet *ifp, struct batch *b)
 {
 	struct epair_end *from = end_of(ifp);
+	bool unplugged = epair_unplugged(from);
 
-	batch_foreach(b, m)
-		if (from->ifp->if_snd.len != 0 || !epair_queue(from->peer, m))
+	batch_foreach(b, m) {
+		if (unplugged)
+			m_drop(m, &DROP_IF_GONE);
+		else if (ifp->if_snd.len != 0 || !epair_queue(from->peer, m))
 			epair_wait(from, m);
+	}
 	b->n = 0;
+}
+
+/* What waits in an end goes on as far as netisr takes it; true when nothing waits any more. */
+static bool
+epair_send_on(struct epair_end *from)
+{
+	struct mbufq *q = &from->ifp->if_snd;
+	struct mbuf *m;
+
+	while ((m = mbufq_pop(q)) != NULL) {
+		if (epair_unplugged(from)) {
+			m_drop(m, &DROP_IF_GONE);
+		} else if (!epair_queue(from->peer, m)) {
+			mbufq_unpop(q, m);
+			return false;
+		}
+	}
+	return true;
 }
 
 /* netisr has room: the ends that wait take turns in the order in which they began to wait. */
@@ -190,26 +231,10 @@ static void
 epair_drain(void)
 {
 	struct epair_end *from;
-	struct mbuf *m;
 
 	while (epair_draining_made && (from = TAILQ_FIRST(&epair_draining)) != NULL) {
-		struct mbufq *q = &from->ifp->if_snd;
-
-		while ((m = q->head) != NULL) {
-			/* Looked at first: a packet that is refused stays at the head. */
-			struct mbuf *next = m->next;
-			uint32_t len = m->len;
-
-			if (!epair_queue(from->peer, m)) {
-				m->next = next;
-				return;
-			}
-			q->head = next;
-			if (next == NULL)
-				q->tail = &q->head;
-			q->len--;
-			q->bytes -= len;
-		}
+		if (!epair_send_on(from))
+			return;
 		epair_drained_all(from);
 	}
 }

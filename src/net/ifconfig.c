@@ -7,7 +7,7 @@
  *	ifconfig IF [FAMILY] WORDS	keywords and addresses, from left to right
  *
  * Keywords are checked before any of them acts, up to the next address: what an address takes only its
- * family knows, by doing it.
+ * family knows, by doing it. What a keyword changed before a later one failed is put back.
  */
 #include "net/ifconfig.h"
 
@@ -99,23 +99,40 @@ ifconfig_address(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv, i
 	return status;
 }
 
+/* Could argv[0] begin an address? */
+static bool
+begins_address(const char *word)
+{
+	const struct ifconfig_family *family;
+	int af;
+
+	return (family_by_name(word, &family, &af) && family != NULL) || is_address_op(word) ||
+	    family_of_address(word) != NULL;
+}
+
 /* All words behind the interface, left to right. */
 static int
 ifconfig_apply(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv)
 {
-	int at = 0, used, status;
+	int used, status;
 
-	while (at < argc) {
-		status = ifconfig_words(c, ifp, argc - at, argv + at, &used);
-		at += used;
-		if (status != 0 || at == argc)
+	while (argc > 0) {
+		status = ifconfig_words_check(c, ifp, argc, argv, &used);
+		if (status == 0 && used < argc && !begins_address(argv[used]))
+			status = verb_error(c->v, 1, "%s: bad value", argv[used]);
+		if (status == 0)
+			status = ifconfig_words(c, ifp, used, argv);
+		argc -= used;
+		argv += used;
+		if (status != 0 || argc == 0)
 			return status;
-		status = ifconfig_address(c, ifp, argc - at, argv + at, &used);
+		status = ifconfig_address(c, ifp, argc, argv, &used);
+		if (status == 0 && used == 0)
+			status = verb_error(c->v, 1, "%s: bad value", argv[0]);
 		if (status != 0)
 			return status;
-		if (used == 0)
-			return verb_error(c->v, 1, "%s: bad value", argv[at]);
-		at += used;
+		argc -= used;
+		argv += used;
 	}
 	return 0;
 }
@@ -148,9 +165,10 @@ ifconfig_create(struct ifconfig *c, const char *name, int argc, char **argv)
 	if (status != 0)
 		return status;
 	error = if_clone_create(name, argv, &ifp);
+	if (error != 0 && if_clone_why[0] != '\0')
+		return verb_error(c->v, 1, "%s: %s", name, if_clone_why);
 	if (error != 0)
-		return verb_error(c->v, 1, "SIOCIFCREATE2: %s",
-		    if_clone_why[0] != '\0' ? if_clone_why : strerror(-error));
+		return verb_error(c->v, 1, "SIOCIFCREATE2: %s", strerror(-error));
 	if (if_clone_match(name, &unit) != NULL && unit < 0)
 		c->print_name = true;
 	/* The interface may be gone, or elsewhere, when the words are done. */
@@ -182,14 +200,19 @@ ifconfig_reclaim(struct ifconfig *c, const char *name, int argc, char **argv)
 static int
 ifconfig_change(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv)
 {
+	struct ifconfig_saved saved;
 	int status;
 
 	if (priv_check(PRIV_NET_CONFIG) != 0)
 		return verb_error(c->v, 1, "%s: %s", argv[0], strerror(EPERM));
+	ifconfig_save(&saved, ifp);
 	if_ref(ifp);
 	status = ifconfig_apply(c, ifp, argc, argv);
-	if (status == 0 && c->print_name)
+	if (status != 0)
+		ifconfig_restore(&saved, ifp);
+	else if (c->print_name)
 		emit_str(c->v->out, "name", "%s\n", ifp->if_xname);
+	ifconfig_forget(&saved);
 	if_rele(ifp);
 	return status;
 }
@@ -370,7 +393,7 @@ static int
 ifconfig_run(struct verb_run *v)
 {
 	struct ifconfig c = { .v = v };
-	int ind, status = ifconfig_options(&c, &ind);
+	int ind = 0, status = ifconfig_options(&c, &ind);
 	int argc = v->argc - ind;
 	char **argv = v->argv + ind;
 

@@ -19,11 +19,23 @@ struct ifconfig {
 void ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af);
 
 /*
- * The keywords of this room. ifconfig_words checks and runs those at the beginning of argv: *used = how many
- * words it took; it stops before the first that it doesn't know. Exit status.
+ * Check the keywords that argv begins with, changing nothing: *used = how many words they are; it stops before the
+ * first that is none. ifp is NULL when the interface is yet to be made. Exit status.
  */
-int ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv, int *used);
-/* Only check them: the same without changing anything; ifp may be NULL (not made yet). */
 int ifconfig_words_check(struct ifconfig *c, const struct ifnet *ifp, int argc, char **argv, int *used);
+/* Do them: argc words that were checked. Stops at the first that fails. */
+int ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv);
+
+/* What keywords change, to put it back when a later one fails. */
+struct ifconfig_saved {
+	const struct vnet *vnet;
+	uint32_t flags, mtu, metric, capenable;
+	uint8_t fib, lladdr[6];
+	char name[IFNAMSIZ_];
+	char *description;
+};
+void ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp);
+void ifconfig_restore(struct ifconfig_saved *s, struct ifnet *ifp);
+void ifconfig_forget(struct ifconfig_saved *s);
 
 #endif

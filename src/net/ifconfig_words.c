@@ -427,18 +427,16 @@ ifconfig_words_check(struct ifconfig *c, const struct ifnet *ifp, int argc, char
 }
 
 int
-ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv, int *used)
+ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv)
 {
-	int status = ifconfig_words_check(c, ifp, argc, argv, used);
-	int known = *used;
+	int status = 0;
 
-	*used = 0;
-	while (status == 0 && *used < known) {
-		char **word = argv + *used;
+	for (int at = 0; status == 0 && at < argc;) {
+		char **word = argv + at;
 		const struct keyword *k = keyword_find(word[0]);
 		const struct ifconfig_word *w = k == NULL ? word_find(word[0]) : NULL;
 
-		*used += 1 + (k != NULL ? k->nargs : w->nargs);
+		at += 1 + (k != NULL ? k->nargs : w->nargs);
 		if (k != NULL)
 			status = k->act(c, ifp, k, word + 1);
 		else

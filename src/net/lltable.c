@@ -3,8 +3,7 @@
  *
  * Entries hang in a hash that is made with the first one and doubles; readers walk its chains without
  * locks. A reader that races with a doubling can miss an entry, never loop: it then takes the slow way,
- * which looks again. Mask and hash are published so that an old mask may meet a new hash, never the
- * other way round.
+ * which looks again.
  *
  * References: the table's while LLE_LINKED, one of an armed timer, one of each holder. Every entry, linked
  * or not, holds its table, so lle->table can be read as long as the entry can; the table's interface
@@ -26,8 +25,10 @@ VNET_DEFINE(struct lltablehead, lltable_head);
 VNET_DEFINE_STATIC(bool, lle_holds);
 #define V_lle_holds VNET(lle_holds)
 
+/* The mask lies beside the buckets that it goes with: a reader has both or neither. */
 struct hash_block {
 	struct rcu_head rcu;
+	uint32_t mask;
 	struct llentry *slot[];
 };
 
@@ -48,6 +49,12 @@ lltable_live(void)
 AUDIT_DEFINE(lltable, "lltable", lltable_live);
 
 /* --- hash -------------------------------------------------------------------------------------- */
+
+static struct hash_block *
+hash_block_of(struct llentry **hash)
+{
+	return (struct hash_block *)(void *)((uint8_t *)hash - offsetof(struct hash_block, slot));
+}
 
 static inline uint32_t
 addr_hash(const struct lltable *t, const void *addr)
@@ -72,22 +79,15 @@ addr_equal(const struct lltable *t, const struct llentry *lle, const void *addr)
 struct llentry *
 lla_find(struct lltable *t, const void *addr)
 {
-	uint32_t mask = __atomic_load_n(&t->hash_mask, __ATOMIC_ACQUIRE);
 	struct llentry **hash = rcu_deref(&t->hash);
 	struct llentry *lle;
 
 	if (hash == NULL)
 		return NULL;
-	for (lle = rcu_deref(&hash[addr_hash(t, addr) & mask]); lle != NULL; lle = rcu_deref(&lle->hnext))
+	for (lle = rcu_deref(&hash[addr_hash(t, addr) & hash_block_of(hash)->mask]); lle != NULL; lle = rcu_deref(&lle->hnext))
 		if (addr_equal(t, lle, addr))
 			return lle;
 	return NULL;
-}
-
-static struct hash_block *
-hash_block_of(struct llentry **hash)
-{
-	return (struct hash_block *)(void *)((uint8_t *)hash - offsetof(struct hash_block, slot));
 }
 
 static void
@@ -129,13 +129,25 @@ hash_grow(struct lltable *t)
 	block = vnet_malloc(sizeof(*block) + size * sizeof(struct llentry *));
 	if (block == NULL)
 		return old != NULL;
+	block->mask = size - 1;
 	TAILQ_FOREACH(lle, &t->entries, link)
 		hash_insert(t, block->slot, size - 1, lle);
 	rcu_publish(&t->hash, (struct llentry **)block->slot);
-	__atomic_store_n(&t->hash_mask, size - 1, __ATOMIC_RELEASE);
+	t->hash_mask = size - 1;
 	if (old != NULL)
 		rcu_call(&hash_block_of(old)->rcu, hash_free_late);
 	return true;
+}
+
+/* The last entry went: an interface with no neighbour has no hash. */
+static void
+hash_give_back(struct lltable *t)
+{
+	struct llentry **old = t->hash;
+
+	rcu_publish(&t->hash, NULL);
+	t->hash_mask = 0;
+	rcu_call(&hash_block_of(old)->rcu, hash_free_late);
 }
 
 /* --- tables ------------------------------------------------------------------------------------ */
@@ -173,8 +185,6 @@ table_free_late(struct rcu_head *h)
 {
 	struct lltable *t = (struct lltable *)(void *)((uint8_t *)h - offsetof(struct lltable, rcu));
 
-	if (t->hash != NULL)
-		vnet_free(hash_block_of(t->hash));
 	lltable_rele(t);
 }
 
@@ -264,7 +274,8 @@ lla_delete(struct llentry *lle)
 		return;
 	hash_remove(t, lle);
 	TAILQ_REMOVE(&t->entries, lle, link);
-	t->count--;
+	if (--t->count == 0)
+		hash_give_back(t);
 	lle->flags = (uint16_t)((lle->flags & ~(LLE_LINKED | LLE_VALID)) | LLE_DELETED);
 	VNET_SCOPE(t->vnet);
 	while ((m = mbufq_pop(&lle->hold)) != NULL)
@@ -316,12 +327,12 @@ lle_hold(struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct dro
 {
 	VNET_SCOPE(lle->table->vnet);
 
-	while (lle->hold.len != 0 && lle->hold.len >= maxhold)
-		m_drop(mbufq_pop(&lle->hold), overflow);
 	if (maxhold == 0) {
 		m_drop(m, overflow);
 		return;
 	}
+	while (lle->hold.len >= maxhold)
+		m_drop(mbufq_pop(&lle->hold), overflow);
 	mbufq_push(&lle->hold, m);
 	V_lle_holds = true;
 }

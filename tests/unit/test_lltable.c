@@ -1,0 +1,275 @@
+/* Neighbour tables: finding, holding, and the count of references in every way an entry can end. */
+#include "net_fixture.h"
+
+#include "base/rng.h"
+#include "net/lltable.h"
+
+DROP_DEFINE(DROP_TEST_HOLD, "test", "hold", "hold queue full");
+
+static struct ifnet *wire, *peer;
+static struct lltable *table;
+
+static int
+ll_setup(void **state)
+{
+	net_setup(state);
+	pair_up(&wire, &peer);
+	table = lltable_new(wire, AF_INET, 1000);
+	return 0;
+}
+
+static int
+ll_teardown(void **state)
+{
+	if (table != NULL)
+		lltable_free(table);
+	if (wire != NULL)
+		if_clone_destroy(wire);
+	return net_teardown(state);
+}
+#define LL_TEST(fn) cmocka_unit_test_setup_teardown(fn, ll_setup, ll_teardown)
+
+static uint32_t
+address(uint32_t n)
+{
+	return __builtin_bswap32(0x0a000000u + n);
+}
+
+static struct llentry *
+make(uint32_t n)
+{
+	uint32_t addr = address(n);
+
+	return lla_create(table, &addr, ETHERTYPE_IP_, true);
+}
+
+static struct llentry *
+find(uint32_t n)
+{
+	uint32_t addr = address(n);
+
+	return lla_find(table, &addr);
+}
+
+static int expired;
+
+/* What a family's timer does at the end of an entry's life. */
+static void
+expire(void *arg)
+{
+	struct llentry *lle = arg;
+
+	expired++;
+	lla_delete(lle);
+	lle_rele(lle);
+}
+
+static void
+test_entries_are_found_while_the_hash_grows_and_after_deletions(void **state)
+{
+	(void)state;
+	assert_null(find(1));
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_non_null(make(i));
+	assert_null(make(1000)); /* at the limit for traffic */
+	uint32_t extra = address(1000);
+	assert_non_null(lla_create(table, &extra, ETHERTYPE_IP_, false));
+	for (uint32_t i = 0; i < 1000; i += 2)
+		lla_delete(find(i));
+	for (uint32_t i = 0; i < 1000; i++)
+		assert_int_equal(find(i) != NULL, i % 2);
+	assert_ptr_equal(make(1), find(1));
+	assert_int_equal(table->count, 501);
+}
+
+static void
+test_a_resolved_entry_has_its_link_header_ready(void **state)
+{
+	struct llentry *lle = make(1);
+	uint8_t expect[14];
+
+	(void)state;
+	assert_false(lle->flags & LLE_VALID);
+	lle_resolve(lle, somebody);
+	memcpy(expect, somebody, 6);
+	memcpy(expect + 6, wire->if_lladdr, 6);
+	expect[12] = 8;
+	expect[13] = 0;
+	assert_true(lle->flags & LLE_VALID);
+	assert_memory_equal(lle->header, expect, 14);
+	/* The interface's address changes: so does the source. */
+	assert_int_equal(if_set_lladdr(wire, (const uint8_t[6]) { 2, 9, 9, 9, 9, 9 }), 0);
+	assert_memory_equal(lle->header + 6, wire->if_lladdr, 6);
+	lle_unresolve(lle);
+	assert_false(lle->flags & LLE_VALID);
+}
+
+static void
+test_b10_an_entry_refreshed_many_times_has_one_timers_reference(void **state)
+{
+	struct llentry *lle = make(1);
+
+	(void)state;
+	expired = 0;
+	for (int i = 0; i < 1000; i++)
+		lle_timer(lle, NS_PER_SEC, expire);
+	assert_int_equal(lle->refs, 2);
+	lle_timer(lle, 0, NULL);
+	assert_int_equal(lle->refs, 1);
+	lle_timer(lle, 0, NULL);
+	assert_int_equal(lle->refs, 1);
+	lle_timer(lle, NS_PER_SEC, expire);
+	sched_run(clock_now() + 2 * NS_PER_SEC);
+	assert_int_equal(expired, 1);
+	assert_null(find(1));
+	rcu_synchronize();
+	assert_int_equal(lle_live(), 0);
+}
+
+static void
+test_b10_an_entry_that_a_route_holds_outlives_its_table(void **state)
+{
+	struct llentry *lle = lle_ref(make(1));
+
+	(void)state;
+	lle_timer(lle, NS_PER_SEC, expire);
+	lltable_free(table);
+	table = NULL;
+	rcu_synchronize();
+	assert_int_equal(lle->refs, 1);
+	assert_true(lle->flags & LLE_DELETED);
+	assert_false(lle->flags & LLE_LINKED);
+	assert_null(lle->table->ifp);
+	lle_rele(lle);
+	rcu_synchronize();
+	assert_int_equal(lle_live(), 0);
+}
+
+static void
+test_the_hold_queue_drops_the_oldest(void **state)
+{
+	struct llentry *lle = make(1);
+
+	(void)state;
+	for (uint8_t i = 0; i < 5; i++) {
+		struct mbuf *m = m_get(1);
+
+		m->data[0] = i;
+		m->rcvif = peer;
+		lle_hold(lle, m, 3, &DROP_TEST_HOLD);
+	}
+	assert_int_equal(lle->hold.len, 3);
+	assert_int_equal(lle->hold.head->data[0], 2);
+	assert_int_equal(drop_get(curvnet, &DROP_TEST_HOLD), 2);
+	lle_hold(lle, m_get(1), 0, &DROP_TEST_HOLD);
+	assert_int_equal(drop_get(curvnet, &DROP_TEST_HOLD), 3);
+	lla_delete(lle);
+	assert_int_equal(drop_get(curvnet, drop_find("lltable.gone")), 3);
+}
+
+static void
+test_held_packets_forget_an_interface_that_left(void **state)
+{
+	struct llentry *lle = make(1);
+	struct ifnet *a, *b;
+	struct mbuf *m = m_get(1);
+
+	(void)state;
+	pair_up(&a, &b);
+	m->rcvif = a;
+	lle_hold(lle, m, 3, &DROP_TEST_HOLD);
+	if_clone_destroy(a);
+	assert_null(m->rcvif);
+}
+
+/* Whatever is done in whatever order: the count is what the model says, and nothing is left. */
+static void
+test_b10_random_operations_never_miscount(void **state)
+{
+	enum { ADDRESSES = 24 };
+	struct llentry *held[ADDRESSES] = {};
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 1, "lltable");
+	for (int step = 0; step < 20000; step++) {
+		uint32_t n = (uint32_t)rng_below(&rng, ADDRESSES);
+		struct llentry *lle = find(n);
+
+		switch (rng_below(&rng, 7)) {
+		case 0:
+		case 1:
+			lle = make(n);
+			break;
+		case 2:
+			if (lle != NULL)
+				lla_delete(lle);
+			lle = NULL;
+			break;
+		case 3:
+			if (lle != NULL)
+				lle_timer(lle, NS_PER_MS * (1 + rng_below(&rng, 50)), expire);
+			break;
+		case 4:
+			if (lle != NULL)
+				lle_timer(lle, 0, NULL);
+			break;
+		case 5:
+			if (held[n] != NULL) {
+				lle_rele(held[n]);
+				held[n] = NULL;
+			} else if (lle != NULL) {
+				held[n] = lle_ref(lle);
+			}
+			break;
+		default:
+			sched_run(clock_now() + NS_PER_MS);
+			lle = find(n);
+			break;
+		}
+		if (lle != NULL)
+			assert_int_equal(lle->refs, 1 + callout_armed(&lle->timer) + (held[n] == lle));
+	}
+	for (int i = 0; i < ADDRESSES; i++)
+		if (held[i] != NULL)
+			lle_rele(held[i]);
+}
+
+static void
+test_b15_tables_and_entries_are_shown_and_their_handles_taken(void **state)
+{
+	struct llentry *lle = make(1);
+	char line[64];
+
+	(void)state;
+	lle_resolve(lle, somebody);
+	lle_timer(lle, NS_PER_SEC, expire);
+	assert_true(says("show all lltables", false, "(epair0a)"));
+	assert_true(says("show all lltables verbose", false, "l3_addr=10.0.0.1"));
+	snprintf(line, sizeof(line), "show lltable %p", (void *)table);
+	assert_true(says(line, false, "ll_addr=02:00:00:00:ee:01"));
+	snprintf(line, sizeof(line), "show llentry %p", (void *)lle);
+	assert_true(says(line, false, "la_flags=0x0081"));
+	assert_true(says(line, false, "lle_refcnt=2"));
+	assert_true(says(line, false, "(armed)"));
+	assert_true(says("show lltable", false, "usage: show lltable HANDLE"));
+	assert_true(says("show llentry", false, "usage: show llentry HANDLE"));
+	assert_true(says("show llentry 0x1", false, "no such llentry"));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		LL_TEST(test_entries_are_found_while_the_hash_grows_and_after_deletions),
+		LL_TEST(test_a_resolved_entry_has_its_link_header_ready),
+		LL_TEST(test_b10_an_entry_refreshed_many_times_has_one_timers_reference),
+		LL_TEST(test_b10_an_entry_that_a_route_holds_outlives_its_table),
+		LL_TEST(test_the_hold_queue_drops_the_oldest),
+		LL_TEST(test_held_packets_forget_an_interface_that_left),
+		LL_TEST(test_b10_random_operations_never_miscount),
+		LL_TEST(test_b15_tables_and_entries_are_shown_and_their_handles_taken),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
