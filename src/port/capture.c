@@ -1,15 +1,21 @@
 /*
- * capture.c - what passes interfaces, filtered, in order of time, as pcapng.
+ * capture.c - what passes interfaces, filtered, in order of time, as pcapng or for a reader of our own.
  *
- * A tap copies a frame into a record; in virtual time records wait until capture_flush says that the
- * scheduler has passed their time, then go out sorted by (time, order of arrival), since one window of the scheduler does a
- * stack's packets before its neighbour's. A packet that the stack drops while its record waits gets the reason as
- * comment on that record; one whose record is gone already (live captures, packets that waited long) is written once more
- * with the comment.
+ *	capture_tap	a frame that the filter lets pass becomes a record
+ *	record_add	live: out at once, unless drops are told; else it waits
+ *	capture_flush	records whose time is certainly over go out, sorted by (time, order of arrival)
+ *
+ * Why they wait: one window of the scheduler does a stack's packets before its neighbour's, and inside a
+ * stack a batch passes the first tap whole before it comes to the second. Who flushes: the owner
+ * (a lab), or with `flush` a timer, since what happened before a callout is complete when it runs.
+ *
+ * A packet that the stack drops while its record waits gets the reason as comment on that record (its latest,
+ * found by a tag on the packet, which goes with the packet); one whose record is gone already (it
+ * waited long for a neighbour, say) is written once more with the comment.
  */
 #include "port/pcap.h"
 
-#include "base/clock.h"
+#include "base/callout.h"
 #include "base/log.h"
 #include "kern/drop.h"
 #include "net/ethernet.h"
@@ -18,22 +24,34 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include <uthash.h>
 
-enum { SNAPLEN_DEFAULT = 262144, COMMENT_MAX = 160, DLT_NULL_HDR = 4 };
+enum { SNAPLEN_DEFAULT = 262144, COMMENT_MAX = 200, NULL_HDR = 4, FRAME_MAX = M_MAXLEN + NULL_HDR };
+
+/* Bytes that make a write; bytes that a reader (a FIFO's) may be behind. */
+enum { WRITE_BYTES = 1 << 18, BEHIND_BYTES = 1 << 24 };
+
+/* With `flush`: how long a record waits at most in virtual time. Live ones wait one callout. */
+#define FLUSH_NS (20 * NS_PER_MS)
+
+/* How long the end of a capture waits for a reader that does not read. */
+enum { LAST_WRITE_MS = 2000 };
+
+/* Tags of packets: this and the capture's number. */
+#define TAG_CAPTURE UINT32_C(0x43000000)
 
 struct record {
 	uint64_t when_ns, seq;
-	const struct mbuf *key; /* whose record this is, for comments; meaningful while pending */
+	struct capture_if *ci;
 	char *comment;
-	uint32_t iface, caplen, wirelen;
+	uint32_t caplen, wirelen;
 	enum bpf_dir dir;
-	bool written;
-	UT_hash_handle hh;	/* by key: the packet's latest record */
+	UT_hash_handle hh; /* by seq, while pending, where drops are told */
 	uint8_t bytes[];
 };
 
@@ -44,36 +62,60 @@ struct capture_if {
 	uint32_t id;
 	int dlt;
 	bool attached;
-	bool has_filter;
+	enum { PASS_ALL, PASS_FILTER, PASS_NOTHING } pass;
 	struct bpf_program filter;
+	char name[128]; /* "stack:ifname" */
+	char ifname[IFNAMSIZ_];
 };
 
 struct capture {
-	int fd;			/* -1: sink */
-	void (*sink)(void *ctx, const void *bytes, size_t len);
-	void *ctx;
+	struct capture_config c; /* its strings are not kept, but for the filter's copy */
 	char *filter;
-	uint32_t snaplen;
-	uint64_t max_packets;
-	bool drops, flush;
-	int error;		/* of the first write that failed, negative */
+	int fd;    /* -1: sink or packet */
+	int error; /* of the first write that failed, negative */
+	bool is_over, told;
 	struct capture_if *ifs, **ifs_tail;
-	uint32_t nifs;
+	uint32_t nifs, attached;
 	struct record **pending;
 	size_t npending, room;
-	struct record *latest;	/* hash by mbuf */
+	struct record *by_seq;
 	uint64_t seq, seen, written, dropped;
+	uint32_t tag;
+	struct callout timer;
 	struct pcapng_buf buf;
+	uint8_t frame[FRAME_MAX]; /* where a frame gets a header before it */
 };
 
+static uint64_t captures_live;
+
+static uint64_t
+capture_live(void)
+{
+	return captures_live;
+}
+AUDIT_DEFINE(capture, "capture", capture_live);
+
+/* --- out ---------------------------------------------------------------------------------------- */
+
+static void
+capture_over(struct capture *cap)
+{
+	if (cap->is_over)
+		return;
+	cap->is_over = true;
+	if (cap->c.over != NULL)
+		callout_reset(&cap->timer, CALLOUT_MIN_NS);
+}
+
+/* Hand over what is in the buffer. What a slow reader does not take yet stays there. */
 static void
 capture_put(struct capture *cap)
 {
 	const uint8_t *p = cap->buf.bytes;
 	size_t left = cap->buf.len;
 
-	if (cap->fd < 0) {
-		cap->sink(cap->ctx, p, left);
+	if (left > 0 && cap->c.sink != NULL) {
+		cap->c.sink(cap->c.ctx, p, left);
 		left = 0;
 	}
 	while (left > 0 && cap->error == 0) {
@@ -81,36 +123,59 @@ capture_put(struct capture *cap)
 
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EAGAIN)
+			break;
 		if (n < 0) {
 			cap->error = -errno;
 			log_msg(LOG_LVL_ERR, "capture: write: %s", strerror(errno));
+			capture_over(cap);
 			break;
 		}
 		p += n;
 		left -= (size_t)n;
 	}
-	cap->buf.len = 0;
+	if (cap->error != 0)
+		left = 0;
+	if (left > 0)
+		memmove(cap->buf.bytes, p, left);
+	cap->buf.len = left;
 }
 
 static void
-record_free(struct capture *cap, struct record *r)
+record_free(struct record *r)
 {
-	struct record *latest;
-
-	if (r->key != NULL) {
-		HASH_FIND_PTR(cap->latest, &r->key, latest);
-		if (latest == r)
-			HASH_DEL(cap->latest, r);
-	}
 	free(r->comment);
 	free(r);
 }
 
+static bool
+capture_is_full(const struct capture *cap)
+{
+	return cap->c.max_packets != 0 && cap->written >= cap->c.max_packets;
+}
+
 static void
-record_write(struct capture *cap, const struct record *r)
+record_hand_over(struct capture *cap, const struct record *r)
+{
+	const struct capture_packet p = {
+		.ifname = r->ci->ifname,
+		.dlt = r->ci->dlt,
+		.when_ns = r->when_ns,
+		.frame = r->bytes,
+		.caplen = r->caplen,
+		.wirelen = r->wirelen,
+		.dir = r->dir,
+		.comment = r->comment,
+	};
+
+	cap->c.packet(cap->c.ctx, &p);
+}
+
+static void
+record_put(struct capture *cap, const struct record *r)
 {
 	const struct pcapng_packet p = {
-		.iface = r->iface,
+		.iface = r->ci->id,
 		.when_ns = clock_epoch_ns() + r->when_ns,
 		.bytes = r->bytes,
 		.caplen = r->caplen,
@@ -120,9 +185,33 @@ record_write(struct capture *cap, const struct record *r)
 	};
 
 	pcapng_put_packet(&cap->buf, &p);
-	cap->written++;
-	if (cap->buf.len > (1 << 18))
+	if (cap->buf.len > WRITE_BYTES)
 		capture_put(cap);
+}
+
+/* Takes r. */
+static void
+record_write(struct capture *cap, struct record *r)
+{
+	if (capture_is_full(cap)) {
+		record_free(r);
+		return;
+	}
+	if (cap->buf.len > BEHIND_BYTES) {
+		cap->dropped++;
+	} else if (cap->c.packet != NULL) {
+		record_hand_over(cap, r);
+		cap->written++;
+	} else {
+		record_put(cap, r);
+		if (cap->buf.no_memory)
+			cap->dropped++;
+		else
+			cap->written++;
+	}
+	record_free(r);
+	if (capture_is_full(cap))
+		capture_over(cap);
 }
 
 static int
@@ -140,13 +229,14 @@ capture_flush(struct capture *cap, uint64_t before_ns)
 {
 	size_t n = 0;
 
-	if (cap->npending > 0) {
+	if (cap->npending > 1)
 		qsort(cap->pending, cap->npending, sizeof(*cap->pending), record_order);
-		while (n < cap->npending && cap->pending[n]->when_ns < before_ns) {
-			record_write(cap, cap->pending[n]);
-			record_free(cap, cap->pending[n]);
-			n++;
-		}
+	for (; n < cap->npending && cap->pending[n]->when_ns < before_ns; n++) {
+		if (cap->c.drops)
+			HASH_DEL(cap->by_seq, cap->pending[n]);
+		record_write(cap, cap->pending[n]);
+	}
+	if (n > 0) {
 		cap->npending -= n;
 		memmove(cap->pending, cap->pending + n, cap->npending * sizeof(*cap->pending));
 	}
@@ -154,83 +244,128 @@ capture_flush(struct capture *cap, uint64_t before_ns)
 		capture_put(cap);
 }
 
-/* Keep a record until it is certain to be next; live: write it now. */
+/* Live, the packets of this instant were all there before a callout's turn. */
 static void
-record_add(struct capture *cap, struct record *r)
+capture_timer(void *arg)
 {
-	struct record *old;
+	struct capture *cap = arg;
+	bool live = curworker->mode == CLOCK_LIVE;
 
-	r->seq = cap->seq++;
-	if (curworker->mode == CLOCK_LIVE) {
-		record_write(cap, r);
-		record_free(cap, r);
-		if (cap->flush)
-			capture_put(cap);
-		return;
+	capture_flush(cap, live ? NS_NEVER : clock_now());
+	if ((cap->npending > 0 || cap->buf.len > 0) && !callout_armed(&cap->timer))
+		callout_reset(&cap->timer, FLUSH_NS);
+	if (cap->is_over && !cap->told) {
+		cap->told = true;
+		if (cap->c.over != NULL)
+			cap->c.over(cap->c.ctx); /* may free cap */
 	}
+}
+
+/* --- records -------------------------------------------------------------------------------------- */
+
+/* Keep a record until it is certain to be next. Takes r. */
+static void
+record_hold(struct capture *cap, struct record *r)
+{
 	if (cap->npending == cap->room) {
 		size_t room = cap->room != 0 ? cap->room * 2 : 256;
 		struct record **p = realloc(cap->pending, room * sizeof(*p));
 
 		if (p == NULL) {
 			cap->dropped++;
-			record_free(cap, r);
+			record_free(r);
 			return;
 		}
 		cap->pending = p;
 		cap->room = room;
 	}
 	cap->pending[cap->npending++] = r;
-	if (cap->drops && r->key != NULL) {
-		HASH_FIND_PTR(cap->latest, &r->key, old);
-		if (old != NULL) {
-			HASH_DEL(cap->latest, old);
-			old->key = NULL;
-		}
-		HASH_ADD_PTR(cap->latest, key, r);
-	}
+	if (cap->c.drops)
+		HASH_ADD(hh, cap->by_seq, seq, sizeof(r->seq), r);
 }
 
-/* A record of a frame; DLT_NULL frames get their four bytes of family. NULL without memory (counted). */
+/* Takes r. */
+static void
+record_add(struct capture *cap, struct record *r)
+{
+	bool live = curworker->mode == CLOCK_LIVE;
+
+	r->seq = cap->seq++;
+	if (live && !cap->c.drops) {
+		record_write(cap, r);
+		if (cap->c.flush && cap->buf.len > 0)
+			capture_put(cap);
+		return;
+	}
+	record_hold(cap, r);
+	if ((live || cap->c.flush) && !callout_armed(&cap->timer))
+		callout_reset(&cap->timer, live ? CALLOUT_MIN_NS : FLUSH_NS);
+}
+
+static bool
+filter_passes(const struct capture_if *ci, const uint8_t *frame, uint32_t len)
+{
+	const struct pcap_pkthdr h = { .caplen = len, .len = len };
+
+	if (ci->pass != PASS_FILTER)
+		return ci->pass == PASS_ALL;
+	return pcap_offline_filter(&ci->filter, &h, frame) != 0;
+}
+
+/* A record of a complete frame; NULL: the filter says no, or no memory (counted). */
 static struct record *
-record_new(struct capture_if *ci, uint64_t when_ns, const uint8_t *frame, uint32_t len,
-    enum bpf_dir dir)
+record_new(
+    struct capture_if *ci, uint64_t when_ns, const uint8_t *frame, uint32_t len, enum bpf_dir dir)
 {
 	struct capture *cap = ci->cap;
-	uint32_t prefix = ci->dlt == DLT_NULL ? DLT_NULL_HDR : 0;
-	uint32_t wirelen = len + prefix;
-	uint32_t caplen = wirelen < cap->snaplen ? wirelen : cap->snaplen;
-	struct record *r = malloc(sizeof(*r) + wirelen);
-	uint32_t family;
+	uint32_t caplen = len < cap->c.snaplen ? len : cap->c.snaplen;
+	struct record *r;
 
-	if (r == NULL) {
+	if (!filter_passes(ci, frame, len))
+		return NULL;
+	if ((r = malloc(sizeof(*r) + caplen)) == NULL) {
 		cap->dropped++;
 		return NULL;
 	}
 	*r = (struct record){
-		.when_ns = when_ns, .iface = ci->id, .caplen = caplen, .wirelen = wirelen, .dir = dir
+		.when_ns = when_ns, .ci = ci, .caplen = caplen, .wirelen = len, .dir = dir
 	};
-	if (prefix != 0) {
-		/* BSD's numbers of the families, in host order */
-		family = len > 0 && frame[0] >> 4 == 6 ? 30 : 2;
-		memcpy(r->bytes, &family, sizeof(family));
-	}
-	memcpy(r->bytes + prefix, frame, len);
+	if (caplen > 0)
+		memcpy(r->bytes, frame, caplen);
 	return r;
 }
 
-static bool
-record_passes(const struct capture_if *ci, const struct record *r)
+/* The packet with a link header of ours before it, in cap->frame; returns the frame's length. */
+static uint32_t
+frame_build(struct capture *cap, const void *header, uint32_t hlen, const struct mbuf *m)
 {
-	const struct pcap_pkthdr h = { .caplen = r->wirelen, .len = r->wirelen };
+	uint32_t len = m->len < FRAME_MAX - hlen ? m->len : FRAME_MAX - hlen;
 
-	return !ci->has_filter || pcap_offline_filter(&ci->filter, &h, r->bytes) != 0;
+	memcpy(cap->frame, header, hlen);
+	if (len > 0)
+		memcpy(cap->frame + hlen, m->data, len);
+	return hlen + len;
 }
 
-static bool
-capture_is_full(const struct capture *cap)
+/* DLT_NULL: BSD's numbers of the families, in host order. */
+static uint32_t
+frame_build_null(struct capture *cap, const struct mbuf *m)
 {
-	return cap->max_packets != 0 && cap->written + cap->npending >= cap->max_packets;
+	const uint32_t family = m->len > 0 && m->data[0] >> 4 == 6 ? 30 : 2;
+
+	return frame_build(cap, &family, sizeof(family), m);
+}
+
+/* Remember on the packet which record is its latest. */
+static void
+record_tag(struct capture *cap, const struct mbuf *m, uint64_t seq)
+{
+	struct mbuf *tagged = (struct mbuf *)(uintptr_t)m; /* the packet itself is as it was */
+	uint64_t *tag = m_tag_find(m, cap->tag);
+
+	if (tag == NULL && (tag = m_tag_add(tagged, cap->tag, sizeof(*tag))) == NULL)
+		return;
+	*tag = seq;
 }
 
 static void
@@ -238,48 +373,72 @@ capture_tap(struct bpf_listener *l, struct ifnet *ifp, const struct mbuf *m, enu
 {
 	struct capture_if *ci = (struct capture_if *)(void *)l;
 	struct capture *cap = ci->cap;
+	const uint8_t *frame = m->data;
+	uint32_t len = m->len;
 	struct record *r;
 
 	(void)ifp;
+	if (cap->is_over || (cap->c.only != 0 && cap->c.only != 1u + dir))
+		return;
 	cap->seen++;
-	if (capture_is_full(cap) || (r = record_new(ci, m->when_ns, m->data, m->len, dir)) == NULL)
-		return;
-	if (!record_passes(ci, r)) {
-		record_free(cap, r);
-		return;
+	if (ci->dlt == DLT_NULL) {
+		len = frame_build_null(cap, m);
+		frame = cap->frame;
 	}
-	r->key = m;
+	if ((r = record_new(ci, m->when_ns, frame, len, dir)) == NULL)
+		return;
+	if (cap->c.drops)
+		record_tag(cap, m, cap->seq);
 	record_add(cap, r);
 }
 
 static void
 capture_gone(struct bpf_listener *l, struct ifnet *ifp)
 {
+	struct capture_if *ci = (struct capture_if *)(void *)l;
+
 	(void)ifp;
-	((struct capture_if *)(void *)l)->attached = false;
+	ci->attached = false;
+	if (--ci->cap->attached == 0)
+		capture_over(ci->cap);
 }
 
-/* The frame of a dropped packet whose record is gone: the layer's bytes behind a link header as it may have been. */
-static struct record *
-record_of_drop(struct capture_if *ci, const struct mbuf *m)
-{
-	struct ifnet *ifp = ci->listener.ifp;
-	struct ether_header_ eh = { .type = to_be16(ETHERTYPE_IP_) };
-	struct record *r;
-	uint8_t *frame;
+/* --- drops ---------------------------------------------------------------------------------------- */
 
-	if (ci->dlt == DLT_NULL)
+/* Does this layer drop whole frames, or packets whose link header is gone? */
+static bool
+drop_is_of_frame(const struct drop_reason *why)
+{
+	static const char *const layer[] = { "ether", "if", "pipe", "tap", "epair" };
+
+	if (strcmp(why->name, "no-output") == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(layer) / sizeof(layer[0]); i++)
+		if (strcmp(why->layer, layer[i]) == 0)
+			return true;
+	return false;
+}
+
+/* A dropped packet whose record is gone: the layer's bytes behind a link header as it may have been. */
+static struct record *
+record_of_drop(struct capture_if *ci, const struct mbuf *m, const struct drop_reason *why)
+{
+	struct ether_header_ eh = { .type = to_be16(ETHERTYPE_IP_) };
+	uint32_t len;
+
+	if (ci->dlt == DLT_NULL) {
+		len = frame_build_null(ci->cap, m);
+	} else if (drop_is_of_frame(why)) {
 		return record_new(ci, clock_now(), m->data, m->len, BPF_IN);
-	if ((frame = malloc(sizeof(eh) + m->len)) == NULL)
-		return NULL;
-	memcpy(eh.dst, ifp->if_lladdr, sizeof(eh.dst));
-	if (m->len > 0 && m->data[0] >> 4 == 6)
-		eh.type = to_be16(ETHERTYPE_IPV6_);
-	memcpy(frame, &eh, sizeof(eh));
-	memcpy(frame + sizeof(eh), m->data, m->len);
-	r = record_new(ci, clock_now(), frame, m->len + (uint32_t)sizeof(eh), BPF_IN);
-	free(frame);
-	return r;
+	} else {
+		memcpy(eh.dst, ci->listener.ifp->if_lladdr, sizeof(eh.dst));
+		if (strcmp(why->layer, "arp") == 0)
+			eh.type = to_be16(ETHERTYPE_ARP_);
+		else if (m->len > 0 && m->data[0] >> 4 == 6)
+			eh.type = to_be16(ETHERTYPE_IPV6_);
+		len = frame_build(ci->cap, &eh, sizeof(eh), m);
+	}
+	return record_new(ci, clock_now(), ci->cap->frame, len, BPF_IN);
 }
 
 /* A packet is about to be freed: say why on its record. */
@@ -289,56 +448,87 @@ capture_drop(void *ctx, const struct mbuf *m, const struct drop_reason *why)
 	struct capture *cap = ctx;
 	struct capture_if *ci;
 	struct record *r = NULL;
+	const uint64_t *tag;
 	char comment[COMMENT_MAX];
 
-	if (m == NULL)
+	if (m == NULL || cap->is_over)
 		return;
-	snprintf(comment, sizeof(comment), "dropped by %s: %s.%s: %s", vnet_name(curvnet),
-	    why->layer, why->name, why->text);
-	HASH_FIND_PTR(cap->latest, &m, r);
-	if (r != NULL && r->when_ns == m->when_ns && r->comment == NULL) {
-		r->comment = strdup(comment);
+	snprintf(comment, sizeof(comment), "dropped by %s: %s.%s: %s",
+	    curvnet != NULL ? vnet_name(curvnet) : "nobody", why->layer, why->name, why->text);
+	if ((tag = m_tag_find(m, cap->tag)) != NULL)
+		HASH_FIND(hh, cap->by_seq, tag, sizeof(*tag), r);
+	if (r != NULL) {
+		if (r->comment == NULL)
+			r->comment = strdup(comment);
 		return;
 	}
-	if (m->rcvif == NULL || capture_is_full(cap) || strcmp(why->layer, "ether") == 0)
+	if (m->rcvif == NULL || cap->c.only == 1 + BPF_OUT)
 		return;
 	for (ci = cap->ifs; ci != NULL; ci = ci->next)
 		if (ci->attached && ci->listener.ifp == m->rcvif)
 			break;
-	if (ci == NULL || (r = record_of_drop(ci, m)) == NULL)
+	if (ci == NULL || (r = record_of_drop(ci, m, why)) == NULL)
 		return;
-	if (!record_passes(ci, r)) {
-		record_free(cap, r);
-		return;
-	}
 	r->comment = strdup(comment);
 	record_add(cap, r);
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+bool
+capture_compile(int dlt, const char *filter, struct bpf_program *prog, char *why)
+{
+	pcap_t *dead = pcap_open_dead(dlt, SNAPLEN_DEFAULT);
+	bool good;
+
+	if (dead == NULL) {
+		snprintf(why, PCAP_ERRBUF_SIZE, "%s", strerror(ENOMEM));
+		return false;
+	}
+	good = pcap_compile(dead, prog, filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
+	if (!good)
+		snprintf(why, PCAP_ERRBUF_SIZE, "%s", pcap_geterr(dead));
+	pcap_close(dead);
+	return good;
 }
 
 /* Can the filter be compiled at all? Said before a file is made. */
 static bool
 filter_is_good(const char *filter, const char **why)
 {
-	static char text[256];
-	pcap_t *dead = pcap_open_dead(DLT_EN10MB, SNAPLEN_DEFAULT);
+	static char text[PCAP_ERRBUF_SIZE + 512];
+	char reason[PCAP_ERRBUF_SIZE];
 	struct bpf_program prog;
-	bool good = dead != NULL && pcap_compile(dead, &prog, filter, 1, PCAP_NETMASK_UNKNOWN) == 0;
 
-	if (good)
+	if (capture_compile(DLT_EN10MB, filter, &prog, reason) ||
+	    capture_compile(DLT_NULL, filter, &prog, reason)) {
 		pcap_freecode(&prog);
-	else
-		snprintf(text, sizeof(text), "filter \"%s\": %s", filter,
-		    dead != NULL ? pcap_geterr(dead) : "no memory");
-	if (dead != NULL)
-		pcap_close(dead);
+		return true;
+	}
+	snprintf(text, sizeof(text), "filter \"%.400s\": %s", filter, reason);
 	*why = text;
-	return good;
+	return false;
+}
+
+/* A FIFO whose reader is not there, or does not read, must not stop the stacks: so, non-blocking. */
+static bool
+capture_open(struct capture *cap, const char *file, const char **why)
+{
+	static char text[512];
+
+	cap->fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NONBLOCK, 0644);
+	if (cap->fd >= 0)
+		return true;
+	snprintf(text, sizeof(text), "%s: %s", file,
+	    errno == ENXIO ? "nobody reads from it" : strerror(errno));
+	*why = text;
+	return false;
 }
 
 struct capture *
 capture_new(const struct capture_config *c, const char **why)
 {
-	static char text[512];
+	static uint32_t number;
 	struct capture *cap;
 
 	if (c->filter != NULL && c->filter[0] != '\0' && !filter_is_good(c->filter, why))
@@ -346,48 +536,30 @@ capture_new(const struct capture_config *c, const char **why)
 	*why = "no memory";
 	if ((cap = calloc(1, sizeof(*cap))) == NULL)
 		return NULL;
+	cap->c = *c;
 	cap->fd = -1;
-	cap->sink = c->sink;
-	cap->ctx = c->ctx;
-	cap->snaplen = c->snaplen != 0 ? c->snaplen : SNAPLEN_DEFAULT;
-	cap->max_packets = c->max_packets;
-	cap->drops = c->drops;
-	cap->flush = c->flush;
+	if (cap->c.snaplen == 0)
+		cap->c.snaplen = SNAPLEN_DEFAULT;
 	cap->ifs_tail = &cap->ifs;
-	if (c->filter != NULL && c->filter[0] != '\0')
-		cap->filter = strdup(c->filter);
-	if (cap->sink == NULL) {
-		cap->fd = open(c->file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-		if (cap->fd < 0) {
-			snprintf(text, sizeof(text), "%s: %s", c->file, strerror(errno));
-			*why = text;
-			free(cap->filter);
-			free(cap);
-			return NULL;
-		}
+	cap->tag = TAG_CAPTURE + number++ % 0x1000000;
+	if (c->filter != NULL && c->filter[0] != '\0' &&
+	    (cap->filter = strdup(c->filter)) == NULL) {
+		free(cap);
+		return NULL;
 	}
-	if (cap->drops && drop_trace_add(capture_drop, cap) != 0)
+	if (c->sink == NULL && c->packet == NULL && !capture_open(cap, c->file, why)) {
+		free(cap->filter);
+		free(cap);
+		return NULL;
+	}
+	cap->c.file = cap->c.filter = NULL;
+	callout_init(&cap->timer, NULL, capture_timer, cap);
+	if (cap->c.drops && drop_trace_add(capture_drop, cap) != 0)
 		log_msg(LOG_LVL_WARNING, "capture: too many drop tracers: drops get no comment");
-	pcapng_put_section(&cap->buf);
+	if (c->packet == NULL)
+		pcapng_put_section(&cap->buf);
+	captures_live++;
 	return cap;
-}
-
-static int
-capture_compile(struct capture_if *ci)
-{
-	pcap_t *dead;
-	int error = 0;
-
-	if (ci->cap->filter == NULL)
-		return 0;
-	if ((dead = pcap_open_dead(ci->dlt, SNAPLEN_DEFAULT)) == NULL)
-		return -ENOMEM;
-	/* an Ethernet-only word ("ether host") on a loopback interface matches nothing there */
-	if (pcap_compile(dead, &ci->filter, ci->cap->filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-		error = -EINVAL;
-	ci->has_filter = error == 0;
-	pcap_close(dead);
-	return error;
 }
 
 static void
@@ -395,7 +567,7 @@ capture_if_free(struct capture_if *ci)
 {
 	if (ci->attached)
 		bpf_detach(&ci->listener);
-	if (ci->has_filter)
+	if (ci->pass == PASS_FILTER)
 		pcap_freecode(&ci->filter);
 	free(ci);
 }
@@ -404,7 +576,7 @@ int
 capture_add(struct capture *cap, struct ifnet *ifp)
 {
 	struct capture_if *ci = calloc(1, sizeof(*ci));
-	char name[128];
+	char why[PCAP_ERRBUF_SIZE];
 	int error;
 
 	if (ci == NULL)
@@ -413,19 +585,27 @@ capture_add(struct capture *cap, struct ifnet *ifp)
 	ci->dlt = bpf_dlt(ifp);
 	ci->listener.tap = capture_tap;
 	ci->listener.gone = capture_gone;
-	if ((error = capture_compile(ci)) == 0) {
-		error = bpf_attach(&ci->listener, ifp);
-		ci->attached = error == 0;
-	}
-	if (error != 0) {
+	if (cap->filter != NULL)
+		ci->pass = capture_compile(ci->dlt, cap->filter, &ci->filter, why) ? PASS_FILTER :
+										     PASS_NOTHING;
+	if ((error = bpf_attach(&ci->listener, ifp)) != 0) {
 		capture_if_free(ci);
 		return error;
 	}
+	ci->attached = true;
+	cap->attached++;
 	ci->id = cap->nifs++;
 	*cap->ifs_tail = ci;
 	cap->ifs_tail = &ci->next;
-	snprintf(name, sizeof(name), "%s:%s", vnet_name(ifp->if_vnet), ifp->if_xname);
-	pcapng_put_interface(&cap->buf, name, (uint16_t)ci->dlt, cap->snaplen, cap->filter);
+	snprintf(ci->ifname, sizeof(ci->ifname), "%s", ifp->if_xname);
+	snprintf(ci->name, sizeof(ci->name), "%s:%s", vnet_name(ifp->if_vnet), ifp->if_xname);
+	if (cap->c.packet == NULL) {
+		pcapng_put_interface(
+		    &cap->buf, ci->name, (uint16_t)ci->dlt, cap->c.snaplen, cap->filter);
+		/* a reader that waits for the head of the file need not wait for the first packet */
+		if (cap->c.flush)
+			capture_put(cap);
+	}
 	return 0;
 }
 
@@ -434,7 +614,27 @@ capture_counts(const struct capture *cap, uint64_t *seen, uint64_t *written, uin
 {
 	*seen = cap->seen;
 	*written = cap->written + cap->npending;
+	if (cap->c.max_packets != 0 && *written > cap->c.max_packets)
+		*written = cap->c.max_packets;
 	*dropped = cap->dropped;
+}
+
+/* The last bytes: a reader gets some time to take them. */
+static int
+capture_close(struct capture *cap)
+{
+	struct pollfd pfd = { .fd = cap->fd, .events = POLLOUT };
+
+	if (cap->fd < 0)
+		return 0;
+	while (cap->buf.len > 0 && cap->error == 0) {
+		if (poll(&pfd, 1, LAST_WRITE_MS) <= 0)
+			cap->error = -EAGAIN;
+		capture_put(cap);
+	}
+	if (close(cap->fd) != 0 && cap->error == 0)
+		cap->error = -errno;
+	return cap->error;
 }
 
 int
@@ -443,19 +643,26 @@ capture_free(struct capture *cap)
 	struct capture_if *ci;
 	int error;
 
-	if (cap->drops)
+	if (cap == NULL)
+		return 0;
+	if (cap->c.drops)
 		drop_trace_remove(capture_drop, cap);
+	for (ci = cap->ifs; ci != NULL; ci = ci->next) {
+		if (ci->attached)
+			bpf_detach(&ci->listener);
+		ci->attached = false;
+	}
 	capture_flush(cap, NS_NEVER);
+	error = capture_close(cap);
+	callout_drain(&cap->timer);
 	while ((ci = cap->ifs) != NULL) {
 		cap->ifs = ci->next;
 		capture_if_free(ci);
 	}
-	if (cap->fd >= 0 && close(cap->fd) != 0 && cap->error == 0)
-		cap->error = -errno;
-	error = cap->error;
 	pcapng_buf_free(&cap->buf);
 	free(cap->pending);
 	free(cap->filter);
 	free(cap);
+	captures_live--;
 	return error;
 }

@@ -9,9 +9,13 @@
 #include "net/ethernet.h"
 
 #include <arpa/inet.h>
+#include <pcap/dlt.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+
+/* A smaller type is the length of an 802.3 frame. */
+enum { ETHERTYPE_MIN = 0x600, ETHERTYPE_QINQ = 0x88a8 };
 
 /* A line that fills up; what does not fit is cut. */
 struct line {
@@ -19,8 +23,7 @@ struct line {
 	size_t len, room;
 };
 
-static void __attribute__((format(printf, 2, 3)))
-say(struct line *l, const char *fmt, ...)
+static void __attribute__((format(printf, 2, 3))) say(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -74,6 +77,34 @@ unreach_text(uint8_t code)
 	return code < sizeof(text) / sizeof(text[0]) ? text[code] : "unreachable";
 }
 
+/* What was unreachable stands in the packet that the message quotes. */
+static void
+say_unreach(struct line *l, const uint8_t *p, uint32_t caplen)
+{
+	const uint8_t *quoted = p + 8;
+	unsigned hlen;
+	char a[16];
+
+	say(l, "ICMP ");
+	if (caplen >= 8 + sizeof(struct ip_hdr)) {
+		say(l, "%s ", in_ntoa(load32(quoted + 16), a));
+		hlen = (quoted[0] & 0xfu) * 4;
+		if (p[1] == ICMP_UNREACH_PORT_ && 8 + hlen + 4 <= caplen &&
+		    (quoted[9] == IPPROTO_UDP_ || quoted[9] == IPPROTO_TCP_)) {
+			say(l, "%s port %u unreachable", quoted[9] == IPPROTO_UDP_ ? "udp" : "tcp",
+			    wire16(quoted + hlen + 2));
+			return;
+		}
+		if (p[1] == ICMP_UNREACH_PROTOCOL_) {
+			say(l, "protocol %u unreachable", quoted[9]);
+			return;
+		}
+	}
+	say(l, "%s", unreach_text(p[1]));
+	if (p[1] == ICMP_UNREACH_NEEDFRAG_)
+		say(l, " (mtu %u)", wire16(p + 6));
+}
+
 static void
 say_icmp(struct line *l, const uint8_t *p, uint32_t caplen, uint32_t len)
 {
@@ -90,20 +121,15 @@ say_icmp(struct line *l, const uint8_t *p, uint32_t caplen, uint32_t len)
 		    wire16(p + 4), wire16(p + 6));
 		break;
 	case ICMP_UNREACH_:
-		if (caplen >= 28)
-			say(l, "ICMP %s %s", in_ntoa(load32(p + 24), a), unreach_text(p[1]));
-		else
-			say(l, "ICMP %s", unreach_text(p[1]));
-		if (p[1] == ICMP_UNREACH_NEEDFRAG_)
-			say(l, " (mtu %u)", wire16(p + 6));
+		say_unreach(l, p, caplen);
 		break;
 	case ICMP_REDIRECT_:
 		say(l, "ICMP redirect %s to %s", p[1] == 1 ? "host" : "net",
 		    in_ntoa(load32(p + 4), a));
 		break;
 	case ICMP_TIMXCEED_:
-		say(l, "ICMP %s", p[1] == 0 ? "time exceeded in-transit" :
-		    "ip reassembly time exceeded");
+		say(l, "ICMP %s",
+		    p[1] == 0 ? "time exceeded in-transit" : "ip reassembly time exceeded");
 		break;
 	default:
 		say(l, "ICMP type-%u code %u", p[0], p[1]);
@@ -134,11 +160,13 @@ say_tcp(struct line *l, const uint8_t *p, uint32_t caplen, uint32_t len)
 	say(l, ", win %u, length %u", wire16(p + 14), len - hlen);
 }
 
-/* What an IP packet carries, between two addresses already printed by `from` and `to`. */
+/* What an IP packet of len bytes behind its header carries, caplen of them there, from one address to the other. */
 static void
 say_payload(struct line *l, uint8_t proto, const char *from, const char *to, const uint8_t *p,
     uint32_t caplen, uint32_t len)
 {
+	if (caplen > len)
+		caplen = len; /* the rest is padding of the frame */
 	if ((proto == IPPROTO_UDP_ || proto == IPPROTO_TCP_) && caplen >= 4)
 		say(l, "%s.%u > %s.%u: ", from, wire16(p), to, wire16(p + 2));
 	else
@@ -174,6 +202,10 @@ say_ip(struct line *l, const uint8_t *p, uint32_t caplen)
 		say(l, "IP [|ip]");
 		return;
 	}
+	if (ip->vhl >> 4 != 4) {
+		say(l, "IP bad version %u", ip->vhl >> 4);
+		return;
+	}
 	hlen = ip_hlen(ip);
 	len = from_be16(ip->len);
 	off = from_be16(ip->off);
@@ -202,6 +234,10 @@ say_ip6(struct line *l, const uint8_t *p, uint32_t caplen)
 		say(l, "IP6 [|ip6]");
 		return;
 	}
+	if (p[0] >> 4 != 6) {
+		say(l, "IP6 bad version %u", p[0] >> 4);
+		return;
+	}
 	inet_ntop(AF_INET6, p + 8, from, sizeof(from));
 	inet_ntop(AF_INET6, p + 24, to, sizeof(to));
 	say(l, "IP6 ");
@@ -211,29 +247,50 @@ say_ip6(struct line *l, const uint8_t *p, uint32_t caplen)
 		say_payload(l, p[6], from, to, p + 40, caplen - 40, wire16(p + 4));
 }
 
+/* Bytes before the network layer, its type, and the VLAN tags on the way; false: cut off, or not known. */
+static bool
+link_layer(
+    struct line *l, int dlt, const uint8_t *frame, uint32_t caplen, uint32_t *skip, unsigned *type)
+{
+	*skip = dlt == DLT_EN10MB ? 14 : dlt == DLT_NULL || dlt == DLT_LOOP ? 4 : 0;
+	if (caplen < *skip + 1)
+		return false;
+	if (dlt != DLT_EN10MB) {
+		*type = frame[*skip] >> 4 == 6 ? ETHERTYPE_IPV6_ : ETHERTYPE_IP_;
+		return true;
+	}
+	*type = wire16(frame + 12);
+	while (*type == ETHERTYPE_VLAN_ || *type == ETHERTYPE_QINQ) {
+		if (caplen < *skip + 5)
+			return false;
+		say(l, "vlan %u, ", wire16(frame + *skip) & 0xfffu);
+		*type = wire16(frame + *skip + 2);
+		*skip += 4;
+	}
+	return true;
+}
+
 size_t
-packet_line(char *text, size_t room, int dlt, const uint8_t *frame, uint32_t caplen,
-    uint32_t wirelen)
+packet_line(
+    char *text, size_t room, int dlt, const uint8_t *frame, uint32_t caplen, uint32_t wirelen)
 {
 	struct line l = { text, 0, room };
-	uint32_t skip = dlt == 1 ? 14 : dlt == 0 ? 4 : 0;
+	uint32_t skip;
 	unsigned type;
 
 	if (room == 0)
 		return 0;
 	text[0] = '\0';
-	if (caplen < skip + 1) {
-		say(&l, "[|%s] length %u", dlt == 1 ? "ether" : "link", wirelen);
-		return l.len;
-	}
-	type = dlt == 1 ? wire16(frame + 12) :
-	    frame[skip] >> 4 == 6 ? ETHERTYPE_IPV6_ : ETHERTYPE_IP_;
-	if (type == ETHERTYPE_IP_)
+	if (!link_layer(&l, dlt, frame, caplen, &skip, &type))
+		say(&l, "[|%s] length %u", dlt == DLT_EN10MB ? "ether" : "link", wirelen);
+	else if (type == ETHERTYPE_IP_)
 		say_ip(&l, frame + skip, caplen - skip);
 	else if (type == ETHERTYPE_IPV6_)
 		say_ip6(&l, frame + skip, caplen - skip);
 	else if (type == ETHERTYPE_ARP_)
 		say_arp(&l, frame + skip, caplen - skip);
+	else if (type < ETHERTYPE_MIN)
+		say(&l, "802.3, length %u", type);
 	else
 		say(&l, "ethertype 0x%04x, length %u", type, wirelen);
 	return l.len;

@@ -4,14 +4,23 @@
  */
 #include "port/pcapng.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	BLOCK_SECTION = 0x0a0d0d0a, BLOCK_INTERFACE = 1, BLOCK_PACKET = 6, BYTE_ORDER_MAGIC = 0x1a2b3c4d,
+	BLOCK_SECTION = 0x0a0d0d0a,
+	BLOCK_INTERFACE = 1,
+	BLOCK_PACKET = 6,
+	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
 };
 enum {
-	OPT_END = 0, OPT_COMMENT = 1, OPT_SHB_USERAPPL = 4, OPT_IF_NAME = 2, OPT_IF_TSRESOL = 9, OPT_IF_FILTER = 11,
+	OPT_END = 0,
+	OPT_COMMENT = 1,
+	OPT_SHB_USERAPPL = 4,
+	OPT_IF_NAME = 2,
+	OPT_IF_TSRESOL = 9,
+	OPT_IF_FILTER = 11,
 	OPT_EPB_FLAGS = 2,
 };
 
@@ -39,7 +48,7 @@ put(struct pcapng_buf *b, const void *bytes, size_t len)
 {
 	static const uint8_t zero[4];
 
-	if (!reserve(b, len + 3))
+	if (len == 0 || !reserve(b, len + 3))
 		return;
 	memcpy(b->bytes + b->len, bytes, len);
 	b->len += len;
@@ -65,12 +74,10 @@ put_option(struct pcapng_buf *b, uint16_t code, const void *value, size_t len)
 static void
 put_text_option(struct pcapng_buf *b, uint16_t code, const char *text)
 {
-	size_t len = strlen(text);
-
-	put_option(b, code, text, len < 65535 ? len : 65535);
+	put_option(b, code, text, strnlen(text, UINT16_MAX));
 }
 
-/* Begin a block; returns where, for block_end. */
+/* Begin a block of type; returns where, for block_end. */
 static size_t
 block_begin(struct pcapng_buf *b, uint32_t type)
 {
@@ -113,8 +120,8 @@ pcapng_put_section(struct pcapng_buf *b)
 }
 
 void
-pcapng_put_interface(struct pcapng_buf *b, const char *name, uint16_t dlt, uint32_t snaplen,
-    const char *filter)
+pcapng_put_interface(
+    struct pcapng_buf *b, const char *name, uint16_t dlt, uint32_t snaplen, const char *filter)
 {
 	const uint16_t linktype[2] = { dlt, 0 };
 	const uint8_t nanoseconds = 9;
@@ -125,12 +132,13 @@ pcapng_put_interface(struct pcapng_buf *b, const char *name, uint16_t dlt, uint3
 	put_text_option(b, OPT_IF_NAME, name);
 	put_option(b, OPT_IF_TSRESOL, &nanoseconds, 1);
 	if (filter != NULL) {
-		size_t len = strlen(filter);
-		char text[1024] = { 0 };	/* first byte 0: a libpcap expression follows */
+		/* first byte 0: a libpcap expression follows */
+		char text[4096] = { 0 };
+		int len = snprintf(text + 1, sizeof(text) - 1, "%s", filter);
 
-		len = len < sizeof(text) - 1 ? len : sizeof(text) - 1;
-		memcpy(text + 1, filter, len);
-		put_option(b, OPT_IF_FILTER, text, len + 1);
+		/* half an expression would say something else */
+		if (len < (int)sizeof(text) - 1)
+			put_option(b, OPT_IF_FILTER, text, (size_t)len + 1);
 	}
 	put_option(b, OPT_END, "", 0);
 	block_end(b, at);

@@ -2,90 +2,125 @@
  * replay.c - the packets of a capture as traffic of a lab.
  *
  * The whole file is read once through libpcap (so: pcap and pcapng, any link type that carries IPv4), filtered
- * and mapped, into a list of ready packets; an event source then sends them when their times come.
- * Checksums are mended incrementally (RFC 1624), so that a packet that was right stays right and one
- * that was wrong stays wrong.
+ * and mapped, into a list of ready packets; an event source then sends them when their times come, in batches
+ * whose packets each have their own time. Checksums are mended incrementally (RFC 1624), so that a
+ * packet that was right stays right and one that was wrong stays wrong.
  */
 #include "port/pcap.h"
 
+#include "base/log.h"
 #include "base/sched.h"
 #include "inet/icmp.h"
 #include "inet/udp.h"
+#include "kern/eventhandler.h"
 #include "net/ethernet.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
 
-/* Limits of what one replay keeps in memory. */
-enum { REPLAY_PACKETS_MAX = 4000000, REPLAY_FRAME_MAX = 65535 };
+/* What one replay keeps in memory; a capture with more wants a filter or a count. */
+enum { REPLAY_PACKETS_MAX = 16000000, REPLAY_FRAME_MAX = 65535 };
+#define REPLAY_BYTES_MAX (UINT64_C(4) << 30)
+
+/* No time of a replay is farther away: what a broken time stamp says can't overflow. */
+#define REPLAY_FAR_NS (UINT64_C(1) << 61)
+
+/* Longer captures are told of: a broken time stamp looks like that. */
+#define REPLAY_LONG_NS (24 * 3600 * NS_PER_SEC)
 
 struct replay_packet {
-	uint64_t offset_ns;	/* since the first */
+	uint64_t offset_ns; /* since the first */
+	size_t at;          /* in replay.bytes */
 	uint32_t len;
-	uint8_t *bytes;
 };
 
 struct replay {
 	struct sched_source source; /* first */
 	struct replay_config c;
 	struct vnet *vnet;
-	struct ifnet *ifp;	/* referenced */
+	struct ifnet *ifp; /* referenced; NULL when it has left */
+	struct event_tag *departure;
 	struct replay_packet *packet;
 	size_t n, room;
-	size_t next;		/* of the loop that is on */
+	uint8_t *bytes;
+	size_t nbytes, bytes_room;
+	size_t next; /* of the loop that is on */
 	uint32_t loop;
 	uint64_t loop_start_ns;
-	uint64_t length_ns;	/* from the first packet to the last, and one mean gap */
+	uint64_t length_ns; /* from the first packet to the last, and one mean gap */
 	struct replay_stats st;
+	char note[PCAP_ERRBUF_SIZE];
 };
 
-/* Bytes before the network layer by link type; -1: unknown here. *ether tells that it is an Ethernet frame. */
+static uint64_t replays_live;
+
+static uint64_t
+replay_live(void)
+{
+	return replays_live;
+}
+AUDIT_DEFINE(replay, "replay", replay_live);
+
+/* --- reading -------------------------------------------------------------------------------------- */
+
+/* Bytes before the network layer by link type, VLAN tags included, and its type; -1: unknown here. */
 static int
 link_header(int dlt, const uint8_t *p, uint32_t len, unsigned *type)
 {
-	uint32_t skip = 14;
+	uint32_t skip;
 
 	switch (dlt) {
 	case DLT_EN10MB:
-		if (len < 14)
+		if (len < ETHER_HDR_LEN_)
 			return -1;
+		skip = ETHER_HDR_LEN_;
 		*type = (unsigned)p[12] << 8 | p[13];
 		while ((*type == ETHERTYPE_VLAN_ || *type == 0x88a8) && len >= skip + 4) {
 			*type = (unsigned)p[skip + 2] << 8 | p[skip + 3];
 			skip += 4;
 		}
 		return (int)skip;
+	case DLT_LINUX_SLL:
+		if (len < 16)
+			return -1;
+		*type = (unsigned)p[14] << 8 | p[15];
+		return 16;
+	case DLT_LINUX_SLL2:
+		if (len < 20)
+			return -1;
+		*type = (unsigned)p[0] << 8 | p[1];
+		return 20;
 	case DLT_NULL:
 	case DLT_LOOP:
 		skip = 4;
 		break;
 	case DLT_RAW:
 	case DLT_IPV4:
+	case DLT_IPV6:
 		skip = 0;
 		break;
-	case DLT_LINUX_SLL:
-		if (len < 16)
-			return -1;
-		*type = (unsigned)p[14] << 8 | p[15];
-		return 16;
 	default:
 		return -1;
 	}
 	if (len <= skip)
 		return -1;
 	*type = p[skip] >> 4 == 4 ? ETHERTYPE_IP_ : p[skip] >> 4 == 6 ? ETHERTYPE_IPV6_ : 0;
-	return (int)skip;
+	return *type != 0 ? (int)skip : -1;
 }
 
 /* sum (as on the wire) after a 32-bit word changed from `old` to `new`: RFC 1624, eqn. 3. */
 static uint16_t
 cksum_replace32(uint16_t sum, uint32_t old, uint32_t new)
 {
-	uint64_t s = (uint64_t)(uint16_t)~sum + (uint16_t)~old + (uint16_t)~(old >> 16) +
-	    (uint16_t)new + (uint16_t)(new >> 16);
+	uint64_t s = (uint64_t)(uint16_t)~sum + (uint16_t)~old + (uint16_t) ~(old >> 16) +
+	    (uint16_t) new + (uint16_t)(new >> 16);
 
 	s = (s & 0xffff) + (s >> 16);
 	s = (s & 0xffff) + (s >> 16);
@@ -104,18 +139,31 @@ map_address(const struct replay_config *c, uint32_t addr)
 	return addr;
 }
 
+/* The transport's checksum covers the addresses. p: the IP header; at: the sum's offset behind hlen. */
+static void
+map_transport(uint8_t *p, uint32_t len, unsigned hlen, bool udp, uint32_t old, uint32_t new)
+{
+	uint8_t *at = p + hlen + (udp ? 6 : 16);
+	uint16_t sum;
+
+	if (hlen < sizeof(struct ip_hdr) || len < hlen + (udp ? 8 : 18))
+		return;
+	sum = load16(at);
+	if (udp && sum == 0)
+		return; /* the sender made none */
+	sum = cksum_replace32(sum, old, new);
+	store16(at, udp && sum == 0 ? 0xffff : sum);
+}
+
 /* Change both addresses of an IPv4 packet as the maps say, and the checksums that cover them. */
 static void
 map_packet(const struct replay_config *c, uint8_t *p, uint32_t len)
 {
 	struct ip_hdr *ip = (struct ip_hdr *)(void *)p;
 	uint8_t *field[2] = { p + 12, p + 16 };
-	unsigned hlen, sum_at;
 
 	if (c->nmaps == 0 || len < sizeof(*ip) || ip->vhl >> 4 != 4)
 		return;
-	hlen = ip_hlen(ip);
-	sum_at = ip->proto == IPPROTO_TCP_ ? 16 : ip->proto == IPPROTO_UDP_ ? 6 : 0;
 	for (int i = 0; i < 2; i++) {
 		uint32_t old = load32(field[i]), new = map_address(c, old);
 
@@ -123,36 +171,67 @@ map_packet(const struct replay_config *c, uint8_t *p, uint32_t len)
 			continue;
 		store32(field[i], new);
 		ip->sum = cksum_replace32(ip->sum, old, new);
-		if (sum_at == 0 || (from_be16(ip->off) & IP_OFFMASK_) != 0 ||
-		    len < hlen + sum_at + 2)
-			continue;
-		if (ip->proto == IPPROTO_UDP_ && load16(p + hlen + sum_at) == 0)
-			continue;
-		store16(p + hlen + sum_at, cksum_replace32(load16(p + hlen + sum_at), old, new));
+		if ((from_be16(ip->off) & IP_OFFMASK_) == 0 &&
+		    (ip->proto == IPPROTO_TCP_ || ip->proto == IPPROTO_UDP_))
+			map_transport(p, len, ip_hlen(ip), ip->proto == IPPROTO_UDP_, old, new);
 	}
+}
+
+/* Could a stack have sent this? Padding behind the packet is cut off. */
+static bool
+is_sound(const uint8_t *p, uint32_t *len)
+{
+	const struct ip_hdr *ip = (const struct ip_hdr *)(const void *)p;
+
+	if (*len < sizeof(*ip) || ip->vhl >> 4 != 4 || ip_hlen(ip) < sizeof(*ip) ||
+	    from_be16(ip->len) < ip_hlen(ip) || from_be16(ip->len) > *len)
+		return false;
+	*len = from_be16(ip->len);
+	return true;
 }
 
 static int
 replay_keep(struct replay *r, uint64_t offset_ns, const uint8_t *frame, uint32_t len)
 {
-	struct replay_packet *rp;
+	void *p;
 
 	if (r->n == r->room) {
-		size_t room = r->room != 0 ? r->room * 2 : 1024;
+		size_t room = r->room != 0 ? r->room * 2 : 64;
 
-		if ((rp = realloc(r->packet, room * sizeof(*rp))) == NULL)
+		if ((p = realloc(r->packet, room * sizeof(*r->packet))) == NULL)
 			return -ENOMEM;
-		r->packet = rp;
+		r->packet = p;
 		r->room = room;
 	}
-	rp = &r->packet[r->n];
-	rp->offset_ns = offset_ns;
-	rp->len = len;
-	if ((rp->bytes = malloc(len)) == NULL)
-		return -ENOMEM;
-	memcpy(rp->bytes, frame, len);
-	r->n++;
+	if (r->bytes_room - r->nbytes < len) {
+		size_t room = (r->bytes_room + len) * 2;
+
+		if ((p = realloc(r->bytes, room)) == NULL)
+			return -ENOMEM;
+		r->bytes = p;
+		r->bytes_room = room;
+	}
+	memcpy(r->bytes + r->nbytes, frame, len);
+	r->packet[r->n++] = (struct replay_packet){ offset_ns, r->nbytes, len };
+	r->nbytes += len;
 	return 0;
+}
+
+/* The header of a frame of ours: the capture's own, or one made for a packet that had no Ethernet. */
+static void
+frame_address(const struct replay *r, struct ether_header_ *eh, bool has_own)
+{
+	static const uint8_t none[6];
+
+	if (!has_own) {
+		memcpy(eh->dst, r->c.transmit ? none : r->c.ifp->if_lladdr, 6);
+		memcpy(eh->src, none, 6);
+	}
+	if (r->c.set_dst_mac) {
+		if (!has_own || !(eh->dst[0] & 1))
+			memcpy(eh->dst, r->c.next_mac, 6);
+		memcpy(eh->src, r->c.ifp->if_lladdr, 6);
+	}
 }
 
 /* One record of the file: keep it in the form in which it will be sent. 0, or -errno. */
@@ -165,90 +244,165 @@ replay_take(struct replay *r, int dlt, const struct pcap_pkthdr *h, const uint8_
 	struct ether_header_ *eh = (struct ether_header_ *)(void *)frame;
 	unsigned type = 0;
 	int skip = link_header(dlt, bytes, h->caplen, &type);
-	uint32_t head = c->route ? 0 : (uint32_t)sizeof(*eh), len;
+	uint32_t head = 0, len;
 
-	r->st.read++;
 	if (skip < 0 || (c->route && type != ETHERTYPE_IP_) ||
-	    h->caplen - (uint32_t)skip + head > REPLAY_FRAME_MAX) {
+	    h->caplen > REPLAY_FRAME_MAX - sizeof(*eh)) {
 		r->st.skipped_type++;
 		return 0;
 	}
+	if (!c->route)
+		head = dlt == DLT_EN10MB ? (uint32_t)skip : (uint32_t)sizeof(*eh);
 	len = h->caplen - (uint32_t)skip;
 	memcpy(frame + head, bytes + skip, len);
+	if (c->route && !is_sound(frame, &len)) {
+		r->st.errors++;
+		return 0;
+	}
 	if (type == ETHERTYPE_IP_)
 		map_packet(c, frame + head, len);
 	if (!c->route) {
 		if (dlt == DLT_EN10MB)
-			memcpy(frame, bytes, 12);
+			memcpy(frame, bytes, head);
 		else
-			memset(frame, 0, 12);
-		eh->type = to_be16((uint16_t)type);
-		if (c->set_dst_mac) {
-			memcpy(eh->dst, c->next_mac, 6);
-			memcpy(eh->src, c->ifp->if_lladdr, 6);
-		}
+			eh->type = to_be16((uint16_t)type);
+		frame_address(r, eh, dlt == DLT_EN10MB);
 	}
 	return replay_keep(r, offset_ns, frame, len + head);
 }
 
-/* Read the file. 0, or -1 with *why. A file that ends in the middle of a record gives what came before. */
-static int
-replay_read(struct replay *r, const char **why)
+static ssize_t
+gz_read(void *cookie, char *buf, size_t len)
 {
-	static char text[PCAP_ERRBUF_SIZE + 256];
-	char err[PCAP_ERRBUF_SIZE];
-	struct bpf_program filter;
+	return gzread(cookie, buf, (unsigned)len);
+}
+
+static int
+gz_close(void *cookie)
+{
+	return gzclose(cookie) == Z_OK ? 0 : -1;
+}
+
+/* A plain file, or one that gzip made. NULL with a text in err. */
+static FILE *
+capture_file_open(const char *name, char err[PCAP_ERRBUF_SIZE])
+{
+	static const cookie_io_functions_t gz_io = { .read = gz_read, .close = gz_close };
+	/* not to wait for the writer of a FIFO */
+	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	uint8_t magic[2] = { 0 };
+	struct stat st;
+	FILE *file = NULL;
+	gzFile gz;
+
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		snprintf(err, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
+	} else if (!S_ISREG(st.st_mode)) {
+		snprintf(err, PCAP_ERRBUF_SIZE, "not a regular file");
+	} else if (pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
+		if ((gz = gzdopen(fd, "rb")) != NULL) {
+			fd = -1;
+			if ((file = fopencookie(gz, "rb", gz_io)) == NULL)
+				gzclose(gz);
+		}
+		snprintf(err, PCAP_ERRBUF_SIZE, "no memory");
+	} else {
+		file = fdopen(fd, "rb");
+		snprintf(err, PCAP_ERRBUF_SIZE, "no memory");
+	}
+	if (file == NULL && fd >= 0)
+		close(fd);
+	return file;
+}
+
+/* All packets of an open capture. 0, or -1 with a text in err. A file that is damaged gives what came before. */
+static int
+replay_read_packets(struct replay *r, pcap_t *p, const struct bpf_program *filter, char *err)
+{
+	int dlt = pcap_datalink(p), got = 1;
 	struct pcap_pkthdr *h;
 	const uint8_t *bytes;
 	uint64_t first = 0;
-	bool has_filter = false;
-	int dlt, error = 0, got;
-	FILE *file = fopen(r->c.file, "rbe");
-	pcap_t *p = NULL;
 
-	if (file == NULL)
-		snprintf(err, sizeof(err), "%s", strerror(errno));
-	else if ((p = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO,
-	    err)) == NULL)
-		fclose(file);
-	if (p == NULL) {
-		snprintf(text, sizeof(text), "%s: %s", r->c.file, err);
-		*why = text;
-		return -1;
-	}
-	dlt = pcap_datalink(p);
-	if (r->c.filter != NULL && r->c.filter[0] != '\0') {
-		if (pcap_compile(p, &filter, r->c.filter, 1, PCAP_NETMASK_UNKNOWN) != 0) {
-			snprintf(text, sizeof(text), "filter \"%s\": %s", r->c.filter, pcap_geterr(p));
-			*why = text;
-			pcap_close(p);
-			return -1;
-		}
-		has_filter = true;
-	}
-	while ((got = pcap_next_ex(p, &h, &bytes)) == 1 && r->n < REPLAY_PACKETS_MAX &&
-	    (r->c.count == 0 || r->n < r->c.count)) {
-		uint64_t when = (uint64_t)h->ts.tv_sec * NS_PER_SEC + (uint64_t)h->ts.tv_usec;
+	while ((r->c.count == 0 || r->n < r->c.count) && (got = pcap_next_ex(p, &h, &bytes)) == 1) {
+		uint64_t when = (uint64_t)h->ts.tv_sec * NS_PER_SEC + (uint64_t)h->ts.tv_usec,
+			 offset;
 
-		if (has_filter && pcap_offline_filter(&filter, h, bytes) == 0) {
-			r->st.read++;
+		r->st.read++;
+		if (filter != NULL && pcap_offline_filter(filter, h, bytes) == 0) {
 			r->st.skipped_filter++;
 			continue;
 		}
 		if (r->n == 0)
 			first = when;
 		/* a capture's times may step back: such a packet goes at once behind the one before */
-		if ((error = replay_take(r, dlt, h, bytes, when > first ? when - first : 0)) != 0)
-			break;
+		offset = when > first ? when - first : 0;
+		if (replay_take(
+			r, dlt, h, bytes, offset < REPLAY_FAR_NS ? offset : REPLAY_FAR_NS) != 0) {
+			snprintf(err, PCAP_ERRBUF_SIZE, "no memory");
+			return -1;
+		}
+		if (r->n >= REPLAY_PACKETS_MAX || r->nbytes >= REPLAY_BYTES_MAX) {
+			snprintf(err, PCAP_ERRBUF_SIZE,
+			    "too big to keep in memory: a filter or a count can choose");
+			return -1;
+		}
 	}
 	if (got == PCAP_ERROR)
-		r->st.errors++;
-	if (has_filter)
+		snprintf(r->note, sizeof(r->note), "%s", pcap_geterr(p));
+	return 0;
+}
+
+/* Read the file. 0, or -1 with a text in err. */
+static int
+replay_read(struct replay *r, char *err)
+{
+	const char *expression = r->c.filter != NULL && r->c.filter[0] != '\0' ? r->c.filter : NULL;
+	struct bpf_program filter;
+	FILE *file = capture_file_open(r->c.file, err);
+	pcap_t *p;
+	int error;
+
+	if (file == NULL)
+		return -1;
+	p = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, err);
+	if (p == NULL) {
+		fclose(file);
+		return -1;
+	}
+	if (expression != NULL &&
+	    pcap_compile(p, &filter, expression, 1, PCAP_NETMASK_UNKNOWN) != 0) {
+		snprintf(
+		    err, PCAP_ERRBUF_SIZE, "filter \"%.80s\": %.160s", expression, pcap_geterr(p));
+		pcap_close(p);
+		return -1;
+	}
+	error = replay_read_packets(r, p, expression != NULL ? &filter : NULL, err);
+	if (expression != NULL)
 		pcap_freecode(&filter);
 	pcap_close(p);
-	if (error != 0)
-		*why = "no memory";
-	return error != 0 ? -1 : 0;
+	if (error == 0 && r->n == 0) {
+		snprintf(err, PCAP_ERRBUF_SIZE, "%s",
+		    r->note[0] != '\0'  ? r->note :
+			r->st.read == 0 ? "no packet in it" :
+					  "none of its packets can be sent");
+		error = -1;
+	}
+	return error;
+}
+
+/* --- sending -------------------------------------------------------------------------------------- */
+
+/* A stretch of the capture's time at the speed that was asked for. */
+static uint64_t
+replay_stretch(const struct replay *r, uint64_t ns)
+{
+	double stretched;
+
+	if (r->c.speed == 1.0)
+		return ns;
+	stretched = (double)ns / r->c.speed;
+	return stretched < (double)REPLAY_FAR_NS ? (uint64_t)stretched : REPLAY_FAR_NS;
 }
 
 /* When packet i of this loop goes. */
@@ -256,52 +410,9 @@ static uint64_t
 replay_when(const struct replay *r, size_t i)
 {
 	if (r->c.rate_pps != 0)
-		return r->loop_start_ns + (uint64_t)((unsigned __int128)i * NS_PER_SEC / r->c.rate_pps);
-	if (r->c.speed == 1.0)
-		return r->loop_start_ns + r->packet[i].offset_ns;
-	return r->loop_start_ns + (uint64_t)((double)r->packet[i].offset_ns / r->c.speed);
-}
-
-/* One packet through the stack's routing, as a router behind ifp would hand it over. Takes m. */
-static void
-replay_route(struct replay *r, struct mbuf *m)
-{
-	struct batch b = { .n = 1, .m = { m } };
-	struct nexthop *nh;
-
-	m->fib = r->ifp->if_fib;
-	nh = m->len >= sizeof(struct ip_hdr) ?
-	    fib_lookup4(m->fib, mtod(m, struct ip_hdr *)->dst) : NULL;
-	if (nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_LOCAL_))) {
-		r->st.errors++;
-		m_drop(m, &DROP_IP_NOROUTE);
-		return;
-	}
-	m->nh = nh;
-	nh->use++;
-	ip_send(nh->ifp, &b);
-}
-
-static void
-replay_send(struct replay *r, const struct replay_packet *rp, uint64_t when_ns)
-{
-	struct mbuf *m = m_from(rp->bytes, rp->len);
-	struct batch b = { .n = 1, .m = { m } };
-
-	if (m == NULL) {
-		r->st.errors++;
-		return;
-	}
-	clock_at(when_ns);
-	m->when_ns = when_ns;
-	r->st.sent++;
-	r->st.bytes += m->len;
-	if (r->c.route)
-		replay_route(r, m);
-	else if (r->c.transmit)
-		if_transmit_batch(r->ifp, &b);
-	else
-		if_receive(r->ifp, &b);
+		return r->loop_start_ns +
+		    (uint64_t)((unsigned __int128)i * NS_PER_SEC / r->c.rate_pps);
+	return r->loop_start_ns + replay_stretch(r, r->packet[i].offset_ns);
 }
 
 /* Go to the next packet; the last of the last loop ends it. */
@@ -311,60 +422,170 @@ replay_step(struct replay *r)
 	if (++r->next < r->n)
 		return;
 	r->next = 0;
-	r->loop_start_ns += r->c.rate_pps != 0 ?
-	    (uint64_t)((unsigned __int128)r->n * NS_PER_SEC / r->c.rate_pps) :
-	    (uint64_t)((double)r->length_ns / r->c.speed);
-	if (++r->loop >= (r->c.loops != 0 ? r->c.loops : 1))
+	r->loop_start_ns = r->c.rate_pps != 0 ? replay_when(r, r->n) :
+						r->loop_start_ns + replay_stretch(r, r->length_ns);
+	if (++r->loop >= (r->c.loops != 0 ? r->c.loops : 1) || r->loop_start_ns > REPLAY_FAR_NS)
 		r->st.done = true;
+}
+
+static void
+replay_route_out(struct ifnet *ifp, struct batch *b)
+{
+	if (b->n > 0)
+		ip_send(ifp, b);
+	b->n = 0;
+}
+
+/* Packets through the stack's routing, as a router behind ifp would hand them over. Takes the batch. */
+static void
+replay_route(struct replay *r, struct batch *b)
+{
+	struct batch out = { .n = 0 };
+	struct ifnet *ifp = NULL;
+
+	batch_foreach(b, m) {
+		struct nexthop *nh;
+
+		m->fib = r->ifp->if_fib;
+		nh = fib_lookup4(m->fib, mtod(m, struct ip_hdr *)->dst);
+		if (nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_LOCAL_))) {
+			r->st.errors++;
+			r->st.sent--;
+			r->st.bytes -= m->len;
+			clock_at(m->when_ns);
+			m_drop(m, &DROP_IP_NOROUTE);
+			continue;
+		}
+		if (nh->ifp != ifp)
+			replay_route_out(ifp, &out);
+		ifp = nh->ifp;
+		m->nh = nh;
+		nh->use++;
+		batch_add(&out, m);
+	}
+	replay_route_out(ifp, &out);
+	b->n = 0;
+}
+
+static void
+replay_hand_over(struct replay *r, struct batch *b)
+{
+	if (b->n == 0)
+		return;
+	if (r->c.route)
+		replay_route(r, b);
+	else if (r->c.transmit)
+		if_transmit_batch(r->ifp, b);
+	else
+		if_receive(r->ifp, b);
+}
+
+static struct mbuf *
+replay_packet(struct replay *r, uint64_t when_ns)
+{
+	const struct replay_packet *rp = &r->packet[r->next];
+	struct mbuf *m = m_from(r->bytes + rp->at, rp->len);
+
+	if (m == NULL) {
+		r->st.errors++;
+		return NULL;
+	}
+	m->when_ns = when_ns;
+	r->st.sent++;
+	r->st.bytes += m->len;
+	return m;
 }
 
 static void
 replay_run(struct sched_source *src, uint64_t until_ns)
 {
 	struct replay *r = (struct replay *)(void *)src;
-	uint64_t floor_ns = src->next_ns, when = floor_ns;
-	int sent = 0;
+	struct batch b = { .n = 0 };
+	uint64_t when_ns = src->next_ns, floor_ns;
+	struct mbuf *m;
 	VNET_SCOPE(r->vnet);
 
-	do {
-		if ((r->ifp->if_flags & IFF_DYING_) || r->ifp->if_vnet != r->vnet)
-			r->st.done = true;
-		else
-			replay_send(r, &r->packet[r->next], when);
-		if (!r->st.done)
-			replay_step(r);
-		if (!r->st.done && (when = replay_when(r, r->next)) < floor_ns)
-			when = floor_ns;	/* never back in time */
-		floor_ns = when;
-	} while (!r->st.done && when < until_ns && ++sent < BATCH_MAX);
-	src->next_ns = r->st.done ? NS_NEVER : when;
+	for (int tries = 0; tries < BATCH_MAX; tries++) {
+		if ((m = replay_packet(r, when_ns)) != NULL)
+			batch_add(&b, m);
+		replay_step(r);
+		if (r->st.done)
+			break;
+		floor_ns = when_ns;
+		if ((when_ns = replay_when(r, r->next)) < floor_ns)
+			when_ns = floor_ns; /* never back in time */
+		if (when_ns >= until_ns)
+			break;
+	}
+	src->next_ns = r->st.done ? NS_NEVER : when_ns;
+	replay_hand_over(r, &b);
+}
+
+/* --- life ----------------------------------------------------------------------------------------- */
+
+/* The interface leaves its stack, and perhaps the stack with it: that was it. */
+static void
+replay_departure(void *ctx, void *arg1, void *arg2)
+{
+	struct replay *r = ctx;
+
+	(void)arg2;
+	if (arg1 != r->ifp)
+		return;
+	sched_remove(&r->source);
+	if_rele(r->ifp);
+	r->ifp = NULL;
+	r->st.done = true;
+}
+
+static void
+replay_look_at_times(struct replay *r)
+{
+	uint64_t last_ns = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->packet[i].offset_ns > last_ns)
+			last_ns = r->packet[i].offset_ns;
+	r->length_ns = last_ns + (r->n > 1 ? last_ns / (r->n - 1) : NS_PER_SEC);
+	if (r->note[0] == '\0' && r->c.rate_pps == 0 && last_ns > REPLAY_LONG_NS)
+		snprintf(r->note, sizeof(r->note), "its times span %llu days",
+		    (unsigned long long)(last_ns / REPLAY_LONG_NS));
 }
 
 struct replay *
 replay_new(const struct replay_config *c, const char **why)
 {
+	static char text[PCAP_ERRBUF_SIZE + 512];
 	struct replay *r = calloc(1, sizeof(*r));
+	char err[PCAP_ERRBUF_SIZE];
 
 	*why = "no memory";
 	if (r == NULL)
 		return NULL;
+	replays_live++;
 	r->c = *c;
 	if (!(r->c.speed > 0))
 		r->c.speed = 1.0;
-	if (replay_read(r, why) != 0 || (r->n == 0 && (*why = "no packet of the capture can be sent"))) {
+	if (replay_read(r, err) != 0) {
+		snprintf(text, sizeof(text), "%.500s: %s", c->file, err);
+		*why = text;
 		replay_free(r);
 		return NULL;
 	}
+	replay_look_at_times(r);
+	if (r->note[0] != '\0')
+		log_msg(LOG_LVL_WARNING, "replay: %s: %s; %zu packets can be sent", c->file,
+		    r->note, r->n);
 	/* the file and the filter are the caller's; they are read */
 	r->c.file = r->c.filter = NULL;
 	r->vnet = c->ifp->if_vnet;
 	r->ifp = if_ref(c->ifp);
-	r->length_ns = r->packet[r->n - 1].offset_ns;
-	r->length_ns += r->n > 1 ? r->length_ns / (r->n - 1) : NS_PER_SEC;
-	r->loop_start_ns = c->start_ns;
+	r->loop_start_ns = c->start_ns > clock_now() ? c->start_ns : clock_now();
 	r->source.next_ns = replay_when(r, 0);
 	r->source.run = replay_run;
 	sched_add(&r->source, r->vnet->domain);
+	event_register(
+	    &r->departure, "ifnet_departure", EVENT_HERE, replay_departure, r, EVENT_PRI_ANY);
 	return r;
 }
 
@@ -374,17 +595,25 @@ replay_stats(const struct replay *r, struct replay_stats *st)
 	*st = r->st;
 }
 
+const char *
+replay_note(const struct replay *r)
+{
+	return r->note[0] != '\0' ? r->note : NULL;
+}
+
 void
 replay_free(struct replay *r)
 {
 	if (r == NULL)
 		return;
+	if (r->departure != NULL)
+		event_deregister(&r->departure);
 	if (r->ifp != NULL) {
 		sched_remove(&r->source);
 		if_rele(r->ifp);
 	}
-	for (size_t i = 0; i < r->n; i++)
-		free(r->packet[i].bytes);
 	free(r->packet);
+	free(r->bytes);
 	free(r);
+	replays_live--;
 }
