@@ -56,9 +56,12 @@ ether_classify_other(struct ifnet *ifp, struct mbuf *m, uint64_t dst, enum ether
 	}
 	ifp->if_data.imcasts++;
 	m->flags |= dst == UINT64_C(0xffffffffffff) ? M_BCAST : M_MCAST;
+	if (way <= WAY_IPV6)
+		m_adj(m, ETHER_HDR_LEN_);
 	return way;
 }
 
+/* The way of a frame; what goes on to a protocol loses its header here, while it is in the registers. */
 static inline enum ether_way
 ether_classify(struct ifnet *ifp, struct mbuf *m, uint64_t me)
 {
@@ -86,6 +89,8 @@ ether_classify(struct ifnet *ifp, struct mbuf *m, uint64_t me)
 	dst = load64(m->data) & UINT64_C(0xffffffffffff);
 	if (__builtin_expect(dst != me, 0))
 		return ether_classify_other(ifp, m, dst, way);
+	if (__builtin_expect(way <= WAY_IPV6, 1))
+		m_adj(m, ETHER_HDR_LEN_);
 	return way;
 }
 
@@ -104,13 +109,10 @@ ether_drop(struct ifnet *ifp, enum ether_way way, struct batch *run)
 static void
 ether_way_out(struct ifnet *ifp, enum ether_way way, struct batch *run)
 {
-	if (way > WAY_IPV6) {
+	if (way > WAY_IPV6)
 		ether_drop(ifp, way, run);
-		return;
-	}
-	batch_foreach(run, m)
-		m_adj(m, ETHER_HDR_LEN_);
-	netisr_dispatch(way_proto[way], run);
+	else
+		netisr_dispatch(way_proto[way], run);
 }
 
 void

@@ -477,7 +477,10 @@ if_leave(struct ifnet *ifp)
 	bpf_ifdetach(ifp);
 	if_detachdomain(ifp);
 	lltable_forget_rcvif(ifp);
-	netisr_purge(ifp);
+	/* Walks the queues, full of others' packets perhaps: a new interface on its way to its stack has none. */
+	if (ifp->if_heard)
+		netisr_purge(ifp);
+	ifp->if_heard = false;
 	if_snd_flush(ifp);
 	if_link_out(ifp);
 	ifp->if_vnet = NULL;

@@ -142,6 +142,7 @@ struct ifnet {
 	bool if_cloned;			/* in the cloner's list; atomic, whoever clears it destroys (behaviours 9) */
 	bool if_unit_held;		/* its unit is taken in if_home_vnet */
 	bool if_is_away;
+	bool if_heard;			/* packets that came in by it may wait in netisr's queues */
 	bool if_purged;			/* leaves or has left: refuse to come up */
 	struct rcu_head if_rcu;
 };

@@ -130,6 +130,7 @@ static bool
 epair_queue(struct epair_end *to, struct mbuf *m)
 {
 	m->rcvif = to->ifp;
+	to->ifp->if_heard = true;
 	end_ref(to);
 	if (netisr_queue(NETISR_EPAIR, m))
 		return true;

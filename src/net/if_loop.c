@@ -53,6 +53,7 @@ loop_one(struct ifnet *ifp, struct mbuf *m)
 static void
 loop_input(struct ifnet *ifp, struct batch *b)
 {
+	ifp->if_heard = true;
 	batch_foreach(b, m)
 		loop_one(ifp, m);
 	b->n = 0;

@@ -89,6 +89,7 @@ if_receive(struct ifnet *ifp, struct batch *b)
 		if_drop_down(b);
 		return;
 	}
+	ifp->if_heard = true;
 	c->ipackets += b->n;
 	c->ibytes += bytes;
 	if (__builtin_expect(ifp->if_bpf != NULL, 0))
