@@ -4,6 +4,7 @@
 #include "base/callout.h"
 #include "base/emitter.h"
 #include "base/mbuf.h"
+#include "base/rcu.h"
 #include "kern/kern.h"
 #include "kern/vnet.h"
 
@@ -36,14 +37,31 @@ audit_list(void)
 	return &audits;
 }
 
-void
-audit_take(struct audit_counts *c)
+static void
+count_all(struct audit_counts *c)
 {
 	const struct sorted_set *list = audit_list();
 
-	*c = (struct audit_counts) {};
+	*c = (struct audit_counts){};
 	for (size_t i = 0; i < list->n; i++)
 		c->n[i] = ((const struct audit *)list->object[i])->live();
+}
+
+/*
+ * What waits for readers to leave is as good as gone. Freeing one thing may hand on another (an
+ * interface its addresses), so: until a round changes nothing.
+ */
+void
+audit_take(struct audit_counts *c)
+{
+	struct audit_counts last;
+
+	count_all(c);
+	do {
+		last = *c;
+		rcu_synchronize();
+		count_all(c);
+	} while (memcmp(&last, c, sizeof(last)) != 0);
 }
 
 int

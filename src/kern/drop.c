@@ -111,7 +111,7 @@ drop_trace_add(drop_tracer *fn, void *ctx)
 	for (unsigned i = 0; i < TRACERS_MAX; i++) {
 		if (tracer[i].fn != NULL)
 			continue;
-		tracer[i] = (struct tracer) { fn, ctx };
+		tracer[i] = (struct tracer){ fn, ctx };
 		if (i >= tracer_n)
 			tracer_n = i + 1;
 		return 0;
@@ -124,7 +124,7 @@ drop_trace_remove(drop_tracer *fn, void *ctx)
 {
 	for (unsigned i = 0; i < tracer_n; i++)
 		if (tracer[i].fn == fn && tracer[i].ctx == ctx) {
-			tracer[i] = (struct tracer) {};
+			tracer[i] = (struct tracer){};
 			break;
 		}
 	while (tracer_n > 0 && tracer[tracer_n - 1].fn == NULL)

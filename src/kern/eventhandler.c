@@ -19,7 +19,7 @@ struct event_tag {
 	TAILQ_ENTRY(event_tag) link;
 	struct event_list *list;
 	struct event_tag **holder; /* the caller's variable; NULL where it dies with a stack */
-	event_fn *fn;		   /* NULL = deregistered, waits to be swept */
+	event_fn *fn;              /* NULL = deregistered, waits to be swept */
 	void *ctx;
 	enum event_scope scope;
 	int priority;
@@ -30,8 +30,8 @@ struct event_list {
 	LIST_ENTRY(event_list) link;
 	char *name;
 	TAILQ_HEAD(event_taglist, event_tag) tags;
-	unsigned depth;	/* raisers at work */
-	bool dirty;	/* has marked tags */
+	unsigned depth; /* raisers at work */
+	bool dirty;     /* has marked tags */
 };
 
 static LIST_HEAD(, event_list) event_lists = LIST_HEAD_INITIALIZER(event_lists);
@@ -45,7 +45,7 @@ event_find(const char *name)
 	int c;
 
 	/* Sorted by name, for `show events`. */
-	LIST_FOREACH (l, &event_lists, link) {
+	LIST_FOREACH(l, &event_lists, link) {
 		c = strcmp(l->name, name);
 		if (c == 0)
 			return l;
@@ -88,7 +88,7 @@ event_register(struct event_tag **tag, const char *name, enum event_scope scope,
 	t = calloc(1, sizeof(*t));
 	if (t == NULL)
 		return NULL;
-	*t = (struct event_tag) {
+	*t = (struct event_tag){
 		.list = event_find(name),
 		.holder = in_stack(tag) ? NULL : tag,
 		.fn = fn,
@@ -113,7 +113,7 @@ event_sweep(struct event_list *l)
 {
 	struct event_tag *t, *next;
 
-	TAILQ_FOREACH_SAFE (t, &l->tags, link, next)
+	TAILQ_FOREACH_SAFE(t, &l->tags, link, next)
 		if (t->fn == NULL) {
 			TAILQ_REMOVE(&l->tags, t, link);
 			free(t);
@@ -169,7 +169,7 @@ event_invoke(struct event_list *l, void *arg1, void *arg2)
 	struct event_tag *t;
 
 	l->depth++;
-	TAILQ_FOREACH (t, &l->tags, link) {
+	TAILQ_FOREACH(t, &l->tags, link) {
 		if (t->fn == NULL || t->born > newest)
 			continue;
 		if (t->scope == EVENT_EACH_VNET)
@@ -196,15 +196,15 @@ event_show(struct emitter *e)
 
 	emit_text(e, "%-28s %8s %-5s %s\n", "Event", "Priority", "Scope", "Handler");
 	emit_list(e, "event");
-	LIST_FOREACH (l, &event_lists, link)
-		TAILQ_FOREACH (t, &l->tags, link) {
+	LIST_FOREACH(l, &event_lists, link)
+		TAILQ_FOREACH(t, &l->tags, link) {
 			if (t->fn == NULL)
 				continue;
 			emit_object(e, NULL);
 			emit_str(e, "name", "%-28s", l->name);
 			emit_int(e, "priority", " %8" PRId64, t->priority);
-			emit_str(e, "scope", " %-5s",
-			    t->scope == EVENT_EACH_VNET ? "each" : "here");
+			emit_str(
+			    e, "scope", " %-5s", t->scope == EVENT_EACH_VNET ? "each" : "here");
 			emit_text(e, " %p\n", (void *)t);
 			emit_end(e);
 		}
@@ -218,7 +218,7 @@ event_fini(void)
 	struct event_tag *t;
 
 	/* The lists stay, few and reachable: raisers have looked them up once for all time. */
-	LIST_FOREACH (l, &event_lists, link)
+	LIST_FOREACH(l, &event_lists, link)
 		while ((t = TAILQ_FIRST(&l->tags)) != NULL) {
 			TAILQ_REMOVE(&l->tags, t, link);
 			if (t->fn != NULL && t->holder != NULL)

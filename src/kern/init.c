@@ -55,7 +55,7 @@ sorted_sets_free(void)
 	while ((set = sorted_sets) != NULL) {
 		sorted_sets = set->next;
 		free(set->object);
-		*set = (struct sorted_set) {};
+		*set = (struct sorted_set){};
 	}
 }
 

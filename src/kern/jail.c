@@ -115,7 +115,7 @@ prison_find(struct prison *from, const char *name_or_jid)
 	if (strchr(name_or_jid, '.') != NULL)
 		return NULL;
 	/* The own name of a jail further down will do if there is only one. */
-	TAILQ_FOREACH (pr, &prison_head, link) {
+	TAILQ_FOREACH(pr, &prison_head, link) {
 		if (strcmp(prison_own_name(pr), name_or_jid) != 0 || !prison_is_below(pr, from))
 			continue;
 		if (found != NULL)
@@ -340,12 +340,12 @@ prison_rename(struct prison *pr, const char *name)
 		return -EINVAL;
 	if (by_full_name(pr->parent, name) != NULL)
 		return -EEXIST;
-	TAILQ_FOREACH (other, &prison_head, link)
+	TAILQ_FOREACH(other, &prison_head, link)
 		if (prison_is_below(other, pr) &&
 		    strlen(full) + strlen(other->name + old_len) >= PRISON_NAME_MAX)
 			return -ENAMETOOLONG;
 	/* Those below keep their own names: only the beginning of the full one changes. */
-	TAILQ_FOREACH (other, &prison_head, link) {
+	TAILQ_FOREACH(other, &prison_head, link) {
 		if (!prison_is_below(other, pr))
 			continue;
 		RB_REMOVE(prison_names, &names, other);
@@ -432,7 +432,7 @@ prison_init(void)
 	static char path[] = "/", hostname[] = "host", empty[] = "";
 	static char uuid[] = "00000000-0000-0000-0000-000000000000";
 
-	prison0 = (struct prison) {
+	prison0 = (struct prison){
 		.name = "0",
 		.path = path,
 		.hostname = hostname,

@@ -208,8 +208,9 @@ print_columns(const struct listing *l, const struct prison *pr)
 
 		text_of(p, pr, text);
 		/* What can't be set, or says nothing, jail would refuse to read back. */
-		if (l->shell && (p->readonly || text[0] == '\0' ||
-		    (pr->owns_vnet && strncmp(p->name, "ip", 2) == 0)))
+		if (l->shell &&
+		    (p->readonly || text[0] == '\0' ||
+			(pr->owns_vnet && strncmp(p->name, "ip", 2) == 0)))
 			continue;
 		if (!first)
 			emit_text(l->v->out, " ");
@@ -273,10 +274,11 @@ print_header(const struct listing *l)
 	struct emitter *e = l->v->out;
 
 	if (l->columns == 0 && l->verbose) {
-		emit_text(e, "   JID  Hostname                      Path\n"
-			     "        Name                          State\n"
-			     "        CPUSetID\n"
-			     "        IP Address(es)\n");
+		emit_text(e,
+		    "   JID  Hostname                      Path\n"
+		    "        Name                          State\n"
+		    "        CPUSetID\n"
+		    "        IP Address(es)\n");
 	} else if (l->columns == 0) {
 		emit_text(e, "%s IP Address      Hostname                      Path\n",
 		    l->names ? " JID            " : "   JID ");
@@ -378,7 +380,7 @@ jls_run(struct verb_run *v)
 		return verb_error(v, 1, "jail \"%s\" not found", jail);
 	print_header(&l);
 	emit_list(v->out, "jail");
-	TAILQ_FOREACH (pr, &prison_head, link)
+	TAILQ_FOREACH(pr, &prison_head, link)
 		if (only != NULL ? pr == only : prison_is_below(pr, v->prison))
 			print_jail(&l, pr);
 	emit_end(v->out);

@@ -164,14 +164,15 @@ kldunload_run(struct verb_run *v)
 		return verb_error(v, 1, "can't unload file: %s", verb_strerror(EPERM));
 	/* The one file there is can't go: so the first word decides. */
 	if (by_id ? verb_number(v->argv[o.ind], 0, INT32_MAX, &id) && id == KERNEL_ID :
-	    strcmp(v->argv[o.ind], "kernel") == 0)
+		    strcmp(v->argv[o.ind], "kernel") == 0)
 		return verb_error(v, 1, "can't unload file: %s", verb_strerror(EBUSY));
 	if (by_id)
-		return verb_error(v, 1, "can't find file with id %s: %s", v->argv[o.ind],
-		    verb_strerror(ENOENT));
+		return verb_error(
+		    v, 1, "can't find file with id %s: %s", v->argv[o.ind], verb_strerror(ENOENT));
 	return verb_error(v, 1, "can't find file %s: %s", v->argv[o.ind], verb_strerror(ENOENT));
 }
-VERB_DEFINE(kldunload, .name = "kldunload", .usage = "kldunload [-fv] [-i] id ...\nkldunload [-fv] [-n] name ...",
+VERB_DEFINE(kldunload, .name = "kldunload",
+    .usage = "kldunload [-fv] [-i] id ...\nkldunload [-fv] [-n] name ...",
     .summary = "unload a module", .run = kldunload_run);
 
 static void
@@ -233,7 +234,8 @@ print_module(struct verb_run *v, const char *name, bool quiet)
 		emit_end(e);
 		return 0;
 	}
-	return quiet ? 1 : verb_error(v, 1, "can't find module %s: %s", name, verb_strerror(ENOENT));
+	return quiet ? 1 :
+		       verb_error(v, 1, "can't find module %s: %s", name, verb_strerror(ENOENT));
 }
 
 static int
@@ -275,12 +277,17 @@ kldstat_run(struct verb_run *v)
 	if (module != NULL)
 		return print_module(v, module, quiet);
 	if (file != NULL && strcmp(file, "kernel") != 0)
-		return quiet ? 1 : verb_error(v, 1, "can't find file %s: %s", file, verb_strerror(ENOENT));
+		return quiet ?
+		    1 :
+		    verb_error(v, 1, "can't find file %s: %s", file, verb_strerror(ENOENT));
 	if (id != NULL && (!verb_number(id, 0, INT32_MAX, &number) || number != KERNEL_ID))
-		return quiet ? 1 : verb_error(v, 1, "can't find file with id %s: %s", id, verb_strerror(ENOENT));
+		return quiet ?
+		    1 :
+		    verb_error(v, 1, "can't find file with id %s: %s", id, verb_strerror(ENOENT));
 	if (!quiet)
 		print_kernel(v->out, verbose);
 	return 0;
 }
-VERB_DEFINE(kldstat, .name = "kldstat", .usage = "kldstat [-qv] [-i id] [-n file]\nkldstat [-q] [-m module]",
+VERB_DEFINE(kldstat, .name = "kldstat",
+    .usage = "kldstat [-qv] [-i id] [-n file]\nkldstat [-q] [-m module]",
     .summary = "list the modules that are there", .run = kldstat_run, .flags = VERB_UNPRIVILEGED);

@@ -79,7 +79,15 @@ mark_vnet(const struct mbuf *m)
 static struct vnet *
 packet_vnet(const struct mbuf *m)
 {
-	return m->rcvif != NULL && netisr_rcvif_vnet != NULL ? netisr_rcvif_vnet(m->rcvif) : curvnet;
+	if (m->rcvif == NULL || netisr_rcvif_vnet == NULL)
+		return curvnet;
+	return netisr_rcvif_vnet(m->rcvif);
+}
+
+static const struct netisr_handler *
+handler_of(enum netisr_proto_id proto)
+{
+	return (unsigned)proto < NETISR_MAXPROT ? netisr_proto[proto] : NULL;
 }
 
 /* With one worker there is nobody to lock out. */
@@ -244,7 +252,7 @@ dispatch_hybrid(const struct netisr_handler *h, struct batch *b)
 void
 netisr_dispatch(enum netisr_proto_id proto, struct batch *b)
 {
-	const struct netisr_handler *h = (unsigned)proto < NETISR_MAXPROT ? netisr_proto[proto] : NULL;
+	const struct netisr_handler *h = handler_of(proto);
 	struct netisr_work *w;
 
 	if (b->n == 0)
@@ -268,7 +276,7 @@ netisr_dispatch(enum netisr_proto_id proto, struct batch *b)
 bool
 netisr_queue(enum netisr_proto_id proto, struct mbuf *m)
 {
-	const struct netisr_handler *h = (unsigned)proto < NETISR_MAXPROT ? netisr_proto[proto] : NULL;
+	const struct netisr_handler *h = handler_of(proto);
 	void *nh = m->nh;
 
 	if (h == NULL)
@@ -330,7 +338,8 @@ netisr_run(void)
 		done += n;
 		if (done >= suspect) {
 			suspect *= 2;
-			log_msg(LOG_LVL_ERR, "netisr: %llu packets at one instant: is there a loop?",
+			log_msg(LOG_LVL_ERR,
+			    "netisr: %llu packets at one instant: is there a loop?",
 			    (unsigned long long)done);
 		}
 		VNET_SCOPE(mark_vnet(b.m[0]));
@@ -405,13 +414,13 @@ purge_all(const struct purge *p)
 void
 netisr_purge(struct ifnet *rcvif)
 {
-	purge_all(&(struct purge) { .rcvif = rcvif });
+	purge_all(&(struct purge){ .rcvif = rcvif });
 }
 
 void
 netisr_purge_vnet(const struct vnet *vnet)
 {
-	purge_all(&(struct purge) { .vnet = vnet });
+	purge_all(&(struct purge){ .vnet = vnet });
 }
 
 int
@@ -424,8 +433,9 @@ netisr_register(const struct netisr_handler *h)
 	if (netisr_proto[h->proto] != NULL)
 		return -EEXIST;
 	if (qlimit > maxqlimit) {
-		log_msg(LOG_LVL_WARNING, "netisr: %s: queue limit %u lowered to net.isr.maxqlimit %u",
-		    h->name, qlimit, maxqlimit);
+		log_msg(LOG_LVL_WARNING,
+		    "netisr: %s: queue limit %u lowered to net.isr.maxqlimit %u", h->name, qlimit,
+		    maxqlimit);
 		qlimit = maxqlimit;
 	}
 	netisr_proto_qlimit[h->proto] = qlimit;
@@ -438,7 +448,7 @@ netisr_unregister(const struct netisr_handler *h)
 {
 	if (h->proto <= 0 || h->proto >= NETISR_MAXPROT || netisr_proto[h->proto] != h)
 		return;
-	purge_all(&(struct purge) { .proto = h->proto });
+	purge_all(&(struct purge){ .proto = h->proto });
 	netisr_proto[h->proto] = NULL;
 	netisr_proto_qlimit[h->proto] = 0;
 	/* The next owner of the number starts with counters of its own. */
@@ -544,7 +554,9 @@ dispatch_sysctl(const struct sysctl_oid *oid, struct sysctl_req *req)
 	(void)oid;
 	if (req->set == NULL) {
 		snprintf(req->text, req->text_len, "%s",
-		    !direct ? "deferred" : direct_force ? "direct" : "hybrid");
+		    !direct          ? "deferred" :
+			direct_force ? "direct" :
+				       "hybrid");
 		return 0;
 	}
 	if (strcmp(req->set, "direct") == 0)

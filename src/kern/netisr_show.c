@@ -20,8 +20,7 @@
 enum { FLAG_M2CPU = 1, FLAG_DRAINED = 2, FLAG_M2FLOW = 4 };
 
 /* Give out an array by the rule of opaque nodes: all of it or nothing, and always its size. */
-static int
-export(struct sysctl_req *req, const void *array, size_t bytes)
+static int export(struct sysctl_req *req, const void *array, size_t bytes)
 {
 	if (req->opaque != NULL && req->opaque_len >= bytes)
 		memcpy(req->opaque, array, bytes);
@@ -78,7 +77,7 @@ work_read(const struct netisr_workstream *ws, uint32_t proto)
 {
 	const struct netisr_work *w = &ws->work[proto];
 
-	return (struct sysctl_netisr_work) {
+	return (struct sysctl_netisr_work){
 		.wsid = ws->id,
 		.proto = proto,
 		.len = (uint32_t)count_get(&w->len) + w->remote_len,
@@ -148,7 +147,8 @@ fetch_number(const char *name)
 }
 
 static void
-print_limit(struct emitter *e, const char *label, const char *json, uint64_t current, uint64_t limit)
+print_limit(
+    struct emitter *e, const char *label, const char *json, uint64_t current, uint64_t limit)
 {
 	emit_text(e, "%-25s", label);
 	emit_uint(e, json, " %12" PRIu64, current);

@@ -90,8 +90,8 @@ netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json,
 }
 
 void
-netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t *counter,
-    const char *text)
+netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json,
+    uint64_t *counter, const char *text)
 {
 	netstat_value(e, o, json, *counter, text);
 	if (o->zero)
@@ -114,7 +114,8 @@ netstat_statistics(struct verb_run *v, const struct netstat_opts *o)
 
 	SORTED_SET_MAKE(&blocks, netstat_stats, block_compare);
 	for (size_t i = 0; i < blocks.n && o->proto != NULL; i++)
-		known |= strcmp(((const struct netstat_stats *)blocks.object[i])->proto, o->proto) == 0;
+		known |= strcmp(((const struct netstat_stats *)blocks.object[i])->proto,
+			     o->proto) == 0;
 	if (o->proto != NULL && !known)
 		return verb_error(v, 1, "%s: unknown or uninstrumented protocol", o->proto);
 
@@ -135,7 +136,7 @@ netstat_mode_run(struct verb_run *v, const struct netstat_opts *o, char flag)
 {
 	const struct netstat_mode *const *p;
 
-	LINKERSET_FOREACH (p, netstat_mode)
+	LINKERSET_FOREACH(p, netstat_mode)
 		if ((*p)->flag == flag)
 			return (*p)->run(v, o);
 	if (flag == 0)
@@ -146,8 +147,14 @@ netstat_mode_run(struct verb_run *v, const struct netstat_opts *o, char flag)
 static bool
 parse_family(const char *word, int *family)
 {
-	static const struct { const char *name; int family; } names[] = {
-		{ "inet", AF_INET }, { "inet4", AF_INET }, { "inet6", AF_INET6 }, { "link", AF_LINK_ },
+	static const struct {
+		const char *name;
+		int family;
+	} names[] = {
+		{ "inet", AF_INET },
+		{ "inet4", AF_INET },
+		{ "inet6", AF_INET6 },
+		{ "link", AF_LINK_ },
 	};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
@@ -262,7 +269,8 @@ netstat_parse(struct verb_run *v, struct netstat_opts *o, struct modes *mode)
 		}
 	}
 	if (opts.ind != v->argc)
-		return verb_usage(v, "no operands are taken: -w N repeats, -I IF names an interface");
+		return verb_usage(
+		    v, "no operands are taken: -w N repeats, -I IF names an interface");
 	return 0;
 }
 
@@ -323,28 +331,35 @@ netstat_mbufs(struct verb_run *v, const struct netstat_opts *o)
 	}
 	if (used_bytes > st.bytes)
 		used_bytes = st.bytes;
-	emit_text(e, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 " mbufs in use (current/cache/total)\n", used,
-	    cached, used + cached);
+	emit_text(e, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 " mbufs in use (current/cache/total)\n",
+	    used, cached, used + cached);
 	for (int i = 0; i < M_NCLASSES; i++) {
-		static const char *const names[M_NCLASSES] = { "mbuf clusters",
-			"9k jumbo clusters", "64k jumbo clusters", "mbufs that share a cluster" };
+		static const char *const names[M_NCLASSES] = { "mbuf clusters", "9k jumbo clusters",
+			"64k jumbo clusters", "mbufs that share a cluster" };
 		uint64_t n = st.class[i].in_use, c = st.class[i].cached;
-		uint64_t most = st.class[i].buf_bytes != 0 ? st.limit_bytes / st.class[i].buf_bytes : 0;
+		uint64_t most = st.class[i].buf_bytes != 0 ?
+		    st.limit_bytes / st.class[i].buf_bytes :
+		    0;
 
-		emit_text(e, "%" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64
-		    " %s in use (current/cache/total/max)\n", n, c, n + c, most, names[i]);
+		emit_text(e,
+		    "%" PRIu64 "/%" PRIu64 "/%" PRIu64 "/%" PRIu64
+		    " %s in use (current/cache/total/max)\n",
+		    n, c, n + c, most, names[i]);
 	}
-	emit_text(e, "%" PRIu64 "K/%" PRIu64 "K/%" PRIu64
-	    "K bytes allocated to network (current/cache/total)\n", used_bytes / 1024,
-	    (st.bytes - used_bytes) / 1024, st.bytes / 1024);
-	emit_text(e, "%" PRIu64 "/%" PRIu64 "/%" PRIu64
+	emit_text(e,
+	    "%" PRIu64 "K/%" PRIu64 "K/%" PRIu64
+	    "K bytes allocated to network (current/cache/total)\n",
+	    used_bytes / 1024, (st.bytes - used_bytes) / 1024, st.bytes / 1024);
+	emit_text(e,
+	    "%" PRIu64 "/%" PRIu64 "/%" PRIu64
 	    " requests for mbufs denied (mbufs/clusters/mbuf+clusters)\n",
 	    st.class[M_CLASS_CLONE].denied, st.class[M_CLASS_2K].denied, st.too_long);
 	emit_text(e, "0/%" PRIu64 "/%" PRIu64 " requests for jumbo clusters denied (4k/9k/64k)\n",
 	    st.class[M_CLASS_10K].denied, st.class[M_CLASS_64K].denied);
 	emit_text(e, "0/0/0 sfbufs in use (current/peak/max)\n");
 	emit_text(e, "0 requests for sfbufs denied\n0 requests for sfbufs delayed\n");
-	emit_text(e, "0 requests for I/O initiated by sendfile\n0 calls to protocol drain routines\n");
+	emit_text(
+	    e, "0 requests for I/O initiated by sendfile\n0 calls to protocol drain routines\n");
 
 	emit_object(e, "mbuf");
 	emit_uint(e, "current", NULL, used);

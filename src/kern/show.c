@@ -253,7 +253,7 @@ show_prison(struct verb_run *v, int argc, char **argv)
 		show_one_prison(v->out, &prison0);
 		found = true;
 	}
-	TAILQ_FOREACH (pr, &prison_head, link)
+	TAILQ_FOREACH(pr, &prison_head, link)
 		if ((argc == 0 || handle == (uintptr_t)pr) && prison_is_below(pr, v->prison)) {
 			show_one_prison(v->out, pr);
 			found = true;

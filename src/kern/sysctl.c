@@ -191,8 +191,8 @@ oid_store(const struct sysctl_oid *oid, void *p, const char *text, char *why, si
 
 	if (oid->type == SYSCTL_T_STRING) {
 		if (strlen(text) >= (size_t)oid->max)
-			return refuse(why, why_len, "longer than %" PRId64 " characters",
-			    oid->max - 1);
+			return refuse(
+			    why, why_len, "longer than %" PRId64 " characters", oid->max - 1);
 		strcpy(p, text);
 		return 0;
 	}

@@ -17,16 +17,16 @@ enum { VALUE_MAX = 8192 };
 
 struct print {
 	struct verb_run *v;
-	bool all;	  /* -a: no SYSCTL_SKIP nodes */
-	bool equals;	  /* -e */
-	bool human;	  /* -h */
-	bool no_name;	  /* -n */
-	bool no_value;	  /* -N */
-	bool describe;	  /* -d */
-	bool opaque;	  /* -o */
-	bool hex;	  /* -x */
-	bool ignore;	  /* -i */
-	size_t count;	  /* nodes seen */
+	bool all;      /* -a: no SYSCTL_SKIP nodes */
+	bool equals;   /* -e */
+	bool human;    /* -h */
+	bool no_name;  /* -n */
+	bool no_value; /* -N */
+	bool describe; /* -d */
+	bool opaque;   /* -o */
+	bool hex;      /* -x */
+	bool ignore;   /* -i */
+	size_t count;  /* nodes seen */
 	int status;
 };
 
@@ -93,7 +93,8 @@ print_value_text(const struct print *p, const struct sysctl_oid *oid, const char
 		return;
 	}
 	if (p->hex) {
-		n = oid->type == SYSCTL_T_U64 ? (int64_t)strtoull(text, NULL, 10) : strtoll(text, NULL, 10);
+		n = oid->type == SYSCTL_T_U64 ? (int64_t)strtoull(text, NULL, 10) :
+						strtoll(text, NULL, 10);
 		if (oid->type == SYSCTL_T_U64)
 			emit_text(p->v->out, "0x%" PRIx64, (uint64_t)n);
 		else
@@ -177,8 +178,8 @@ set_node(struct print *p, const struct sysctl_oid *oid, const char *value)
 		return;
 	}
 	if (error != 0) {
-		p->status = verb_error(p->v, 1, "%s=%s: %s%s%s", oid->name, value, verb_strerror(error),
-		    why[0] != '\0' ? ": " : "", why);
+		p->status = verb_error(p->v, 1, "%s=%s: %s%s%s", oid->name, value,
+		    verb_strerror(error), why[0] != '\0' ? ": " : "", why);
 		return;
 	}
 	print_head(p, oid);
@@ -240,7 +241,8 @@ sysctl_run(struct verb_run *v)
 			p.all = true;
 			break;
 		case 'b':
-			return verb_error(v, 1, "-b: raw bytes are not for this output; -x shows them");
+			return verb_error(
+			    v, 1, "-b: raw bytes are not for this output; -x shows them");
 		case 'd':
 			p.describe = true;
 			break;

@@ -28,10 +28,10 @@ LINKERSET_DECLARE(verb, const struct verb);
 struct verb_job {
 	struct verb_run run;
 	LIST_ENTRY(verb_job) link;
-	bool in_run;	/* the tool's function has not returned yet */
-	bool finished;	/* verb_finish was called in there */
+	bool in_run;   /* the tool's function has not returned yet */
+	bool finished; /* verb_finish was called in there */
 	int status;
-	char **words;	/* what argv was made of, to free */
+	char **words; /* what argv was made of, to free */
 };
 
 static LIST_HEAD(, verb_job) jobs = LIST_HEAD_INITIALIZER(jobs); /* all runs that have not ended */
@@ -192,7 +192,7 @@ job_lives(const struct verb_job *job)
 {
 	struct verb_job *other;
 
-	LIST_FOREACH (other, &jobs, link)
+	LIST_FOREACH(other, &jobs, link)
 		if (other == job)
 			return true;
 	return false;
@@ -204,7 +204,7 @@ cancel_one(const struct vnet *vnet, const struct prison *prison)
 {
 	struct verb_job *job;
 
-	LIST_FOREACH (job, &jobs, link)
+	LIST_FOREACH(job, &jobs, link)
 		if (!job->in_run && job->run.prison != NULL &&
 		    (vnet == NULL || job->run.vnet == vnet) &&
 		    (prison == NULL || job->run.prison == prison))
@@ -290,8 +290,9 @@ refuse_usage(const struct request *rq, const char *usage)
 static int
 json_words(char **w, int n)
 {
-	if (n >= 1 && (strcmp(w[0], "--json") == 0 || strcmp(w[0], "--libxo=json") == 0 ||
-	    strcmp(w[0], "--libxo:json") == 0))
+	if (n >= 1 &&
+	    (strcmp(w[0], "--json") == 0 || strcmp(w[0], "--libxo=json") == 0 ||
+		strcmp(w[0], "--libxo:json") == 0))
 		return 1;
 	if (n >= 2 && strcmp(w[0], "--libxo") == 0 && strncmp(w[1], "json", 4) == 0)
 		return 2;
@@ -347,8 +348,8 @@ take_jail(struct request *rq)
 			break;
 		name = n == 1 ? rq->argv[1] + 2 : rq->argv[2];
 		if (name == NULL)
-			return refuse(rq, EXIT_USAGE_, rq->argv[0],
-			    "option requires an argument -- j");
+			return refuse(
+			    rq, EXIT_USAGE_, rq->argv[0], "option requires an argument -- j");
 		if (!enter_jail(rq, name))
 			return refuse(rq, 1, rq->argv[0], "jail \"%s\" not found", name);
 		words_cut(rq, 1, n);
@@ -366,8 +367,8 @@ take_jexec(struct request *rq)
 		if (strcmp(rq->argv[at], "-l") == 0)
 			continue; /* a clean environment: ours has none */
 		if (strcmp(rq->argv[at], "-u") == 0 || strcmp(rq->argv[at], "-U") == 0)
-			return refuse(rq, 1, "jexec", "%s: there are no users in a jail",
-			    rq->argv[at]);
+			return refuse(
+			    rq, 1, "jexec", "%s: there are no users in a jail", rq->argv[at]);
 		return refuse(rq, EXIT_USAGE_, "jexec", "illegal option -- %s", rq->argv[at] + 1);
 	}
 	if (rq->argc - at < 2)
@@ -463,7 +464,7 @@ job_new(const struct request *rq, const struct verb *verb, char **words)
 
 	if (job == NULL)
 		return NULL;
-	job->run = (struct verb_run) {
+	job->run = (struct verb_run){
 		.verb = verb,
 		.out = emitter_new(rq->json ? EMIT_JSON : EMIT_TEXT, rq->io->out, rq->io->ctx),
 		.argc = rq->argc,
@@ -514,7 +515,8 @@ words_copy(int argc, char *const argv[])
 }
 
 struct verb_run *
-verb_exec(int argc, char *const argv[], struct prison *prison, uint8_t fib, const struct verb_io *io)
+verb_exec(
+    int argc, char *const argv[], struct prison *prison, uint8_t fib, const struct verb_io *io)
 {
 	struct request rq = {
 		.argc = argc,
@@ -670,7 +672,7 @@ peeled(struct verb_run *v)
 	return verb_usage(v, NULL);
 }
 
-VERB_DEFINE(jexec, .name = "jexec", .usage = JEXEC_USAGE,
-    .summary = "run a command in a jail", .run = peeled);
+VERB_DEFINE(jexec, .name = "jexec", .usage = JEXEC_USAGE, .summary = "run a command in a jail",
+    .run = peeled);
 VERB_DEFINE(setfib, .name = "setfib", .usage = SETFIB_USAGE,
     .summary = "run a command with another default FIB", .run = peeled);

@@ -26,7 +26,8 @@ split_quoted(const char **p, struct word *w)
 	for (; **p != quote; (*p)++) {
 		if (**p == '\0')
 			return false;
-		if (quote == '"' && **p == '\\' && (*p)[1] != '\0' && strchr("\\\"$`", (*p)[1]) != NULL)
+		if (quote == '"' && **p == '\\' && (*p)[1] != '\0' &&
+		    strchr("\\\"$`", (*p)[1]) != NULL)
 			(*p)++;
 		w->text[w->len++] = **p;
 	}
@@ -102,7 +103,7 @@ verb_split_free(int argc, char **argv)
 void
 verb_opts_init(struct verb_opts *o, struct verb_run *v, int argc, char **argv, const char *spec)
 {
-	*o = (struct verb_opts) { .v = v, .argc = argc, .argv = argv, .spec = spec, .ind = 1 };
+	*o = (struct verb_opts){ .v = v, .argc = argc, .argv = argv, .spec = spec, .ind = 1 };
 }
 
 /* Step to the next word that holds options. False if there is none. */
@@ -287,7 +288,10 @@ const char *
 verb_strerror(int error)
 {
 	/* Where the BSDs' words differ from the C library's here. */
-	static const struct { int error; const char *text; } words[] = {
+	static const struct {
+		int error;
+		const char *text;
+	} words[] = {
 		{ EADDRNOTAVAIL, "Can't assign requested address" },
 		{ EAFNOSUPPORT, "Address family not supported by protocol family" },
 		{ EBUSY, "Device busy" },

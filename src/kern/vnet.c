@@ -58,7 +58,7 @@ uint64_t vnet_ends;
 static bool alloc_failed;
 static struct sorted_set sysinits, sysuninits;
 
-static uint64_t memory_live; /* atomic: workers allocate too */
+static uint64_t memory_live;    /* atomic: workers allocate too */
 static uint64_t fail_countdown; /* 0 = no failure ordered */
 
 /* Atomic, relaxed: nothing is ordered by these numbers. */
@@ -133,7 +133,8 @@ section_bytes(void)
 
 /* Where the copy of the section lies behind the struct: as aligned as the linker may have aligned it. */
 enum { SECTION_ALIGN = 64 };
-static const size_t section_at = (sizeof(struct vnet) + SECTION_ALIGN - 1) & ~(size_t)(SECTION_ALIGN - 1);
+static const size_t section_at = (sizeof(struct vnet) + SECTION_ALIGN - 1) &
+    ~(size_t)(SECTION_ALIGN - 1);
 
 uint64_t
 vnet_memory_of(const struct vnet *vnet)
@@ -222,8 +223,9 @@ sysuninit_run(const struct vnet_sysinit *upto)
 	for (size_t i = 0; i < list->n; i++) {
 		const struct vnet_sysinit *s = list->object[i];
 
-		if (upto != NULL && (s->subsystem > upto->subsystem ||
-		    (s->subsystem == upto->subsystem && s->order > upto->order)))
+		if (upto != NULL &&
+		    (s->subsystem > upto->subsystem ||
+			(s->subsystem == upto->subsystem && s->order > upto->order)))
 			continue;
 		sysinit_call(s, true);
 	}
@@ -245,9 +247,10 @@ vnet_unlink(struct vnet *vnet)
 {
 	if (vnet == vnet_last) {
 		/* The list is singly headed: who precedes us is found through the pointer to us. */
-		vnet_last = LIST_FIRST(&vnet_head) == vnet ? NULL :
+		vnet_last = LIST_FIRST(&vnet_head) == vnet ?
+		    NULL :
 		    (struct vnet *)(void *)((uint8_t *)vnet->link.le_prev -
-		    offsetof(struct vnet, link.le_next));
+			offsetof(struct vnet, link.le_next));
 	}
 	LIST_REMOVE(vnet, link);
 	vnet_count--;
@@ -423,7 +426,7 @@ static __thread struct vnet_scope callout_saved;
 static void
 callout_enter(struct vnet *vnet)
 {
-	callout_saved = (struct vnet_scope) { curvnet, curvnet_where };
+	callout_saved = (struct vnet_scope){ curvnet, curvnet_where };
 	curvnet = vnet;
 	curvnet_where = "a callout's start";
 }

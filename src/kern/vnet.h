@@ -160,6 +160,7 @@ struct audit {
 #define AUDIT_DEFINE(ident, label, fn)                                                             \
 	static const struct audit audit_of_##ident = { label, fn };                                   \
 	LINKERSET_ADD(audit, audit_of_##ident)
+/* Counting waits for late frees (rcu.h): upper half only, never in a reader's section. */
 enum { AUDIT_MAX = 64 };
 struct audit_counts { uint64_t n[AUDIT_MAX]; };
 void audit_take(struct audit_counts *c);

@@ -51,7 +51,8 @@ test_listing_hides_zeros_unless_all_are_asked_for(void **state)
 	assert_true(says("show drops", true, "{\"drop\":{\"test.short\":1}}"));
 	expect_line("netstat -ssz -p drop", 0, NULL, "");
 	expect_line("netstat -ss -p drop", 0, "drop:\n", "");
-	expect_line("netstat -p nope", 1, "", "netstat: nope: unknown or uninstrumented protocol\n");
+	expect_line(
+	    "netstat -p nope", 1, "", "netstat: nope: unknown or uninstrumented protocol\n");
 }
 
 static int traced;

@@ -36,10 +36,11 @@ test_b14_event_handler_registered_once_runs_for_every_stack(void **state)
 	struct event_tag *first;
 
 	(void)state;
-	first = event_register(&tag, "test_each", EVENT_EACH_VNET, note_stack, no_prefix, EVENT_PRI_ANY);
+	first = event_register(
+	    &tag, "test_each", EVENT_EACH_VNET, note_stack, no_prefix, EVENT_PRI_ANY);
 	assert_non_null(first);
 	for (const char *name = "abcd"; *name != '\0'; name++)
-		assert_non_null(prison_create(NULL, (char[]) { *name, '\0' }, true));
+		assert_non_null(prison_create(NULL, (char[]){ *name, '\0' }, true));
 	raise_event("test_each");
 	assert_string_equal(seen, "host a b c d ");
 
@@ -48,7 +49,8 @@ test_b14_event_handler_registered_once_runs_for_every_stack(void **state)
 	{
 		VNET_SCOPE(prison_find(NULL, "e")->vnet);
 		assert_ptr_equal(event_register(&tag, "test_each", EVENT_EACH_VNET, note_stack,
-		    no_prefix, EVENT_PRI_ANY), first);
+				     no_prefix, EVENT_PRI_ANY),
+		    first);
 		assert_ptr_equal(tag, first);
 	}
 	raise_event("test_each");
@@ -86,7 +88,8 @@ test_priorities_then_registration_order_the_calls(void **state)
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
-		event_register(&tag[i], "test_order", EVENT_HERE, note_stack, names[i], priorities[i]);
+		event_register(
+		    &tag[i], "test_order", EVENT_HERE, note_stack, names[i], priorities[i]);
 	raise_event("test_order");
 	assert_string_equal(seen, "first=host any1=host any2=host any3=host last=host ");
 	assert_true(says("show events", false, "test_order"));
@@ -141,7 +144,8 @@ test_handler_may_destroy_the_stack_that_comes_next(void **state)
 	prison_create(NULL, "a", true);
 	prison_create(NULL, "b", true);
 	prison_create(NULL, "c", true);
-	event_register(&tag, "test_destroy", EVENT_EACH_VNET, destroy_next, no_prefix, EVENT_PRI_ANY);
+	event_register(
+	    &tag, "test_destroy", EVENT_EACH_VNET, destroy_next, no_prefix, EVENT_PRI_ANY);
 	raise_event("test_destroy");
 	assert_string_equal(seen, "host a c ");
 	event_deregister(&tag);
@@ -153,7 +157,8 @@ static void
 test_handlers_that_were_left_are_gone_after_the_end(void **state)
 {
 	(void)state;
-	event_register(&left_tag, "test_left", EVENT_EACH_VNET, note_stack, no_prefix, EVENT_PRI_ANY);
+	event_register(
+	    &left_tag, "test_left", EVENT_EACH_VNET, note_stack, no_prefix, EVENT_PRI_ANY);
 	kern_fini();
 	assert_null(left_tag);
 	kern_init();

@@ -20,7 +20,8 @@ test_names_are_unique_and_unknown_ones_are_refused(void **state)
 	expect_line("jls -j y", 1, NULL, "jls: jail \"y\" not found\n");
 	expect_line("jail -c name=a/b persist", 1, "", NULL);
 	expect_line("jail -c name=12 persist", 1, "", NULL);
-	expect_line("jail -c name=x2 colour=red persist", 1, "", "jail: unknown parameter: colour\n");
+	expect_line(
+	    "jail -c name=x2 colour=red persist", 1, "", "jail: unknown parameter: colour\n");
 	expect_line("jail -c name=x2 children.cur=1 persist", 1, "",
 	    "jail: children.cur: read-only parameter\n");
 }
@@ -54,8 +55,8 @@ test_command_runs_in_the_new_jail_which_ends_with_it(void **state)
 	expect_line("jail -c name=x vnet command=sysctl -n security.jail.vnet", 0, "1\n", "");
 	assert_null(prison_find(NULL, "x"));
 	expect_line("jail -c name=x command=sysctl -n security.jail.vnet", 0, "0\n", "");
-	expect_line("jail -c name=x persist command=sysctl nope", 1, "",
-	    "sysctl: unknown oid 'nope'\n");
+	expect_line(
+	    "jail -c name=x persist command=sysctl nope", 1, "", "sysctl: unknown oid 'nope'\n");
 	assert_non_null(prison_find(NULL, "x"));
 }
 
@@ -67,7 +68,8 @@ test_failed_start_command_takes_the_jail_with_it(void **state)
 	    "sysctl: unknown oid 'nope'\n");
 	assert_null(prison_find(NULL, "x"));
 	expect_line("jail -c name=x persist exec.start='sysctl -n security.jail.jailed' "
-		    "command=sysctl -n security.jail.vnet", 0, "1\n0\n", "");
+		    "command=sysctl -n security.jail.vnet",
+	    0, "1\n0\n", "");
 	assert_non_null(prison_find(NULL, "x"));
 }
 
@@ -178,10 +180,23 @@ static void
 test_bad_values_make_no_jail(void **state)
 {
 	static const char *const bad[] = {
-		"children.max=-1", "children.max=10x", "securelevel=4", "securelevel=-2",
-		"enforce_statfs=3", "ip4.addr=10.0.0.256", "ip4.addr=10.0.0.1,", "ip6.addr=10.0.0.1",
-		"ip4=old", "vnet=maybe", "persist=2", "nopersist=1", "host.hostid=4294967296",
-		"path", "host=inherit", "jid=0", "vnet.interface=em0",
+		"children.max=-1",
+		"children.max=10x",
+		"securelevel=4",
+		"securelevel=-2",
+		"enforce_statfs=3",
+		"ip4.addr=10.0.0.256",
+		"ip4.addr=10.0.0.1,",
+		"ip6.addr=10.0.0.1",
+		"ip4=old",
+		"vnet=maybe",
+		"persist=2",
+		"nopersist=1",
+		"host.hostid=4294967296",
+		"path",
+		"host=inherit",
+		"jid=0",
+		"vnet.interface=em0",
 	};
 	char line[128];
 
@@ -225,8 +240,10 @@ test_modify_changes_only_what_is_named(void **state)
 	struct prison *pr;
 
 	(void)state;
-	expect_line("jail -c name=x persist path=/p host.hostname=h children.max=2 allow.mount", 0, "", "");
-	expect_line("jail -m name=x host.hostname=other allow.nomount allow.raw_sockets", 0, "", "");
+	expect_line(
+	    "jail -c name=x persist path=/p host.hostname=h children.max=2 allow.mount", 0, "", "");
+	expect_line(
+	    "jail -m name=x host.hostname=other allow.nomount allow.raw_sockets", 0, "", "");
 	pr = prison_find(NULL, "x");
 	assert_string_equal(pr->hostname, "other");
 	assert_string_equal(pr->path, "/p");
@@ -338,18 +355,23 @@ static void
 test_jls_prints_the_columns_of_the_field(void **state)
 {
 	(void)state;
-	expect_line("jail -c name=x persist path=/j ip4.addr=10.0.0.1,10.0.0.2 host.hostname=hx", 0, "", "");
+	expect_line("jail -c name=x persist path=/j ip4.addr=10.0.0.1,10.0.0.2 host.hostname=hx", 0,
+	    "", "");
 	expect_line("jail -c name=v persist vnet host.hostname=hv", 0, "", "");
 	expect_line("jls", 0,
 	    "   JID  IP Address      Hostname                      Path\n"
 	    "     1  10.0.0.1        hx                            /j\n"
 	    "        10.0.0.2       \n"
-	    "     2  -               hv                            /\n", "");
-	expect_line("jls -h jid ip4.addr path", 0, "jid ip4.addr path\n1 10.0.0.1,10.0.0.2 /j\n2 - /\n", "");
-	expect_line("jls -n jid persist vnet", 0, "jid=1 persist vnet=inherit\njid=2 persist vnet=new\n", "");
+	    "     2  -               hv                            /\n",
+	    "");
+	expect_line("jls -h jid ip4.addr path", 0,
+	    "jid ip4.addr path\n1 10.0.0.1,10.0.0.2 /j\n2 - /\n", "");
+	expect_line("jls -n jid persist vnet", 0,
+	    "jid=1 persist vnet=inherit\njid=2 persist vnet=new\n", "");
 	expect_line("jls -j v -nq host.domainname name", 0, "host.domainname='' name=v\n", "");
 	expect_line("jls nope", 1, "", "jls: unknown parameter: nope\n");
-	assert_true(says("jls jid name", true, "{\"jail\":[{\"jid\":1,\"name\":\"x\"},{\"jid\":2,\"name\":\"v\"}]}"));
+	assert_true(says("jls jid name", true,
+	    "{\"jail\":[{\"jid\":1,\"name\":\"x\"},{\"jid\":2,\"name\":\"v\"}]}"));
 	assert_true(says("jls -v", false, "        x                             ACTIVE\n"));
 }
 
@@ -360,7 +382,8 @@ test_what_jls_says_for_the_shell_makes_the_same_jail_again(void **state)
 
 	(void)state;
 	expect_line("jail -c name=x persist path='/a b' host.hostname=\"it's\" ip4.addr=10.0.0.1 "
-		    "children.max=3 securelevel=2 allow.mount", 0, "", "");
+		    "children.max=3 securelevel=2 allow.mount",
+	    0, "", "");
 	assert_int_equal(verb_line(NULL, "jls -s -j x", false, &words, NULL), 0);
 	words[strcspn(words, "\n")] = '\0';
 	expect_line("jail -r x", 0, "", "");

@@ -36,7 +36,8 @@ test_loading_says_why_it_can_not(void **state)
 	expect_line("kldload -n if_lo", 0, "", "");
 	expect_line("kldload", 1, "", NULL);
 	expect_line("jail -c name=a vnet persist", 0, "", "");
-	expect_line("jexec a kldload foo", 1, "", "kldload: can't load foo: Operation not permitted\n");
+	expect_line(
+	    "jexec a kldload foo", 1, "", "kldload: can't load foo: Operation not permitted\n");
 	assert_int_equal(module_requests, before + 1);
 }
 
@@ -46,7 +47,8 @@ test_kernel_can_not_be_unloaded(void **state)
 	(void)state;
 	expect_line("kldunload kernel", 1, "", "kldunload: can't unload file: Device busy\n");
 	expect_line("kldunload -i 1", 1, "", "kldunload: can't unload file: Device busy\n");
-	expect_line("kldunload foo", 1, "", "kldunload: can't find file foo: No such file or directory\n");
+	expect_line(
+	    "kldunload foo", 1, "", "kldunload: can't find file foo: No such file or directory\n");
 }
 
 static void
@@ -55,11 +57,13 @@ test_listing_names_the_kernel_and_with_v_its_modules(void **state)
 	(void)state;
 	assert_true(says("kldstat", false, "Id Refs Address            Size     Name\n 1 "));
 	assert_true(says("kldstat", false, " kernel\n"));
-	assert_true(says("kldstat -v", false, "\tContains modules:\n\t\t Id Name\n\t\t  1 if_burrow\n"));
+	assert_true(
+	    says("kldstat -v", false, "\tContains modules:\n\t\t Id Name\n\t\t  1 if_burrow\n"));
 	assert_true(says("kldstat -m if_lo", false, "Id  Refs Name\n"));
 	expect_line("kldstat -m if_foo", 1, "",
 	    "kldstat: can't find module if_foo: No such file or directory\n");
-	expect_line("kldstat -n foo", 1, "", "kldstat: can't find file foo: No such file or directory\n");
+	expect_line(
+	    "kldstat -n foo", 1, "", "kldstat: can't find file foo: No such file or directory\n");
 	expect_line("kldstat -q -i 1", 0, "", "");
 	expect_line("kldstat -q -i 2", 1, "", "");
 }

@@ -76,18 +76,24 @@ drained(struct ifnet *rcvif, uint32_t n)
 	rcvif->drained += n;
 }
 
-static const struct netisr_handler ip = { .name = "ip", .proto = NETISR_IP,
-	.policy = NETISR_POLICY_FLOW, .handler = ip_handler, .drained = drained };
-static const struct netisr_handler arp = { .name = "arp", .proto = NETISR_ARP,
-	.policy = NETISR_POLICY_SOURCE, .qlimit = 4, .handler = arp_handler };
+static const struct netisr_handler ip = { .name = "ip",
+	.proto = NETISR_IP,
+	.policy = NETISR_POLICY_FLOW,
+	.handler = ip_handler,
+	.drained = drained };
+static const struct netisr_handler arp = { .name = "arp",
+	.proto = NETISR_ARP,
+	.policy = NETISR_POLICY_SOURCE,
+	.qlimit = 4,
+	.handler = arp_handler };
 
 static int
 netisr_setup(void **state)
 {
 	kern_setup(state);
 	netisr_rcvif_vnet = vnet_of;
-	em0 = (struct ifnet) { .vnet = vnet0 };
-	em1 = (struct ifnet) { .vnet = vnet0 };
+	em0 = (struct ifnet){ .vnet = vnet0 };
+	em1 = (struct ifnet){ .vnet = vnet0 };
 	log_text[0] = '\0';
 	requeue = 0;
 	assert_int_equal(netisr_register(&ip), 0);
@@ -329,7 +335,8 @@ test_b26_netstat_prints_what_the_exported_arrays_say(void **state)
 
 	(void)state;
 	expect_line("sysctl net.isr.maxprot", 0, "net.isr.maxprot: 16\n", "");
-	expect_line("sysctl net.isr.maxprot=17", 1, "", "sysctl: oid 'net.isr.maxprot' is read only\n");
+	expect_line(
+	    "sysctl net.isr.maxprot=17", 1, "", "sysctl: oid 'net.isr.maxprot' is read only\n");
 	fill(&b, &em0, 1, 5);
 	netisr_dispatch(NETISR_IP, &b);
 	netisr_queue(NETISR_ARP, packet(&em0, 1));
@@ -351,7 +358,8 @@ test_b26_netstat_prints_what_the_exported_arrays_say(void **state)
 	    "Workstreams:\n"
 	    "WSID CPU   Name     Len WMark   Disp'd  HDisp'd   QDrops   Queued  Handled\n"
 	    "   0   0   ip         0     0        5        0        0        0        5\n"
-	    "   0   0   arp        0     1        0        0        0        1        1\n", "");
+	    "   0   0   arp        0     1        0        0        0        1        1\n",
+	    "");
 	assert_true(says("netstat -Q", true, "\"protocol\":[{\"name\":\"ip\",\"proto\":1,"));
 	assert_true(says("show netisr", false,
 	    "CPU  Proto   Len WMark   Max     Disp    HDisp     Drop    Queue\n"
@@ -372,8 +380,8 @@ test_b28_all_protocol_slots_can_be_registered_and_exported(void **state)
 		slots[p] = arp;
 		slots[p].name = "slot";
 		slots[p].proto = (enum netisr_proto_id)p;
-		assert_int_equal(netisr_register(&slots[p]),
-		    p == NETISR_IP || p == NETISR_ARP ? -EEXIST : 0);
+		assert_int_equal(
+		    netisr_register(&slots[p]), p == NETISR_IP || p == NETISR_ARP ? -EEXIST : 0);
 	}
 	len = sizeof(array);
 	assert_int_equal(sysctl_read_opaque(sysctl_find("net.isr.proto"), array, &len), 0);
@@ -407,7 +415,8 @@ check_with_workers(uint32_t n)
 
 	pthread_barrier_init(&barrier, NULL, n);
 	for (uint32_t i = 1; i < n; i++)
-		assert_int_equal(pthread_create(&thread[i], NULL, idle_worker, (void *)(uintptr_t)i), 0);
+		assert_int_equal(
+		    pthread_create(&thread[i], NULL, idle_worker, (void *)(uintptr_t)i), 0);
 	pthread_barrier_wait(&barrier);
 	assert_int_equal(sysctl_read_opaque(sysctl_find("net.isr.workstream"), ws, &len), 0);
 	assert_int_equal(len, n * sizeof(ws[0]));
@@ -454,8 +463,12 @@ crossing_handler(struct batch *b)
 	batch_free(b);
 }
 
-static const struct netisr_handler crossing = { .name = "crossing", .proto = NETISR_ETHER,
-	.policy = NETISR_POLICY_CPU, .qlimit = 100, .handler = crossing_handler, .m2cpu = to_worker_1 };
+static const struct netisr_handler crossing = { .name = "crossing",
+	.proto = NETISR_ETHER,
+	.policy = NETISR_POLICY_CPU,
+	.qlimit = 100,
+	.handler = crossing_handler,
+	.m2cpu = to_worker_1 };
 
 static void *
 busy_worker(void *arg)

@@ -27,7 +27,8 @@ SYSCTL_INT(number, "test.number", SYSCTL_RW, number, -10, 10, "a number");
 SYSCTL_U64(wide, "test.wide", SYSCTL_RW, wide, "a big number");
 SYSCTL_STRING(text, "test.text", SYSCTL_RW, text, "a text");
 SYSCTL_UINT(tunable, "test.tunable", SYSCTL_RDTUN, tunable, 1, 100, "set before start only");
-SYSCTL_VNET_UINT(depth, "test.depth", SYSCTL_RDTUN, depth, 1, 100, "a stack's, set before start only");
+SYSCTL_VNET_UINT(
+    depth, "test.depth", SYSCTL_RDTUN, depth, 1, 100, "a stack's, set before start only");
 SYSCTL_UINT(secret, "test.secret", SYSCTL_RD | SYSCTL_SKIP, tunable, 1, 100, "not in -a");
 SYSCTL_DEFINE_(ttl, .name = "test.ttl", .type = SYSCTL_T_UINT, .flags = SYSCTL_RW | SYSCTL_VNET,
     .ptr = &vnet_entry_ttl, .min = 1, .max = 255, .changed = count_change, .descr = "time to live");
@@ -65,12 +66,15 @@ test_reading_a_node_or_all_below_one(void **state)
 	expect_line("sysctl -e test.number", 0, "test.number=-3\n", "");
 	expect_line("sysctl -N test.number", 0, "test.number\n", "");
 	expect_line("sysctl -d test.ttl", 0, "test.ttl: time to live\n", "");
-	expect_line("sysctl -x test.number test.wide", 0, "test.number: 0xfffffffd\ntest.wide: 0x5\n", "");
+	expect_line(
+	    "sysctl -x test.number test.wide", 0, "test.number: 0xfffffffd\ntest.wide: 0x5\n", "");
 	expect_line("sysctl test", 0,
 	    "test.depth: 4\ntest.flag: 1\ntest.number: -3\ntest.secret: 50\ntest.text: abc\n"
-	    "test.ttl: 64\ntest.tunable: 50\ntest.wide: 5\n", "");
+	    "test.ttl: 64\ntest.tunable: 50\ntest.wide: 5\n",
+	    "");
 	assert_true(says("sysctl -a", false, "test.number: -3\ntest.text: abc\n"));
-	assert_true(says("sysctl test.number test.text", true, "{\"test.number\":-3,\"test.text\":\"abc\"}"));
+	assert_true(says(
+	    "sysctl test.number test.text", true, "{\"test.number\":-3,\"test.text\":\"abc\"}"));
 	expect_line("sysctl -h test.wide=1234567", 0, "test.wide: 5 -> 1,234,567\n", "");
 }
 
@@ -83,7 +87,8 @@ test_unknown_and_read_only_names_are_said_so(void **state)
 	expect_line("sysctl -i test.nope test.number", 0, "test.number: -3\n", "");
 	expect_line("sysctl test=1", 1, NULL, "sysctl: unknown oid 'test'\n");
 	expect_line("sysctl test2.other=5", 1, "", "sysctl: oid 'test2.other' is read only\n");
-	expect_line("sysctl test.tunable=9", 1, "", "sysctl: oid 'test.tunable' is read only\n"
+	expect_line("sysctl test.tunable=9", 1, "",
+	    "sysctl: oid 'test.tunable' is read only\n"
 	    "sysctl: Tunable values are set in /boot/loader.conf (here: -o test.tunable=VALUE at start)\n");
 	assert_int_equal(tunable, 50);
 	expect_line("sysctl", 1, "", NULL);
@@ -94,10 +99,10 @@ test_unknown_and_read_only_names_are_said_so(void **state)
 static void
 test_values_out_of_bounds_are_refused_not_clamped(void **state)
 {
-	static const char *const bad[] = { "test.flag=2", "test.flag=yes", "test.flag=", "test.number=-11",
-		"test.number=11", "test.number=1x", "test.number= 1", "test.number=--1",
-		"test.wide=18446744073709551616", "test.wide=-1", "test.text=12345678", "test.ttl=0",
-		"test.ttl=256" };
+	static const char *const bad[] = { "test.flag=2", "test.flag=yes",
+		"test.flag=", "test.number=-11", "test.number=11", "test.number=1x",
+		"test.number= 1", "test.number=--1", "test.wide=18446744073709551616",
+		"test.wide=-1", "test.text=12345678", "test.ttl=0", "test.ttl=256" };
 	char line[64];
 
 	(void)state;
@@ -111,7 +116,8 @@ test_values_out_of_bounds_are_refused_not_clamped(void **state)
 	expect_line("sysctl test.ttl=256", 1, "",
 	    "sysctl: test.ttl=256: Invalid argument: must be a number of 1 to 255\n");
 	expect_line("sysctl test.number=-10 test.wide=18446744073709551615 test.text=1234567", 0,
-	    "test.number: -3 -> -10\ntest.wide: 5 -> 18446744073709551615\ntest.text: abc -> 1234567\n", "");
+	    "test.number: -3 -> -10\ntest.wide: 5 -> 18446744073709551615\ntest.text: abc -> 1234567\n",
+	    "");
 	expect_line("sysctl -n test.flag=0", 0, "1 -> 0\n", "");
 	expect_line("sysctl test.wide=0xff", 0, "test.wide: 18446744073709551615 -> 255\n", "");
 }
@@ -126,7 +132,8 @@ test_stacks_have_their_own_values(void **state)
 	expect_line("sysctl -n test.ttl", 0, "64\n", "");
 	expect_line("sysctl -j a -n test.ttl", 0, "9\n", "");
 	/* What is not a stack's own is the host's alone. */
-	expect_line("jexec a sysctl test.number=1", 1, "", "sysctl: test.number: Operation not permitted\n");
+	expect_line("jexec a sysctl test.number=1", 1, "",
+	    "sysctl: test.number: Operation not permitted\n");
 }
 
 static void
@@ -135,7 +142,8 @@ test_b46_classic_jail_reads_but_does_not_write_its_stack(void **state)
 	(void)state;
 	expect_line("jail -c name=a persist", 0, "", "");
 	expect_line("jexec a sysctl test.ttl", 0, "test.ttl: 64\n", "");
-	expect_line("jexec a sysctl test.ttl=9", 1, "", "sysctl: test.ttl: Operation not permitted\n");
+	expect_line(
+	    "jexec a sysctl test.ttl=9", 1, "", "sysctl: test.ttl: Operation not permitted\n");
 }
 
 static void
@@ -157,7 +165,8 @@ test_b08_reply_to_a_too_small_buffer_is_success_and_the_size(void **state)
 	assert_int_equal(sysctl_read_opaque(sysctl_find("test.ttl"), room, &len), -EINVAL);
 	expect_line("sysctl test.blob", 0, "", "");
 	expect_line("sysctl -o test.blob", 0,
-	    "test.blob: Format:S,test.blob Length:201 Dump:0x78787878787878787878787878787878...\n", "");
+	    "test.blob: Format:S,test.blob Length:201 Dump:0x78787878787878787878787878787878...\n",
+	    "");
 }
 
 static void

@@ -171,8 +171,10 @@ test_json_is_asked_for_before_or_behind_the_tools_words(void **state)
 	(void)state;
 	assert_true(says("echo --json a b", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
 	assert_true(says("echo a b --json", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
-	assert_true(says("echo --libxo json a b", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
-	assert_true(says("echo a b --libxo json", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
+	assert_true(
+	    says("echo --libxo json a b", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
+	assert_true(
+	    says("echo a b --libxo json", false, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
 	assert_true(says("echo a b", true, "{\"word\":[{\"w\":\"a\"},{\"w\":\"b\"}]}"));
 	expect_line("echo a --json b", 0, "a --json b\n", "");
 	expect_line("jail -c name=x persist", 0, "", "");
@@ -299,9 +301,11 @@ test_options_end_at_the_first_operand(void **state)
 	assert_int_equal(verb_opts_next(&o), '?');
 	assert_int_equal(o.opt, 'c');
 	assert_int_equal(verb_opts_next(&o), -1);
-	expect_line("jls -Z", 1, "", "jls: illegal option -- Z\nusage: jls [-dhNnqsv] [-j jail] [param ...]\n");
-	expect_line("jls -j", 1, "", "jls: option requires an argument -- j\n"
-				     "usage: jls [-dhNnqsv] [-j jail] [param ...]\n");
+	expect_line("jls -Z", 1, "",
+	    "jls: illegal option -- Z\nusage: jls [-dhNnqsv] [-j jail] [param ...]\n");
+	expect_line("jls -j", 1, "",
+	    "jls: option requires an argument -- j\n"
+	    "usage: jls [-dhNnqsv] [-j jail] [param ...]\n");
 }
 
 static void
@@ -315,8 +319,8 @@ test_numbers_are_whole_words_within_bounds(void **state)
 	assert_true(verb_number("0x1F", 0, 100, &n) && n == 31);
 	assert_true(verb_number("18446744073709551615", 0, UINT64_MAX, &n) && n == UINT64_MAX);
 	n = 77;
-	static const char *const bad[] = { "", "x", "10x", "11", " 1", "1 ", "-1", "+1", "0x", "0xg",
-		"18446744073709551616", "0x10000000000000000", "1.0" };
+	static const char *const bad[] = { "", "x", "10x", "11", " 1", "1 ", "-1", "+1", "0x",
+		"0xg", "18446744073709551616", "0x10000000000000000", "1.0" };
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_false(verb_number(bad[i], 1, 10, &n));
 	assert_int_equal(n, 77);
@@ -334,15 +338,17 @@ test_units_are_required_and_results_are_whole(void **state)
 	assert_true(verb_duration("10ns", &n) && n == 10);
 	assert_true(verb_duration("2min", &n) && n == 120 * NS_PER_SEC);
 	assert_true(verb_duration("24h", &n) && n == 86400 * NS_PER_SEC);
-	assert_false(verb_duration("5", &n) || verb_duration("ms", &n) || verb_duration("1.5ns", &n) ||
-	    verb_duration("-1s", &n) || verb_duration("1.s", &n) || verb_duration("1 s", &n) ||
-	    verb_duration("20000000000s", &n) || verb_duration("5MS", &n) || verb_duration("", &n));
+	assert_false(verb_duration("5", &n) || verb_duration("ms", &n) ||
+	    verb_duration("1.5ns", &n) || verb_duration("-1s", &n) || verb_duration("1.s", &n) ||
+	    verb_duration("1 s", &n) || verb_duration("20000000000s", &n) ||
+	    verb_duration("5MS", &n) || verb_duration("", &n));
 	assert_true(verb_rate("100Mbit/s", &n) && n == 100000000);
 	assert_true(verb_rate("1Gbit/s", &n) && n == 1000000000);
 	assert_true(verb_rate("64kbit/s", &n) && n == 64000);
 	assert_true(verb_rate("1.544Mbit/s", &n) && n == 1544000);
 	assert_true(verb_rate("10MByte/s", &n) && n == 80000000);
-	assert_false(verb_rate("100M", &n) || verb_rate("100mbit/s", &n) || verb_rate("0.5bit/s", &n));
+	assert_false(
+	    verb_rate("100M", &n) || verb_rate("100mbit/s", &n) || verb_rate("0.5bit/s", &n));
 	assert_true(verb_size("64KB", &n) && n == 64000);
 	assert_true(verb_size("64KiB", &n) && n == 65536);
 	assert_true(verb_size("1500B", &n) && n == 1500);
@@ -354,7 +360,8 @@ show_one(struct verb_run *v, int argc, char **argv)
 {
 	uintptr_t handle = 0;
 
-	emit_text(v->out, "one %d %d\n", argc, argc > 0 && show_handle(argv[0], &handle) ? (int)handle : -1);
+	emit_text(v->out, "one %d %d\n", argc,
+	    argc > 0 && show_handle(argv[0], &handle) ? (int)handle : -1);
 	return 0;
 }
 SHOW_DEFINE(one, "thing", "HANDLE", show_one);
@@ -423,12 +430,15 @@ test_netstat_statistics_print_plurals_hide_zeros_and_reset(void **state)
 {
 	(void)state;
 	datagrams = 1;
-	expect_line("netstat -s -p udp", 0, "udp:\n\t1 datagram received\n\t1 query of 1 host was seen\n", "");
+	expect_line("netstat -s -p udp", 0,
+	    "udp:\n\t1 datagram received\n\t1 query of 1 host was seen\n", "");
 	datagrams = 2;
-	expect_line("netstat -sz -p udp", 0, "udp:\n\t2 datagrams received\n\t1 query of 1 host was seen\n", "");
+	expect_line("netstat -sz -p udp", 0,
+	    "udp:\n\t2 datagrams received\n\t1 query of 1 host was seen\n", "");
 	assert_int_equal(datagrams, 0);
 	expect_line("netstat -ss -f inet", 0, "udp:\n\t1 query of 1 host was seen\n", "");
-	expect_line("netstat -p udp", 0, "udp:\n\t0 datagrams received\n\t1 query of 1 host was seen\n", "");
+	expect_line("netstat -p udp", 0,
+	    "udp:\n\t0 datagrams received\n\t1 query of 1 host was seen\n", "");
 	assert_true(says("netstat -s -p udp", true, "{\"statistics\":{\"udp\":{\"received\":0}}}"));
 	expect_line("jail -c name=x persist", 0, "", "");
 	expect_line("jexec x netstat -sz", 1, "", "netstat: -z: Operation not permitted\n");

@@ -162,7 +162,8 @@ test_b33_printed_lists_equal_what_runs_at_start_and_at_the_end(void **state)
 	vnet = vnet_alloc();
 	printed_entries("show vnet_sysinit", entries);
 	assert_string_equal(entries, traced);
-	assert_true(says("show vnet_sysinit", false, "VNET_SYSINIT vs Name(Ptr)\n"
+	assert_true(says("show vnet_sysinit", false,
+	    "VNET_SYSINIT vs Name(Ptr)\n"
 	    "  Subsystem  Order\n  Function(Name)(Arg)\n"));
 	assert_true(says("show vnet_sysinit", false, "  0x00002000 0x00000001\n"));
 
@@ -431,7 +432,8 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		ROOMS_TEST(test_b05_new_stack_starts_with_initial_values_not_the_hosts_current_ones),
+		ROOMS_TEST(
+		    test_b05_new_stack_starts_with_initial_values_not_the_hosts_current_ones),
 		ROOMS_TEST(test_b05_fresh_stacks_list_equals_the_hosts_list_before_any_change),
 		ROOMS_TEST(test_rooms_start_bottom_up_and_end_top_down),
 		ROOMS_TEST(test_b33_printed_lists_equal_what_runs_at_start_and_at_the_end),
