@@ -56,6 +56,7 @@ struct sched {
 };
 
 bool (*sched_drain)(void);
+uint32_t sched_max_batch = 64;
 
 static inline bool
 is_before(const struct entry *a, const struct entry *b)
@@ -495,6 +496,8 @@ sched_run(uint64_t until_ns)
 	sc->stop = false;
 	if (sc->latest_ns < clock_now())
 		sc->latest_ns = clock_now();
+	/* What a command has left behind comes before the clock moves. */
+	drain();
 	runs = curworker->mode == CLOCK_VIRTUAL ? run_virtual(sc, until_ns) : run_live(sc);
 	sc->inside = false;
 	return runs;

@@ -58,6 +58,12 @@ void sched_set_lookahead(uint64_t ns);
 uint64_t sched_lookahead(void);
 
 /*
+ * Most packets that a source hands on at once; BATCH_MAX (64) unless a test lowers it to show that batching
+ * changes no result. Sources ask it, the scheduler doesn't.
+ */
+extern uint32_t sched_max_batch;
+
+/*
  * Packets that a walk leaves behind for later at the same instant (netisr's queues) are drained by
  * this hook after every source run and callout; kern/netisr.c sets it. Returns true if it did anything.
  */

@@ -157,6 +157,17 @@ pipe_drop(struct pipe *p, struct mbuf *m, const struct drop_reason *why)
 	m_drop(m, why);
 }
 
+static inline void
+transit_add(struct pipe_stats *st, uint64_t ns)
+{
+	if (ns < st->transit_min_ns || st->transit_packets == 0)
+		st->transit_min_ns = ns;
+	if (ns > st->transit_max_ns)
+		st->transit_max_ns = ns;
+	st->transit_packets++;
+	st->transit_sum_ns += ns;
+}
+
 /* The shaper of the sending interface. Takes the batch. */
 static void
 pipe_enqueue(struct ifnet *ifp, struct batch *b, void *ctx)
@@ -196,6 +207,7 @@ pipe_enqueue(struct ifnet *ifp, struct batch *b, void *ctx)
 		if (__builtin_expect(at < p->last_ns, 0))
 			at = p->last_ns;
 		p->last_ns = at;
+		transit_add(&p->st, at - t);
 		m->when_ns = at;
 		/* What it was to this stack ends here; the interface may be gone when it arrives. */
 		m->rcvif = NULL;
@@ -227,7 +239,7 @@ pipe_run(struct sched_source *src, uint64_t until_ns)
 		p->head++;
 		bytes += m->len;
 		batch_add(&b, m);
-	} while (p->head != p->tail && !batch_full(&b));
+	} while (p->head != p->tail && b.n < sched_max_batch);
 	p->st.out_packets += b.n;
 	p->st.out_bytes += bytes;
 

@@ -29,6 +29,8 @@ struct pipe_config {
 struct pipe_stats {
 	uint64_t in_packets, in_bytes, out_packets, out_bytes, drop_queue, drop_loss;
 	uint64_t busy_ns;	/* time in serialisation */
+	/* from entering to delivery: waiting, serialisation and delay together */
+	uint64_t transit_packets, transit_sum_ns, transit_min_ns, transit_max_ns;
 	uint32_t max_queue;	/* packets, highest seen */
 	const struct delay_hist *queueing; /* waiting before serialisation, ns */
 };

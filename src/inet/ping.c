@@ -166,7 +166,7 @@ ping_run(struct sched_source *src, uint64_t until_ns)
 		while (p->st.sent < p->c.preload && p->left > 0)
 			send_next(p);
 		next += p->c.interval_ns;
-	} while (p->left > 0 && next < p->c.stop_ns && next < until_ns && ++n < BATCH_MAX &&
+	} while (p->left > 0 && next < p->c.stop_ns && next < until_ns && ++n < sched_max_batch &&
 	    !p->c.flood);
 	if (p->left > 0 && next < p->c.stop_ns) {
 		src->next_ns = next;

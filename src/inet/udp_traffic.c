@@ -140,7 +140,7 @@ sender_run(struct sched_source *src, uint64_t until_ns)
 		clock_at(next);
 		send_one(s);
 		next = next_time(s, next);
-	} while (!sender_is_over(s, next) && next < until_ns && ++n < BATCH_MAX);
+	} while (!sender_is_over(s, next) && next < until_ns && ++n < sched_max_batch);
 	if (!sender_is_over(s, next)) {
 		src->next_ns = next;
 		return;

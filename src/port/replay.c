@@ -505,7 +505,7 @@ replay_run(struct sched_source *src, uint64_t until_ns)
 	struct mbuf *m;
 	VNET_SCOPE(r->vnet);
 
-	for (int tries = 0; tries < BATCH_MAX; tries++) {
+	for (uint32_t tries = 0; tries < sched_max_batch; tries++) {
 		if ((m = replay_packet(r, when_ns)) != NULL)
 			batch_add(&b, m);
 		replay_step(r);
