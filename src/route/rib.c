@@ -39,7 +39,7 @@ SYSCTL_VNET_BOOL(net_add_addr_allfibs, "net.add_addr_allfibs", SYSCTL_RW, rt_all
 /* Handlers come and go; the list stays while the process's stacks do. Looked up when the host stack starts. */
 static struct event_list *route_event;
 
-static uint64_t routes_live, nexthops_live;
+static uint64_t routes_live, nexthops_live, routes_trash; /* atomic: freed behind the readers */
 
 static uint64_t
 route_live(void)
@@ -55,6 +55,12 @@ nexthop_live(void)
 	return __atomic_load_n(&nexthops_live, __ATOMIC_RELAXED);
 }
 AUDIT_DEFINE(nexthop, "nexthop", nexthop_live);
+
+uint64_t
+rib_trash(void)
+{
+	return __atomic_load_n(&routes_trash, __ATOMIC_RELAXED);
+}
 
 void *
 route_alloc(size_t bytes)
@@ -163,6 +169,7 @@ entry_free(struct rtentry *rt)
 static void
 entry_free_late(struct rcu_head *h)
 {
+	__atomic_fetch_sub(&routes_trash, 1, __ATOMIC_RELAXED);
 	entry_free((struct rtentry *)(void *)((uint8_t *)h - offsetof(struct rtentry, rcu)));
 }
 
@@ -172,6 +179,7 @@ entry_retire(struct rtentry *rt)
 {
 	__atomic_store_n(&rt->nh.flags, rt->nh.flags & ~(uint32_t)RTF_UP_, __ATOMIC_RELAXED);
 	nexthop_set_lle(&rt->nh, NULL);
+	__atomic_fetch_add(&routes_trash, 1, __ATOMIC_RELAXED);
 	rcu_call(&rt->rcu, entry_free_late);
 }
 

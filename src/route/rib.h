@@ -19,6 +19,9 @@ void fib4_clear(uint8_t fib, uint32_t key, unsigned plen);
 /* The stack ends. */
 void fib4_free(uint8_t fib);
 
+/* Routes of all stacks that have left their tables and wait for the readers. */
+uint64_t rib_trash(void);
+
 /* May the caller's jail see this route (behaviours 46): a classic jail sees host routes of its own addresses. */
 bool rib_visible(const struct rtentry *rt);
 
