@@ -172,13 +172,6 @@ parse_words(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *u
 	return 0;
 }
 
-/* The words of BSD for what Linux says otherwise. */
-static const char *
-addr_strerror(int error)
-{
-	return error == -EADDRNOTAVAIL ? "Can't assign requested address" : strerror(-error);
-}
-
 static int
 do_delete(struct verb_run *v, struct ifnet *ifp, const struct in_words *w)
 {
@@ -193,7 +186,7 @@ do_delete(struct verb_run *v, struct ifnet *ifp, const struct in_words *w)
 	if (error == 0)
 		return 0;
 	return verb_error(v, 1, "%s: inet %s: ioctl (SIOCDIFADDR): %s", ifp->if_xname,
-	    in_ntoa(__builtin_bswap32(w->first), text), addr_strerror(error));
+	    in_ntoa(__builtin_bswap32(w->first), text), verb_strerror(error));
 }
 
 static int
@@ -220,7 +213,7 @@ do_add(struct verb_run *v, struct ifnet *ifp, const struct in_words *w)
 	if (old != NULL)
 		(void)in_addr_add(ifp, saved.addr, in_mask_plen(saved.mask), saved.dst, saved.broadcast);
 	return verb_error(v, 1, "%s: inet %s: ioctl (SIOCAIFADDR): %s", ifp->if_xname,
-	    in_ntoa(__builtin_bswap32(w->first), text), addr_strerror(error));
+	    in_ntoa(__builtin_bswap32(w->first), text), verb_strerror(error));
 }
 
 static int
