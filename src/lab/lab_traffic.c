@@ -1,0 +1,330 @@
+/*
+ * lab_traffic.c - traffic of a lab: from its words to senders, sinks, pings and replays.
+ *
+ * All of it runs by itself once it is made. A sink is opened on the stack that has the flow's
+ * destination address, one for each flow: what arrives is counted for the flow alone.
+ */
+#include "inet/icmp.h"
+#include "inet/in.h"
+#include "lab/lab_model.h"
+#include "net/epair.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The first IPv4 address of a stack's interfaces, other than the loopback's; 0 if it has none. */
+static uint32_t
+first_address(const struct lab_node *n)
+{
+	struct ifnet *ifp;
+
+	VNET_SCOPE(n->prison->vnet);
+	IF_FOREACH(ifp)
+	{
+		const struct in_ifaddr *ia = in_ifaddr_first(ifp);
+
+		if (ia != NULL && !(ifp->if_flags & IFF_LOOPBACK_))
+			return ia->addr;
+	}
+	return 0;
+}
+
+/* The address of `to` on a link with `from`, where they are neighbours: the nearest one. */
+static uint32_t
+address_seen_from(const struct lab_node *from, const struct lab_node *to)
+{
+	struct lab_end *e;
+
+	STAILQ_FOREACH (e, &from->ends, of_node) {
+		struct lab_end *peer = lab_end_peer(e);
+
+		if (peer->node == to && peer->ifp != NULL) {
+			const struct in_ifaddr *ia = in_ifaddr_first(peer->ifp);
+
+			if (ia != NULL)
+				return ia->addr;
+		}
+	}
+	return first_address(to);
+}
+
+static struct lab_node *
+owner_of(const struct lab *lab, uint32_t addr)
+{
+	struct lab_node *n;
+
+	STAILQ_FOREACH (n, &lab->nodes, next) {
+		VNET_SCOPE(n->prison->vnet);
+		if (in_local(addr) != NULL)
+			return n;
+	}
+	return NULL;
+}
+
+/* f->to -> f->dst, and the node that has it. */
+static int
+resolve(struct lab *lab, struct lab_flow *f, char **why)
+{
+	struct lab_node *n = lab_node_find(lab, f->to);
+
+	if (in_aton(f->to, &f->dst)) {
+		f->to_node = owner_of(lab, f->dst);
+		return 0;
+	}
+	if (n == NULL)
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: '%s' is neither an address nor a node",
+		    f->name, f->to);
+	f->to_node = n;
+	f->dst = address_seen_from(f->from, n);
+	if (f->dst == 0)
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: node %s has no IPv4 address", f->name,
+		    n->name);
+	return 0;
+}
+
+static int
+sink_build(struct lab *lab, struct lab_flow *f, char **why)
+{
+	bool group = in_is_multicast(f->dst) || f->dst == UINT32_MAX;
+
+	if (f->sink != NULL && strcmp(f->sink, "none") == 0) {
+		f->to_node = NULL;
+		return 0;
+	}
+	if (f->sink != NULL)
+		f->to_node = lab_node_find(lab, f->sink);
+	if (f->to_node == NULL)
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: no node has the address %s: say on which "
+		    "node the sink is (sink: NODE), or that there is none (sink: none)", f->name, f->to);
+	VNET_SCOPE(f->to_node->prison->vnet);
+	f->sink_ep = udp_sink_new(group ? 0 : f->dst, (uint16_t)f->port, false);
+	if (f->sink_ep == NULL)
+		return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s", f->name,
+		    f->port, f->to_node->name, errno == EADDRINUSE ?
+		    "in use: each flow to an address needs a port of its own" : strerror(errno));
+	return 0;
+}
+
+static int
+udp_build(struct lab *lab, struct lab_flow *f, char **why)
+{
+	struct udp_flow_config c = {
+		.dport = (uint16_t)f->port,
+		.flows = f->flows,
+		.rate_bps = f->rate_bps,
+		.size = f->size,
+		.pattern = f->pattern,
+		.start_ns = f->start_ns,
+		.stop_ns = f->stop_ns,
+		.count = f->count,
+		.tos = (uint8_t)f->tos,
+		.ttl = (uint8_t)f->ttl,
+		.name = f->name,
+	};
+	int error = resolve(lab, f, why);
+
+	if (error == 0)
+		error = sink_build(lab, f, why);
+	if (error != 0)
+		return error;
+	c.dst = f->dst;
+	VNET_SCOPE(f->from->prison->vnet);
+	f->sender = udp_sender_new(&c);
+	if (f->sender == NULL)
+		return lab_fail(lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
+	return 0;
+}
+
+static void
+ping_reply(void *ctx, const struct ping_reply *r)
+{
+	struct lab_flow *f = ctx;
+
+	if (r->icmp_type != ICMP_ECHOREPLY_ || r->dup || r->late)
+		return;
+	if (f->nreplies == f->replies_room) {
+		size_t room = f->replies_room > 0 ? f->replies_room * 2 : 64;
+		struct lab_reply *bigger = reallocarray(f->reply, room, sizeof(*bigger));
+
+		if (bigger == NULL)
+			return;
+		f->reply = bigger;
+		f->replies_room = room;
+	}
+	f->reply[f->nreplies++] = (struct lab_reply){ .at_ns = clock_now(), .rtt_ns = r->rtt_ns };
+}
+
+static void
+ping_over(void *ctx)
+{
+	struct lab_flow *f = ctx;
+
+	f->ping_done = true;
+}
+
+static int
+ping_build(struct lab *lab, struct lab_flow *f, char **why)
+{
+	struct ping_config c = {
+		.count = f->count,
+		.interval_ns = f->every_ns,
+		.wait_ns = f->wait_ns,
+		.start_ns = f->start_ns,
+		.stop_ns = f->stop_ns,
+		.size = f->size,
+		.ttl = (uint8_t)f->ttl,
+		.tos = (uint8_t)f->tos,
+		.df = f->df,
+	};
+	int error = resolve(lab, f, why);
+
+	if (error != 0)
+		return error;
+	c.dst = f->dst;
+	VNET_SCOPE(f->from->prison->vnet);
+	f->ping = ping_new(&c, ping_reply, ping_over, f);
+	if (f->ping == NULL)
+		return lab_fail(lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
+	return 0;
+}
+
+/* A capture's path is relative to the lab file, wherever that is run from. */
+static const char *
+beside_lab(struct lab *lab, const char *file)
+{
+	const char *slash = strrchr(lab->file, '/');
+
+	if (file[0] == '/' || slash == NULL)
+		return file;
+	return lab_printf(lab, "%.*s/%s", (int)(slash - lab->file), lab->file, file);
+}
+
+static int
+replay_build(struct lab *lab, struct lab_flow *f, char **why)
+{
+	const char *colon = strchr(f->on, ':'), *reason = NULL;
+	struct lab_node *n = lab_node_find(lab, lab_printf(lab, "%.*s", (int)(colon - f->on), f->on));
+	struct replay_config c = {
+		.file = beside_lab(lab, f->file),
+		.speed = f->speed,
+		.rate_pps = f->rate_pps,
+		.start_ns = f->start_ns,
+		.count = f->count,
+		.loops = f->loops,
+		.filter = f->filter,
+		.nmaps = f->nmaps,
+		.transmit = f->way != NULL && strcmp(f->way, "out") == 0,
+		.route = f->way != NULL && strcmp(f->way, "route") == 0,
+	};
+
+	VNET_SCOPE(n->prison->vnet);
+	c.ifp = if_byname(colon + 1);
+	if (c.ifp == NULL)
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: on: node %s has no interface %s", f->name,
+		    n->name, colon + 1);
+	memcpy(c.map, f->map, sizeof(c.map));
+	/* Frames keep the addresses of the wire that they were captured on: here they go to who is there. */
+	if (!c.route) {
+		struct ifnet *to = c.transmit ? epair_peer(c.ifp) : c.ifp;
+
+		c.set_dst_mac = to != NULL && to->if_addrlen == 6;
+		if (c.set_dst_mac)
+			memcpy(c.next_mac, to->if_lladdr, 6);
+	}
+	f->from = n;
+	f->replay = replay_new(&c, &reason);
+	if (f->replay == NULL)
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: %s: %s", f->name, f->file,
+		    reason != NULL ? reason : "cannot be read");
+	return 0;
+}
+
+int
+lab_traffic_build(struct lab *lab, char **why)
+{
+	struct lab_flow *f;
+	int error = 0;
+
+	STAILQ_FOREACH (f, &lab->flows, next) {
+		/* Traffic ends with the run at the latest; what is under way then still arrives. */
+		if (f->unbounded || f->stop_ns > lab->end_ns)
+			f->stop_ns = lab->end_ns;
+		if (f->for_ns != 0 && f->start_ns + f->for_ns < f->stop_ns)
+			f->stop_ns = f->start_ns + f->for_ns;
+		switch (f->kind) {
+		case LAB_FLOW_UDP:
+			error = udp_build(lab, f, why);
+			break;
+		case LAB_FLOW_PING:
+			error = ping_build(lab, f, why);
+			break;
+		case LAB_FLOW_REPLAY:
+			error = replay_build(lab, f, why);
+			break;
+		case LAB_FLOW_NONE:
+			break;
+		}
+		if (error != 0)
+			break;
+	}
+	return error;
+}
+
+static bool
+flow_ended(const struct lab_flow *f)
+{
+	uint64_t packets, bytes, errors;
+	struct replay_stats st;
+
+	if (f->unbounded || f->stop_ns <= clock_now())
+		return true;
+	switch (f->kind) {
+	case LAB_FLOW_UDP:
+		udp_sender_stats(f->sender, &packets, &bytes, &errors);
+		return f->count != 0 && packets + errors >= f->count;
+	case LAB_FLOW_PING:
+		return f->ping_done;
+	case LAB_FLOW_REPLAY:
+		replay_stats(f->replay, &st);
+		return st.done;
+	case LAB_FLOW_NONE:
+		break;
+	}
+	return true;
+}
+
+bool
+lab_traffic_ended(const struct lab *lab)
+{
+	const struct lab_flow *f;
+
+	STAILQ_FOREACH (f, &lab->flows, next)
+		if (!flow_ended(f))
+			return false;
+	return true;
+}
+
+void
+lab_traffic_free(struct lab *lab)
+{
+	struct lab_flow *f;
+
+	STAILQ_FOREACH (f, &lab->flows, next) {
+		if (f->sender != NULL)
+			udp_sender_free(f->sender);
+		if (f->sink_ep != NULL)
+			udp_sink_free(f->sink_ep);
+		if (f->ping != NULL)
+			ping_free(f->ping);
+		if (f->replay != NULL)
+			replay_free(f->replay);
+		free(f->reply);
+		f->sender = NULL;
+		f->sink_ep = NULL;
+		f->ping = NULL;
+		f->replay = NULL;
+		f->reply = NULL;
+	}
+}
