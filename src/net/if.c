@@ -8,40 +8,22 @@
  *
  * Everything here is the upper half's. Memory goes with the last reference, behind the readers.
  */
-#include "net/if.h"
+#include "net/if_internal.h"
 
-#include "base/log.h"
 #include "kern/eventhandler.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
 #include "net/bpf.h"
-#include "net/idmap.h"
 #include "net/if_clone.h"
 #include "net/lltable.h"
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-/* Below this many interfaces a walk over the list beats a hash that every small stack would pay for. */
-enum { IF_HASH_FROM = 16 };
-
 VNET_DEFINE(struct ifnethead, ifnet_head);
 VNET_DEFINE(struct ifnet *, loif);
-/* Interfaces by index; slot i is index i + 1. */
-VNET_DEFINE_STATIC(struct ifnet **, if_index_table);
-#define V_if_index_table VNET(if_index_table)
-VNET_DEFINE_STATIC(uint32_t, if_index_room);
-#define V_if_index_room VNET(if_index_room)
-VNET_DEFINE_STATIC(struct idmap, if_indexes);
-#define V_if_indexes VNET(if_indexes)
-/* Interfaces by name; NULL in a small stack. */
-VNET_DEFINE_STATIC(struct ifnet **, if_names);
-#define V_if_names VNET(if_names)
-VNET_DEFINE_STATIC(uint32_t, if_names_mask);
-#define V_if_names_mask VNET(if_names_mask)
 LIST_HEAD(ifawayhead, ifnet);
 /* Interfaces made here that are in another stack now. */
 VNET_DEFINE_STATIC(struct ifawayhead, if_away_head);
@@ -53,12 +35,6 @@ VNET_DEFINE_STATIC(bool, if_families_ready);
 uint32_t if_qmaxlen = 50;
 SYSCTL_UINT(net_link_ifqmaxlen, "net.link.ifqmaxlen", SYSCTL_RDTUN, if_qmaxlen, 1, 1 << 20,
     "packets in an interface's send queue");
-uint32_t if_descr_maxlen = IF_DESCR_DEFAULT_MAX;
-SYSCTL_UINT(net_ifdescr_maxlen, "net.ifdescr_maxlen", SYSCTL_RW, if_descr_maxlen, 1, 1 << 20,
-    "longest interface description, with its NUL");
-static bool log_link_state_change = true;
-SYSCTL_BOOL(net_link_log_link_state_change, "net.link.log_link_state_change", SYSCTL_RW,
-    log_link_state_change, "log when a link goes up or down");
 
 LINKERSET_DECLARE(af_domain, const struct af_domain);
 
@@ -79,9 +55,7 @@ ifaddr_live(void)
 AUDIT_DEFINE(ifaddr, "ifaddr", ifaddr_live);
 
 /* Event lists live for ever: looked up once. */
-enum if_event { EV_ARRIVAL, EV_DEPARTURE, EV_LLADDR, EV_LINK, EV_N };
-
-static void
+void
 if_raise(enum if_event event, struct ifnet *ifp)
 {
 	static const char *const name[EV_N] = {
@@ -151,177 +125,6 @@ ifa_rele(struct ifaddr *ifa)
 	assert((int32_t)left >= 0);
 	if (left == 0)
 		rcu_call(&ifa->rcu, ifa_free_late);
-}
-
-/* --- a stack's interfaces by name and by index ------------------------------------------------- */
-
-static uint32_t
-name_hash(const char *name)
-{
-	uint32_t h = 2166136261u; /* FNV-1a */
-
-	for (; *name != '\0'; name++)
-		h = (h ^ (uint8_t)*name) * 16777619u;
-	return h ^ h >> 15;
-}
-
-struct ifnet *
-if_byname(const char *name)
-{
-	struct ifnet *ifp;
-
-	if (V_if_names == NULL) {
-		IF_FOREACH(ifp)
-			if (strcmp(ifp->if_xname, name) == 0)
-				return ifp;
-		return NULL;
-	}
-	for (ifp = V_if_names[name_hash(name) & V_if_names_mask]; ifp != NULL; ifp = ifp->if_hnext)
-		if (strcmp(ifp->if_xname, name) == 0)
-			return ifp;
-	return NULL;
-}
-
-static void
-names_link(struct ifnet *ifp)
-{
-	struct ifnet **slot;
-
-	if (V_if_names == NULL)
-		return;
-	slot = &V_if_names[name_hash(ifp->if_xname) & V_if_names_mask];
-	ifp->if_hnext = *slot;
-	*slot = ifp;
-}
-
-static void
-names_unlink(struct ifnet *ifp)
-{
-	struct ifnet **slot;
-
-	if (V_if_names == NULL)
-		return;
-	slot = &V_if_names[name_hash(ifp->if_xname) & V_if_names_mask];
-	while (*slot != NULL && *slot != ifp)
-		slot = &(*slot)->if_hnext;
-	if (*slot != NULL)
-		*slot = ifp->if_hnext;
-	ifp->if_hnext = NULL;
-}
-
-/*
- * The size follows the number of interfaces both ways, so that a stack which is as it was also takes as
- * much memory as it did. Without memory the old hash, or none, does as well: only slower.
- */
-static void
-names_resize(void)
-{
-	uint32_t size = V_if_names == NULL ? 0 : V_if_names_mask + 1, want = 2 * IF_HASH_FROM;
-	struct ifnet **names = NULL, *ifp;
-
-	while (want <= curvnet->ifcnt)
-		want *= 2;
-	if (curvnet->ifcnt < IF_HASH_FROM)
-		want = 0;
-	if (want == size)
-		return;
-	if (want != 0 && (names = vnet_malloc(want * sizeof(struct ifnet *))) == NULL)
-		return;
-	vnet_free(V_if_names);
-	V_if_names = names;
-	V_if_names_mask = want - 1;
-	IF_FOREACH(ifp)
-		names_link(ifp);
-}
-
-struct ifnet *
-if_byindex(uint32_t index)
-{
-	if (index == 0 || index > V_if_index_room)
-		return NULL;
-	return V_if_index_table[index - 1];
-}
-
-uint32_t
-if_next_index(void)
-{
-	return idmap_lowest(&V_if_indexes, 0, UINT32_MAX) + 1;
-}
-
-/* Room for indexes up to `last`, no less than half used: false without memory. */
-static bool
-index_resize(uint32_t last)
-{
-	uint32_t room = 4;
-	struct ifnet **table;
-
-	while (room < last)
-		room *= 2;
-	if (room == V_if_index_room)
-		return true;
-	table = vnet_malloc(room * sizeof(struct ifnet *));
-	if (table == NULL)
-		return false;
-	if (V_if_index_room != 0)
-		memcpy(table, V_if_index_table,
-		    (room < V_if_index_room ? room : V_if_index_room) * sizeof(struct ifnet *));
-	vnet_free(V_if_index_table);
-	V_if_index_table = table;
-	V_if_index_room = room;
-	return true;
-}
-
-/* Give ifp the lowest free index and its place in the list; 0, -ENOMEM. */
-static int
-if_link_in(struct ifnet *ifp)
-{
-	uint32_t slot = if_next_index() - 1;
-	int error;
-
-	if (slot >= V_if_index_room && !index_resize(slot + 1))
-		return -ENOMEM;
-	error = idmap_take(&V_if_indexes, slot);
-	if (error != 0)
-		return error;
-	V_if_index_table[slot] = ifp;
-	ifp->if_index = slot + 1;
-	/* The lowest free slot: the one before it is taken. */
-	if (slot == 0)
-		TAILQ_INSERT_HEAD(&V_ifnet_head, ifp, if_link);
-	else
-		TAILQ_INSERT_AFTER(&V_ifnet_head, V_if_index_table[slot - 1], ifp, if_link);
-	names_link(ifp);
-	curvnet->ifcnt++;
-	names_resize();
-	return 0;
-}
-
-static void
-if_link_out(struct ifnet *ifp)
-{
-	TAILQ_REMOVE(&V_ifnet_head, ifp, if_link);
-	names_unlink(ifp);
-	V_if_index_table[ifp->if_index - 1] = NULL;
-	idmap_release(&V_if_indexes, ifp->if_index - 1);
-	curvnet->ifcnt--;
-	names_resize();
-	if (!TAILQ_EMPTY(&V_ifnet_head))
-		(void)index_resize(TAILQ_LAST(&V_ifnet_head, ifnethead)->if_index);
-}
-
-struct ifnet *
-if_by_handle(uintptr_t handle)
-{
-	struct vnet *vnet;
-	struct ifnet *ifp;
-
-	VNET_FOREACH(vnet) {
-		VNET_SCOPE(vnet);
-		IF_FOREACH(ifp)
-			if ((uintptr_t)ifp == handle)
-				return ifp;
-	}
-	return NULL;
 }
 
 /* --- families ---------------------------------------------------------------------------------- */
@@ -398,7 +201,7 @@ if_purgeaddrs(struct ifnet *ifp)
 	}
 }
 
-static void
+void
 if_linkchange(struct ifnet *ifp)
 {
 	for (int slot = 0; slot < AF_SLOTS; slot++) {
@@ -525,184 +328,6 @@ if_free(struct ifnet *ifp)
 {
 	assert(ifp->if_vnet == NULL);
 	if_rele(ifp);
-}
-
-/* --- changes ----------------------------------------------------------------------------------- */
-
-/* The driver may make more of it (RUNNING); one that says nothing runs while it is up. */
-static void
-if_flags_changed(struct ifnet *ifp)
-{
-	if (ifp->if_set_flags != NULL)
-		ifp->if_set_flags(ifp);
-	else if (ifp->if_flags & IFF_UP_)
-		ifp->if_flags |= IFF_RUNNING_;
-	else
-		ifp->if_flags &= ~(uint32_t)IFF_RUNNING_;
-}
-
-int
-if_up(struct ifnet *ifp)
-{
-	VNET_SCOPE(ifp->if_vnet);
-	int error;
-
-	if (ifp->if_purged)
-		return -ENXIO;
-	error = if_attachdomain(ifp);
-	if (error != 0 || ifp->if_flags & IFF_UP_)
-		return error;
-	ifp->if_flags |= IFF_UP_;
-	if_flags_changed(ifp);
-	if_linkchange(ifp);
-	return 0;
-}
-
-int
-if_down(struct ifnet *ifp)
-{
-	VNET_SCOPE(ifp->if_vnet);
-
-	if (!(ifp->if_flags & IFF_UP_))
-		return 0;
-	ifp->if_flags &= ~(uint32_t)IFF_UP_;
-	if_flags_changed(ifp);
-	if_linkchange(ifp);
-	return 0;
-}
-
-/* A name that columns and shells can carry. */
-static bool
-name_ok(const char *name)
-{
-	size_t len = strlen(name);
-
-	if (len == 0 || len >= IFNAMSIZ_)
-		return false;
-	for (const char *p = name; *p != '\0'; p++)
-		if (!isgraph((unsigned char)*p) || *p == '/')
-			return false;
-	return true;
-}
-
-int
-if_rename(struct ifnet *ifp, const char *name)
-{
-	VNET_SCOPE(ifp->if_vnet);
-
-	if (!name_ok(name))
-		return -EINVAL;
-	if (if_byname(name) != NULL)
-		return -EEXIST;
-	ifp->if_flags |= IFF_RENAMING_;
-	if_raise(EV_DEPARTURE, ifp);
-	names_unlink(ifp);
-	snprintf(ifp->if_xname, sizeof(ifp->if_xname), "%s", name);
-	names_link(ifp);
-	if_raise(EV_ARRIVAL, ifp);
-	ifp->if_flags &= ~(uint32_t)IFF_RENAMING_;
-	return 0;
-}
-
-int
-if_set_mtu(struct ifnet *ifp, uint32_t mtu)
-{
-	VNET_SCOPE(ifp->if_vnet);
-
-	if (ifp->if_set_mtu != NULL)
-		return ifp->if_set_mtu(ifp, mtu);
-	if (mtu < 72 || mtu > 65535)
-		return -EINVAL;
-	ifp->if_mtu = mtu;
-	return 0;
-}
-
-/* The event is raised here, not by the driver's setter (behaviours 38); an address that stays is no event. */
-int
-if_set_lladdr(struct ifnet *ifp, const uint8_t lladdr[6])
-{
-	VNET_SCOPE(ifp->if_vnet);
-	int error;
-
-	if (ifp->if_addrlen != 6)
-		return -EINVAL;
-	if (lladdr[0] & 1)
-		return -EINVAL;
-	if (memcmp(ifp->if_lladdr, lladdr, 6) == 0)
-		return 0;
-	error = ifp->if_set_lladdr == NULL ? 0 : ifp->if_set_lladdr(ifp, lladdr);
-	if (error != 0)
-		return error;
-	memcpy(ifp->if_lladdr, lladdr, 6);
-	lltable_lladdr_changed(ifp);
-	if_raise(EV_LLADDR, ifp);
-	return 0;
-}
-
-int
-if_set_description(struct ifnet *ifp, const char *text)
-{
-	VNET_SCOPE(ifp->if_vnet);
-	size_t need = strlen(text) + 1;
-	char *copy = NULL;
-
-	if (need > if_descr_maxlen)
-		return -ENAMETOOLONG;
-	if (need > 1) {
-		copy = vnet_malloc(need);
-		if (copy == NULL)
-			return -ENOMEM;
-		memcpy(copy, text, need);
-	}
-	vnet_free(ifp->if_description);
-	ifp->if_description = copy;
-	return 0;
-}
-
-int
-if_get_description(const struct ifnet *ifp, char *buf, size_t *len, bool *fits)
-{
-	size_t room = *len;
-
-	if (ifp->if_description == NULL)
-		return -ENOMSG;
-	*len = strlen(ifp->if_description) + 1;
-	*fits = *len <= room;
-	if (*fits)
-		memcpy(buf, ifp->if_description, *len);
-	return 0;
-}
-
-void
-if_link_state_change(struct ifnet *ifp, enum link_state state)
-{
-	static const char *const word[] = { "UNKNOWN", "DOWN", "UP" };
-
-	if (ifp->if_link_state == state)
-		return;
-	ifp->if_link_state = (uint8_t)state;
-	if (ifp->if_vnet == NULL)
-		return;
-	VNET_SCOPE(ifp->if_vnet);
-	if (log_link_state_change)
-		log_msg(LOG_LVL_INFO, "%s: link state changed to %s", ifp->if_xname, word[state]);
-	if_linkchange(ifp);
-}
-
-int
-if_set_promisc(struct ifnet *ifp, bool on)
-{
-	if (!on && ifp->if_pcount == 0)
-		return -EINVAL;
-	ifp->if_pcount += on ? 1 : -1;
-	if (ifp->if_pcount > (on ? 1 : 0))
-		return 0;
-	ifp->if_flags = on ? ifp->if_flags | IFF_PROMISC_ : ifp->if_flags & ~(uint32_t)IFF_PROMISC_;
-	if (ifp->if_vnet != NULL) {
-		VNET_SCOPE(ifp->if_vnet);
-		if_flags_changed(ifp);
-	}
-	return 0;
 }
 
 /* --- from stack to stack ----------------------------------------------------------------------- */
@@ -876,10 +501,6 @@ static void
 if_vnet_uninit(void *arg)
 {
 	(void)arg;
-	vnet_free(V_if_index_table);
-	V_if_index_table = NULL;
-	vnet_free(V_if_names);
-	V_if_names = NULL;
-	idmap_clear(&V_if_indexes);
+	if_names_uninit();
 }
 VNET_SYSUNINIT(if_vnet, SI_SUB_NET, SI_ORDER_FIRST, if_vnet_uninit, NULL);

@@ -3,6 +3,7 @@
  */
 #include "net/if.h"
 
+#include "kern/jail.h"
 #include "kern/show.h"
 
 #include <inttypes.h>
@@ -22,6 +23,9 @@ show_ifnets(struct verb_run *v, int argc, char **argv)
 		return verb_error(v, EXIT_USAGE_, "usage: show ifnets");
 	emit_list(e, "vnet");
 	VNET_FOREACH(vnet) {
+		/* A jail's eyes end at its stack. */
+		if (jailed(v->prison) && vnet != v->vnet)
+			continue;
 		VNET_SCOPE(vnet);
 		emit_object(e, NULL);
 		snprintf(text, sizeof(text), "%p", (void *)vnet);
@@ -130,7 +134,7 @@ show_ifnet(struct verb_run *v, int argc, char **argv)
 	ifp = if_byname(argv[0]);
 	if (ifp == NULL && show_handle(argv[0], &handle))
 		ifp = if_by_handle(handle);
-	if (ifp == NULL)
+	if (ifp == NULL || (jailed(v->prison) && ifp->if_vnet != v->vnet))
 		return verb_error(v, 1, "%s: no such ifnet", argv[0]);
 	ifnet_show(v->out, ifp);
 	return 0;

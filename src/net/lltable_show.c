@@ -3,6 +3,7 @@
  */
 #include "net/lltable.h"
 
+#include "kern/jail.h"
 #include "kern/show.h"
 #include "net/ethernet.h"
 
@@ -131,6 +132,13 @@ lltable_show(struct emitter *e, const struct lltable *t, bool entries)
 	emit_end(e);
 }
 
+/* A jail's eyes end at its stack. */
+static bool
+is_hidden(const struct verb_run *v, const struct vnet *vnet)
+{
+	return jailed(v->prison) && vnet != v->vnet;
+}
+
 static int
 show_all_lltables(struct verb_run *v, int argc, char **argv)
 {
@@ -142,6 +150,8 @@ show_all_lltables(struct verb_run *v, int argc, char **argv)
 		return verb_error(v, EXIT_USAGE_, "usage: show all lltables [verbose]");
 	emit_list(e, "vnet");
 	VNET_FOREACH(vnet) {
+		if (is_hidden(v, vnet))
+			continue;
 		VNET_SCOPE(vnet);
 		emit_object(e, NULL);
 		show_pointer(e, "handle", "vnet=%s", vnet);
@@ -166,7 +176,7 @@ show_lltable(struct verb_run *v, int argc, char **argv)
 	if (argc != 1)
 		return verb_error(v, EXIT_USAGE_, "usage: show lltable HANDLE");
 	t = show_handle(argv[0], &handle) ? lltable_by_handle(handle) : NULL;
-	if (t == NULL)
+	if (t == NULL || is_hidden(v, t->vnet))
 		return verb_error(v, 1, "%s: no such lltable", argv[0]);
 	emit_list(v->out, "lltable");
 	lltable_show(v->out, t, true);
@@ -184,7 +194,7 @@ show_llentry(struct verb_run *v, int argc, char **argv)
 	if (argc != 1)
 		return verb_error(v, EXIT_USAGE_, "usage: show llentry HANDLE");
 	lle = show_handle(argv[0], &handle) ? lle_by_handle(handle) : NULL;
-	if (lle == NULL)
+	if (lle == NULL || is_hidden(v, lle->table->vnet))
 		return verb_error(v, 1, "%s: no such llentry", argv[0]);
 	emit_list(v->out, "llentry");
 	lle_show(v->out, lle);
