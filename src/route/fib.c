@@ -28,6 +28,7 @@ struct fib4 {
 	struct rcu_head rcu;
 	uint32_t used, room;	/* nodes ever taken from the array, its size */
 	uint32_t live;		/* nodes in the trie */
+	uint32_t routes;	/* of them with a next hop; without any the table goes */
 	struct fib4_node node[] __attribute__((aligned(64)));
 };
 
@@ -166,6 +167,7 @@ table_with_room(uint8_t fib)
 	if (old != NULL) {
 		table_copy(f, old, 0);
 		f->live = old->live;
+		f->routes = old->routes;
 	}
 	rcu_publish(slot, f);
 	if (old != NULL)
@@ -212,6 +214,7 @@ fib4_set(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh)
 	if (f != NULL) {
 		at = table_descend(f, key, plen, NULL, NULL);
 		if (f->node[at].plen == plen) {
+			f->routes += f->node[at].nh == NULL;
 			rcu_publish(&f->node[at].nh, nh);
 			return 0;
 		}
@@ -219,6 +222,7 @@ fib4_set(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh)
 	f = table_with_room(fib);
 	if (f == NULL)
 		return -ENOMEM;
+	f->routes++;
 	at = table_descend(f, key, plen, NULL, NULL);
 	if (f->node[at].plen == plen) {
 		rcu_publish(&f->node[at].nh, nh);
@@ -263,6 +267,16 @@ node_cut(struct fib4 *f, uint32_t at, uint32_t *link)
 }
 
 void
+fib4_free(uint8_t fib)
+{
+	struct fib4 *f = VNET(fib4_table)[fib];
+
+	rcu_publish(&VNET(fib4_table)[fib], NULL);
+	if (f != NULL)
+		rcu_call(&f->rcu, table_free);
+}
+
+void
 fib4_clear(uint8_t fib, uint32_t key, unsigned plen)
 {
 	struct fib4 *f = VNET(fib4_table)[fib];
@@ -271,23 +285,17 @@ fib4_clear(uint8_t fib, uint32_t key, unsigned plen)
 	if (f == NULL)
 		return;
 	at = table_descend(f, key, plen, &link, &link_above);
-	if (f->node[at].plen != plen)
+	if (f->node[at].plen != plen || f->node[at].nh == NULL)
 		return;
 	rcu_publish(&f->node[at].nh, NULL);
+	if (--f->routes == 0) {
+		fib4_free(fib);
+		return;
+	}
 	node_cut(f, at, link);
 	if (link == NULL)
 		return;
 	/* the node above may have been a branch between this one and another */
 	above = link_above == NULL ? 0 : *link_above;
 	node_cut(f, above, link_above);
-}
-
-void
-fib4_free(uint8_t fib)
-{
-	struct fib4 *f = VNET(fib4_table)[fib];
-
-	VNET(fib4_table)[fib] = NULL;
-	if (f != NULL)
-		rcu_call(&f->rcu, table_free);
 }

@@ -133,6 +133,19 @@ rib_get(uint8_t fib, int family)
 	return *slot = r;
 }
 
+/* The table's end, if nothing is in it. */
+static void
+rib_put(uint8_t fib, int family)
+{
+	struct rib **slot = &VNET(rib_table)[family_index(family)][fib], *r = *slot;
+
+	if (r == NULL || radix_count(r->tree) > 0)
+		return;
+	*slot = NULL;
+	radix_free(r->tree);
+	vnet_free(r);
+}
+
 /* --- next hops --------------------------------------------------------------------------------- */
 
 void
@@ -353,8 +366,10 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 	if (radix_exact(r->tree, rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen).addr,
 	    rq->dst.plen) != NULL)
 		return -EEXIST;
-	if ((error = entry_make(rq, &rt)) != 0)
+	if ((error = entry_make(rq, &rt)) != 0) {
+		rib_put(rq->fib, rq->dst.family);
 		return error;
+	}
 	error = radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
 	if (error == 0 && rt->dst.family == AF_INET) {
 		error = fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
@@ -363,6 +378,7 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 	}
 	if (error != 0) {
 		entry_free(rt);
+		rib_put(rq->fib, rq->dst.family);
 		return error;
 	}
 	if (rt->expire_ns != 0)
@@ -373,13 +389,14 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 	return 0;
 }
 
-/* Take rt out of its table and let it go. */
+/* Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the table goes too. */
 static void
 rib_remove(struct rtentry *rt)
 {
 	struct rib *r = rib_of(rt->fib, rt->dst.family);
 
 	radix_delete(r->tree, &rt->rn);
+	rib_put(rt->fib, rt->dst.family);
 	if (rt->dst.family == AF_INET)
 		fib4_clear(rt->fib, key4(&rt->dst), rt->dst.plen);
 	tell(rt, RTM_DELETE_);
@@ -755,18 +772,6 @@ rib_uninit(void *arg)
 	if (VNET(rib_expiry_made))
 		callout_drain(&VNET(rib_expiry));
 	rib_walk_all(remove_entry, NULL);
-	for (uint8_t fib = 0; fib < RT_FIBS_MAX; fib++) {
-		for (int f = 0; f < RIB_FAMILIES; f++) {
-			struct rib *r = VNET(rib_table)[f][fib];
-
-			if (r == NULL)
-				continue;
-			VNET(rib_table)[f][fib] = NULL;
-			radix_free(r->tree);
-			vnet_free(r);
-		}
-		fib4_free(fib);
-	}
 	if (curvnet == vnet0)
 		route_event = NULL;
 }
