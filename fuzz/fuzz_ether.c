@@ -82,7 +82,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	audit_take(&before);
 	jail = prison_create(&prison0, "fuzz", true);
-	require(jail != NULL && epair_create(&a, &b) == 0 && if_vmove(b, jail->vnet) == 0, "no stack");
+	require(
+	    jail != NULL && epair_create(&a, &b) == 0 && if_vmove(b, jail->vnet) == 0, "no stack");
 	require(if_up(a) == 0 && in_addr_add(b, ours, 24, 0, 0) == 0, "no address");
 	feed(a, b, data, len);
 	sched_run(clock_now() + 60 * NS_PER_SEC);

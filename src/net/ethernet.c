@@ -26,17 +26,22 @@ DROP_DEFINE(DROP_ETHER_NOT_FOR_US, "ether", "not-for-us", "another station's add
 DROP_DEFINE(DROP_ETHER_NOPROTO, "ether", "noproto", "no handler for the type");
 DROP_DEFINE(DROP_ETHER_SRC_MCAST, "ether", "src-mcast", "source address is a group");
 DROP_DEFINE(DROP_ETHER_MONITOR, "ether", "monitor", "interface is in monitor mode");
-DROP_DEFINE(DROP_ETHER_NO_OUTPUT, "ether", "no-output", "no family resolves addresses on this interface");
+DROP_DEFINE(
+    DROP_ETHER_NO_OUTPUT, "ether", "no-output", "no family resolves addresses on this interface");
 
 /* Where a frame goes on. */
 enum ether_way { WAY_IP, WAY_ARP, WAY_IPV6, WAY_NOPROTO, WAY_NOT_FOR_US, WAY_SRC_MCAST, WAY_SHORT };
 
 static const enum netisr_proto_id way_proto[] = {
-	[WAY_IP] = NETISR_IP, [WAY_ARP] = NETISR_ARP, [WAY_IPV6] = NETISR_IPV6,
+	[WAY_IP] = NETISR_IP,
+	[WAY_ARP] = NETISR_ARP,
+	[WAY_IPV6] = NETISR_IPV6,
 };
 static const struct drop_reason *const way_drop[] = {
-	[WAY_NOPROTO] = &DROP_ETHER_NOPROTO, [WAY_NOT_FOR_US] = &DROP_ETHER_NOT_FOR_US,
-	[WAY_SRC_MCAST] = &DROP_ETHER_SRC_MCAST, [WAY_SHORT] = &DROP_ETHER_SHORT,
+	[WAY_NOPROTO] = &DROP_ETHER_NOPROTO,
+	[WAY_NOT_FOR_US] = &DROP_ETHER_NOT_FOR_US,
+	[WAY_SRC_MCAST] = &DROP_ETHER_SRC_MCAST,
+	[WAY_SHORT] = &DROP_ETHER_SHORT,
 };
 
 /* The 48 bits of an address as a number that compares in one go; only ever compared. */

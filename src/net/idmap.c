@@ -120,5 +120,5 @@ void
 idmap_clear(struct idmap *map)
 {
 	vnet_free(map->more);
-	*map = (struct idmap) {};
+	*map = (struct idmap){};
 }

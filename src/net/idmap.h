@@ -11,10 +11,10 @@
 #include <stdint.h>
 
 struct idmap {
-	uint64_t first;	 /* numbers 0 .. 63 */
-	uint64_t *more;	 /* from 64 on; vnet_malloc */
-	uint32_t words;	 /* of more */
-	uint32_t hint;	 /* every number below it is taken */
+	uint64_t first; /* numbers 0 .. 63 */
+	uint64_t *more; /* from 64 on; vnet_malloc */
+	uint32_t words; /* of more */
+	uint32_t hint;  /* every number below it is taken */
 };
 
 /* The lowest free number from `from` on and below `limit`, not marked; UINT32_MAX when there is none. */

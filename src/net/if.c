@@ -59,8 +59,10 @@ void
 if_raise(enum if_event event, struct ifnet *ifp)
 {
 	static const char *const name[EV_N] = {
-		[EV_ARRIVAL] = "ifnet_arrival", [EV_DEPARTURE] = "ifnet_departure",
-		[EV_LLADDR] = "iflladdr_event", [EV_LINK] = "iflink_event",
+		[EV_ARRIVAL] = "ifnet_arrival",
+		[EV_DEPARTURE] = "ifnet_departure",
+		[EV_LLADDR] = "iflladdr_event",
+		[EV_LINK] = "iflink_event",
 	};
 	static struct event_list *list[EV_N];
 
@@ -295,7 +297,8 @@ if_attach(struct ifnet *ifp)
 	int error;
 
 	if (ifp->if_xname[0] == '\0')
-		snprintf(ifp->if_xname, sizeof(ifp->if_xname), "%s%d", ifp->if_dname, ifp->if_dunit);
+		snprintf(
+		    ifp->if_xname, sizeof(ifp->if_xname), "%s%d", ifp->if_dname, ifp->if_dunit);
 	error = if_enter(ifp);
 	if (error == 0)
 		ifp->if_home_vnet = curvnet;

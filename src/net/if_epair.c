@@ -34,10 +34,10 @@ enum { EPAIR_NUMBERS = 1 << 20 };
 struct epair_end {
 	struct ifnet *ifp;
 	struct epair_end *peer;
-	uint32_t refs;		/* atomic: see above */
-	uint32_t number;	/* of its address */
-	uint32_t handled;	/* packets that if_receive had, of those that are not yet drained */
-	bool draining;		/* in epair_draining */
+	uint32_t refs;    /* atomic: see above */
+	uint32_t number;  /* of its address */
+	uint32_t handled; /* packets that if_receive had, of those that are not yet drained */
+	bool draining;    /* in epair_draining */
 	TAILQ_ENTRY(epair_end) drain;
 };
 

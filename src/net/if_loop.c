@@ -18,7 +18,8 @@ enum { LO_MTU = 16384 };
 /* ifconfig asks for "if_lo" when it meets lo1: the answer is that it is here (behaviours 29). */
 MODULE_DEFINE(if_lo, "if_lo");
 
-DROP_DEFINE(DROP_LOOP_QFULL, "loop", "qfull", "the protocol's queue has no room for a looped packet");
+DROP_DEFINE(
+    DROP_LOOP_QFULL, "loop", "qfull", "the protocol's queue has no room for a looped packet");
 DROP_DEFINE(DROP_LOOP_NOPROTO, "loop", "noproto", "neither IPv4 nor IPv6");
 
 static enum netisr_proto_id

@@ -110,7 +110,8 @@ ifnet_show(struct emitter *e, const struct ifnet *ifp)
 	say_number(e, "if_link_state", ifp->if_link_state);
 	say_number(e, "if_fib", ifp->if_fib);
 	say_pointer(e, "if_snd.ifq_head", ifp->if_snd.head);
-	say_pointer(e, "if_snd.ifq_tail", ifp->if_snd.head == NULL ? NULL : (const void *)ifp->if_snd.tail);
+	say_pointer(
+	    e, "if_snd.ifq_tail", ifp->if_snd.head == NULL ? NULL : (const void *)ifp->if_snd.tail);
 	say_number(e, "if_snd.ifq_len", ifp->if_snd.len);
 	say_number(e, "if_snd.ifq_maxlen", ifp->if_snd_maxlen);
 	say_number(e, "if_snd.ifq_drops", (int64_t)ifp->if_snd_drops);

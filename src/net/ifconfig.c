@@ -36,7 +36,8 @@ family_by_name(const char *name, const struct ifconfig_family **family, int *af)
 			return true;
 		}
 	*af = AF_LINK_;
-	return strcmp(name, "link") == 0 || strcmp(name, "ether") == 0 || strcmp(name, "lladdr") == 0;
+	return strcmp(name, "link") == 0 || strcmp(name, "ether") == 0 ||
+	    strcmp(name, "lladdr") == 0;
 }
 
 static const struct ifconfig_family *
@@ -415,8 +416,8 @@ ifconfig_run(struct verb_run *v)
 static void
 ifconfig_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
 {
-	static const char *const words[] = { "up", "down", "create", "destroy", "inet", "mtu", "ether", "name",
-		"description", "group", "vnet", "promisc", "metric" };
+	static const char *const words[] = { "up", "down", "create", "destroy", "inet", "mtu",
+		"ether", "name", "description", "group", "vnet", "promisc", "metric" };
 	struct ifnet *ifp;
 
 	(void)argv;

@@ -11,8 +11,8 @@
 struct ifconfig {
 	struct verb_run *v;
 	bool all, names_only, only_down, only_up, media, verbose, cloners, no_load;
-	const char *group;	/* -g */
-	bool print_name;	/* the words gave the interface a name that the caller can't know */
+	const char *group; /* -g */
+	bool print_name;   /* the words gave the interface a name that the caller can't know */
 };
 
 /* All lines about ifp, an element of the list "interface"; af != AF_UNSPEC: only what belongs to that family. */
@@ -22,7 +22,8 @@ void ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af);
  * Check the keywords that argv begins with, changing nothing: *used = how many words they are; it stops before the
  * first that is none. ifp is NULL when the interface is yet to be made. Exit status.
  */
-int ifconfig_words_check(struct ifconfig *c, const struct ifnet *ifp, int argc, char **argv, int *used);
+int ifconfig_words_check(
+    struct ifconfig *c, const struct ifnet *ifp, int argc, char **argv, int *used);
 /* Do them: argc words that were checked. Stops at the first that fails. */
 int ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv);
 

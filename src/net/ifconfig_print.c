@@ -11,9 +11,9 @@
 #include <string.h>
 
 /* By bit, from 0. */
-static const char *const flag_name[] = { "UP", "BROADCAST", "DEBUG", "LOOPBACK", "POINTOPOINT", "SMART",
-	"RUNNING", "NOARP", "PROMISC", "ALLMULTI", "OACTIVE", "SIMPLEX", "LINK0", "LINK1", "LINK2",
-	"MULTICAST", NULL, "PPROMISC", "MONITOR", "STATICARP" };
+static const char *const flag_name[] = { "UP", "BROADCAST", "DEBUG", "LOOPBACK", "POINTOPOINT",
+	"SMART", "RUNNING", "NOARP", "PROMISC", "ALLMULTI", "OACTIVE", "SIMPLEX", "LINK0", "LINK1",
+	"LINK2", "MULTICAST", NULL, "PPROMISC", "MONITOR", "STATICARP" };
 static const char *const cap_name[] = { "RXCSUM", "TXCSUM", "NETCONS", "VLAN_MTU", "VLAN_HWTAGGING",
 	"JUMBO_MTU", "POLLING", "VLAN_HWCSUM", "TSO4", "TSO6", "LRO", "WOL_UCAST", "WOL_MCAST",
 	"WOL_MAGIC", NULL, NULL, "VLAN_HWFILTER", NULL, "VLAN_HWTSO", "LINKSTATE" };
@@ -78,7 +78,8 @@ print_media(struct emitter *e, const struct ifnet *ifp)
 	if (!(ifp->if_capabilities & IFCAP_LINKSTATE) || ifp->if_type != IFT_ETHER_)
 		return;
 	if (ifp->if_baudrate_bps == UINT64_C(10000000000))
-		emit_str(e, "media", "\tmedia: %s\n", "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)");
+		emit_str(
+		    e, "media", "\tmedia: %s\n", "Ethernet 10Gbase-T (10Gbase-T <full-duplex>)");
 	else
 		emit_str(e, "media", "\tmedia: %s\n", "Ethernet autoselect");
 	emit_str(e, "status", "\tstatus: %s\n",

@@ -8,12 +8,15 @@
 #include <string.h>
 
 /* Flags that the administrator sets by a keyword and no counter stands behind. */
-enum { PLAIN_FLAGS = IFF_DEBUG_ | IFF_NOARP_ | IFF_LINK0_ | IFF_LINK1_ | IFF_LINK2_ | IFF_MONITOR_ | IFF_STATICARP_ };
+enum {
+	PLAIN_FLAGS = IFF_DEBUG_ | IFF_NOARP_ | IFF_LINK0_ | IFF_LINK1_ | IFF_LINK2_ |
+	    IFF_MONITOR_ | IFF_STATICARP_
+};
 
 void
 ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp)
 {
-	*s = (struct ifconfig_saved) {
+	*s = (struct ifconfig_saved){
 		.vnet = ifp->if_vnet,
 		.flags = ifp->if_flags,
 		.mtu = ifp->if_mtu,

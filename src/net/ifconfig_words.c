@@ -18,11 +18,12 @@ struct keyword {
 	const char *word;
 	int nargs;
 	/* 0, or an exit status with the reason said. May be NULL. ifp is NULL when it is yet to be made. */
-	int (*check)(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args);
+	int (*check)(
+	    struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args);
 	int (*act)(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **args);
 	uint32_t bits; /* flags or capabilities */
 	bool off;
-	bool last;     /* the interface is not here any more when it has been done */
+	bool last; /* the interface is not here any more when it has been done */
 };
 
 LINKERSET_DECLARE(ifconfig_word, const struct ifconfig_word);
@@ -303,14 +304,30 @@ act_destroy(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char
 }
 
 enum {
-	CAP_NETCONS = 1 << 2, CAP_HWTAGGING = 1 << 4, CAP_POLLING = 1 << 6, CAP_VLAN_HWCSUM = 1 << 7,
-	CAP_TSO4 = 1 << 8, CAP_TSO6 = 1 << 9, CAP_LRO = 1 << 10, CAP_WOL_UCAST = 1 << 11,
-	CAP_WOL_MCAST = 1 << 12, CAP_WOL_MAGIC = 1 << 13, CAP_VLAN_HWFILTER = 1 << 16,
+	CAP_NETCONS = 1 << 2,
+	CAP_HWTAGGING = 1 << 4,
+	CAP_POLLING = 1 << 6,
+	CAP_VLAN_HWCSUM = 1 << 7,
+	CAP_TSO4 = 1 << 8,
+	CAP_TSO6 = 1 << 9,
+	CAP_LRO = 1 << 10,
+	CAP_WOL_UCAST = 1 << 11,
+	CAP_WOL_MCAST = 1 << 12,
+	CAP_WOL_MAGIC = 1 << 13,
+	CAP_VLAN_HWFILTER = 1 << 16,
 	CAP_VLAN_HWTSO = 1 << 18,
 };
 
-#define FLAG(name, flag) { name, 0, NULL, act_flag, flag, false, false }, { "-" name, 0, NULL, act_flag, flag, true, false }
-#define CAPS(name, caps) { name, 0, check_caps, act_caps, caps, false, false }, { "-" name, 0, check_caps, act_caps, caps, true, false }
+#define FLAG(name, flag)                                                                           \
+	{ name, 0, NULL, act_flag, flag, false, false },                                           \
+	{                                                                                          \
+		"-" name, 0, NULL, act_flag, flag, true, false                                     \
+	}
+#define CAPS(name, caps)                                                                           \
+	{ name, 0, check_caps, act_caps, caps, false, false },                                     \
+	{                                                                                          \
+		"-" name, 0, check_caps, act_caps, caps, true, false                               \
+	}
 
 static const struct keyword keywords[] = {
 	{ "up", 0, NULL, act_up, 0, false, false },
@@ -419,7 +436,8 @@ ifconfig_words_check(struct ifconfig *c, const struct ifnet *ifp, int argc, char
 		if (k != NULL && k->check != NULL)
 			status = k->check(c, ifp, k, word + 1);
 		if (status == 0 && k != NULL && k->last && *used < argc)
-			status = verb_error(c->v, 1, "%s: nothing can follow '%s'", argv[*used], word[0]);
+			status = verb_error(
+			    c->v, 1, "%s: nothing can follow '%s'", argv[*used], word[0]);
 		if (status != 0)
 			return status;
 	}

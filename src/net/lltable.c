@@ -18,7 +18,8 @@
 
 enum { HASH_FIRST = 8 };
 
-DROP_DEFINE(DROP_LLE_GONE, "lltable", "gone", "neighbour entry was deleted while the packet waited");
+DROP_DEFINE(
+    DROP_LLE_GONE, "lltable", "gone", "neighbour entry was deleted while the packet waited");
 
 VNET_DEFINE(struct lltablehead, lltable_head);
 /* False when certainly no packet waits in any entry of the stack. */
@@ -84,7 +85,8 @@ lla_find(struct lltable *t, const void *addr)
 
 	if (hash == NULL)
 		return NULL;
-	for (lle = rcu_deref(&hash[addr_hash(t, addr) & hash_block_of(hash)->mask]); lle != NULL; lle = rcu_deref(&lle->hnext))
+	for (lle = rcu_deref(&hash[addr_hash(t, addr) & hash_block_of(hash)->mask]); lle != NULL;
+	     lle = rcu_deref(&lle->hnext))
 		if (addr_equal(t, lle, addr))
 			return lle;
 	return NULL;
@@ -183,7 +185,8 @@ lltable_rele(struct lltable *t)
 static void
 table_free_late(struct rcu_head *h)
 {
-	struct lltable *t = (struct lltable *)(void *)((uint8_t *)h - offsetof(struct lltable, rcu));
+	struct lltable *t = (struct lltable *)(void *)((uint8_t *)h -
+	    offsetof(struct lltable, rcu));
 
 	lltable_rele(t);
 }
@@ -212,7 +215,8 @@ lle_ref(struct llentry *lle)
 static void
 lle_free_late(struct rcu_head *h)
 {
-	struct llentry *lle = (struct llentry *)(void *)((uint8_t *)h - offsetof(struct llentry, rcu));
+	struct llentry *lle = (struct llentry *)(void *)((uint8_t *)h -
+	    offsetof(struct llentry, rcu));
 	struct lltable *t = lle->table;
 
 	vnet_free(lle);

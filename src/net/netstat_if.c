@@ -19,8 +19,8 @@ static void
 table_head(struct emitter *e, const struct netstat_opts *o)
 {
 	emit_text(e, o->wide ? "%-7.7s" : "%-5.5s", "Name");
-	emit_text(e, " %5.5s %-13.13s %-17.17s %8.8s %5.5s %5.5s", "Mtu", "Network", "Address", "Ipkts",
-	    "Ierrs", "Idrop");
+	emit_text(e, " %5.5s %-13.13s %-17.17s %8.8s %5.5s %5.5s", "Mtu", "Network", "Address",
+	    "Ipkts", "Ierrs", "Idrop");
 	if (o->bytes)
 		emit_text(e, " %10.10s", "Ibytes");
 	emit_text(e, " %8.8s %5.5s", "Opkts", "Oerrs");
@@ -34,8 +34,8 @@ table_head(struct emitter *e, const struct netstat_opts *o)
 
 /* The columns before the counters. */
 static void
-row_begin(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp, const char *network,
-    const char *address)
+row_begin(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp,
+    const char *network, const char *address)
 {
 	char name[IFNAMSIZ_ + 1];
 
@@ -118,10 +118,10 @@ struct watch {
 	struct verb_run *v;
 	struct callout tick;
 	uint64_t period_ns;
-	uint32_t times;		/* lines still to print; 0 = for ever */
-	uint32_t lines;		/* since the head */
+	uint32_t times; /* lines still to print; 0 = for ever */
+	uint32_t lines; /* since the head */
 	bool drops;
-	char ifname[IFNAMSIZ_];	/* "" = all */
+	char ifname[IFNAMSIZ_]; /* "" = all */
 	struct if_counters last;
 };
 
@@ -145,7 +145,7 @@ counters_now(const struct watch *w, struct if_counters *sum)
 {
 	struct ifnet *ifp;
 
-	*sum = (struct if_counters) {};
+	*sum = (struct if_counters){};
 	if (w->ifname[0] == '\0') {
 		IF_FOREACH(ifp)
 			counters_add(sum, &ifp->if_data);
@@ -162,9 +162,10 @@ watch_head(const struct watch *w)
 {
 	struct emitter *e = w->v->out;
 
-	emit_text(e, "%17s %14s %16s\n", "input", w->ifname[0] != '\0' ? w->ifname : "(Total)", "output");
-	emit_text(e, "%10s %5s %5s %10s %10s %5s %10s %5s", "packets", "errs", "idrops", "bytes", "packets",
-	    "errs", "bytes", "colls");
+	emit_text(
+	    e, "%17s %14s %16s\n", "input", w->ifname[0] != '\0' ? w->ifname : "(Total)", "output");
+	emit_text(e, "%10s %5s %5s %10s %10s %5s %10s %5s", "packets", "errs", "idrops", "bytes",
+	    "packets", "errs", "bytes", "colls");
 	emit_text(e, w->drops ? " %5.5s\n" : "\n", "drops");
 }
 
@@ -190,7 +191,8 @@ watch_line(struct watch *w, const struct if_counters *now)
 	emit_uint(e, "send-errors", " %5" PRIu64, since(now->oerrors, last->oerrors));
 	emit_uint(e, "sent-bytes", " %10" PRIu64, since(now->obytes, last->obytes));
 	emit_uint(e, "collisions", " %5" PRIu64, since(now->collisions, last->collisions));
-	emit_uint(e, "send-dropped", w->drops ? " %5" PRIu64 : NULL, since(now->oqdrops, last->oqdrops));
+	emit_uint(
+	    e, "send-dropped", w->drops ? " %5" PRIu64 : NULL, since(now->oqdrops, last->oqdrops));
 	emit_text(e, "\n");
 	emit_end(e);
 	w->last = *now;

@@ -27,7 +27,10 @@ hook_find(const struct pfil_head *h, pfil_hook *fn, const void *ctx)
 int
 pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx, int order)
 {
-	enum { HOOKS = sizeof(((struct pfil_head *)0)->hook) / sizeof(((struct pfil_head *)0)->hook[0]) };
+	enum {
+		HOOKS = sizeof(((struct pfil_head *)0)->hook) /
+		    sizeof(((struct pfil_head *)0)->hook[0])
+	};
 	struct pfil_head *h = head_of(point, dir);
 	uint32_t at = 0;
 
@@ -36,7 +39,8 @@ pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx, int
 	if (h->n == HOOKS)
 		return -ENOSPC;
 	/* Equal orders: first added is nearest to the wire's side on the way in, and so last on the way out. */
-	while (at < h->n && (dir == PFIL_IN ? h->hook[at].order <= order : h->hook[at].order > order))
+	while (
+	    at < h->n && (dir == PFIL_IN ? h->hook[at].order <= order : h->hook[at].order > order))
 		at++;
 	memmove(&h->hook[at + 1], &h->hook[at], (h->n - at) * sizeof(h->hook[0]));
 	h->hook[at].fn = fn;

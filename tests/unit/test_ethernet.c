@@ -102,8 +102,9 @@ test_runs_keep_the_order_of_the_wire(void **state)
 		for (uint8_t i = 0; i < 6; i++, rest /= 3) {
 			unsigned kind = rest % 3;
 
-			batch_add(&b, frame(kind == 2 ? somebody : end->if_lladdr, somebody,
-			    kind == 1 ? ETHERTYPE_ARP_ : ETHERTYPE_IP_, i, 46));
+			batch_add(&b,
+			    frame(kind == 2 ? somebody : end->if_lladdr, somebody,
+				kind == 1 ? ETHERTYPE_ARP_ : ETHERTYPE_IP_, i, 46));
 			if (kind != 2) {
 				proto[expect++] = i;
 				kinds += kind != last;
@@ -233,8 +234,9 @@ static void
 test_addresses_are_read_strictly(void **state)
 {
 	static const uint8_t expect[6] = { 0x02, 0, 0, 0, 0x01, 0x0a };
-	static const char *const bad[] = { "", "02:00:00:00:01", "02:00:00:00:01:0a:", "02:00:00:00:01:0g",
-		"02:00:00:00:01:00a", "2-0-0-0-1-a", "02:00::00:01:0a", " 02:00:00:00:01:0a", "02:00:00:00:01:0a x" };
+	static const char *const bad[] = { "", "02:00:00:00:01",
+		"02:00:00:00:01:0a:", "02:00:00:00:01:0g", "02:00:00:00:01:00a", "2-0-0-0-1-a",
+		"02:00::00:01:0a", " 02:00:00:00:01:0a", "02:00:00:00:01:0a x" };
 	uint8_t lladdr[6];
 	char text[18];
 

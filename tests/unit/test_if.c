@@ -76,8 +76,8 @@ family_linkchange(struct ifnet *ifp)
 	family.linkchanges++;
 }
 
-AF_DOMAIN_DEFINE(test_family, .slot = AF_SLOT_INET, .attach = family_attach, .detach = family_detach,
-    .purge = family_purge, .linkchange = family_linkchange);
+AF_DOMAIN_DEFINE(test_family, .slot = AF_SLOT_INET, .attach = family_attach,
+    .detach = family_detach, .purge = family_purge, .linkchange = family_linkchange);
 
 /* What the events said, a letter each: a(rrival) d(eparture) l(laddr) k(link); upper case while renaming. */
 static char said[64];
@@ -105,12 +105,14 @@ hear(void *ctx, void *arg1, void *arg2)
 static int
 if_setup(void **state)
 {
-	static const char *const events[] = { "ifnet_arrival", "ifnet_departure", "iflladdr_event", "iflink_event" };
+	static const char *const events[] = { "ifnet_arrival", "ifnet_departure", "iflladdr_event",
+		"iflink_event" };
 
 	net_setup(state);
 	memset(&family, 0, sizeof(family));
 	for (int i = 0; i < 4; i++)
-		event_register(&tags[i], events[i], EVENT_HERE, hear, (char *[]) { "a", "d", "l", "k" }[i], 0);
+		event_register(
+		    &tags[i], events[i], EVENT_HERE, hear, (char *[]){ "a", "d", "l", "k" }[i], 0);
 	said[0] = '\0';
 	return 0;
 }
@@ -143,7 +145,7 @@ driver_attach(const char *name, int unit)
 	struct ifnet *ifp = if_alloc(IFT_ETHER_, name, unit);
 
 	ifp->if_transmit = driver_transmit;
-	assert_int_equal(ether_attach(ifp, (const uint8_t[6]) { 2, 0, 0, 1, 0, (uint8_t)unit }), 0);
+	assert_int_equal(ether_attach(ifp, (const uint8_t[6]){ 2, 0, 0, 1, 0, (uint8_t)unit }), 0);
 	return ifp;
 }
 
@@ -286,12 +288,13 @@ test_b38_a_handler_that_sets_a_stacked_address_ends(void **state)
 	struct event_tag *tag = NULL;
 
 	(void)state;
-	event_register(&tag, "iflladdr_event", EVENT_HERE, set_stacked_address, vlan0, EVENT_PRI_ANY);
+	event_register(
+	    &tag, "iflladdr_event", EVENT_HERE, set_stacked_address, vlan0, EVENT_PRI_ANY);
 	handler_depth = 0;
 	assert_int_equal(if_set_lladdr(em0, other), 0);
 	assert_memory_equal(vlan0->if_lladdr, other, 6);
 	assert_int_equal(handler_depth, 2);
-	assert_int_equal(if_set_lladdr(em0, (const uint8_t[6]) { 1, 0, 0, 0, 0, 1 }), -EINVAL);
+	assert_int_equal(if_set_lladdr(em0, (const uint8_t[6]){ 1, 0, 0, 0, 0, 1 }), -EINVAL);
 	assert_int_equal(if_set_lladdr(V_loif, other), -EINVAL);
 	event_deregister(&tag);
 	driver_detach(em0);
@@ -428,7 +431,8 @@ test_when_a_stack_ends_guests_go_home_and_clones_end(void **state)
 	{
 		VNET_SCOPE(jail->vnet);
 		assert_int_equal(epair_create(&c, &d), 0);
-		assert_string_equal(c->if_xname, "epair1a"); /* units are a stack's own, but a guest has this name */
+		assert_string_equal(c->if_xname,
+		    "epair1a"); /* units are a stack's own, but a guest has this name */
 		assert_int_equal(if_rename(c, "inside"), 0);
 		assert_int_equal(if_rename(d, "outside"), 0);
 	}
@@ -446,7 +450,8 @@ test_when_a_stack_ends_guests_go_home_and_clones_end(void **state)
 static void
 test_an_interface_that_outlives_its_home_is_at_home_where_it_is(void **state)
 {
-	struct prison *maker = prison_create(&prison0, "maker", true), *user = prison_create(&prison0, "user", true);
+	struct prison *maker = prison_create(&prison0, "maker", true),
+		      *user = prison_create(&prison0, "user", true);
 	struct ifnet *a, *b, *x, *y;
 
 	(void)state;
@@ -489,12 +494,13 @@ test_promiscuous_listeners_are_counted(void **state)
 static void
 test_b31_show_ifnets_and_ifnet(void **state)
 {
-	static const char *const fields[] = { "if_xname = em0", "if_dunit = 0", "if_description = uplink",
-		"if_index = 2", "if_refcount = 1", "if_softc", "if_l2com", "if_vnet = 0x", "if_home_vnet = 0x",
-		"if_pcount = 0", "if_flags = 00008802", "if_drv_flags = 00000000", "if_capabilities = 00000000",
+	static const char *const fields[] = { "if_xname = em0", "if_dunit = 0",
+		"if_description = uplink", "if_index = 2", "if_refcount = 1", "if_softc",
+		"if_l2com", "if_vnet = 0x", "if_home_vnet = 0x", "if_pcount = 0",
+		"if_flags = 00008802", "if_drv_flags = 00000000", "if_capabilities = 00000000",
 		"if_capenable", "if_snd.ifq_head", "if_snd.ifq_tail", "if_snd.ifq_len = 0",
-		"if_snd.ifq_maxlen = 50", "if_snd.ifq_drops = 0", "if_snd.ifq_drv_head", "if_snd.ifq_drv_len",
-		"if_snd.altq_type", "if_snd.altq_flags" };
+		"if_snd.ifq_maxlen = 50", "if_snd.ifq_drops = 0", "if_snd.ifq_drv_head",
+		"if_snd.ifq_drv_len", "if_snd.altq_type", "if_snd.altq_flags" };
 	struct prison *jail = prison_create(&prison0, "j", true);
 	struct ifnet *em0 = driver_attach("em", 0);
 	char line[64], *out, *err;

@@ -27,7 +27,8 @@ test_the_lowest_free_unit_is_given(void **state)
 static void
 test_names_that_make_no_sense_are_refused(void **state)
 {
-	static const char *const bad[] = { "", "0", "lo01", "nosuch0", "lo-1", "lo99999999999", "lo32768", "epair0a", "l0" };
+	static const char *const bad[] = { "", "0", "lo01", "nosuch0", "lo-1", "lo99999999999",
+		"lo32768", "epair0a", "l0" };
 	struct ifnet *ifp;
 
 	(void)state;
@@ -44,7 +45,8 @@ test_a_renamed_interface_keeps_its_unit_and_a_stolen_name_is_stepped_over(void *
 	(void)state;
 	assert_int_equal(if_clone_create("lo1", NULL, &lo1), 0);
 	assert_int_equal(if_rename(lo1, "lo2"), 0);
-	assert_int_equal(if_clone_create("lo1", NULL, &lo2), -EEXIST); /* the unit is in use, not the name */
+	assert_int_equal(
+	    if_clone_create("lo1", NULL, &lo2), -EEXIST); /* the unit is in use, not the name */
 	assert_int_equal(if_clone_create("lo2", NULL, &lo2), -EEXIST);
 	assert_int_equal(if_clone_create("lo", NULL, &lo3), 0);
 	assert_string_equal(lo3->if_xname, "lo3");
@@ -97,7 +99,8 @@ refusing_destroy(struct ifnet *ifp)
 	if_free(ifp);
 	return 0;
 }
-IF_CLONE_DEFINE(refuse, .name = "refuse", .maxunit = 1, .create = refusing_create, .destroy = refusing_destroy);
+IF_CLONE_DEFINE(
+    refuse, .name = "refuse", .maxunit = 1, .create = refusing_create, .destroy = refusing_destroy);
 
 static void
 test_b9_a_driver_that_refuses_to_destroy_keeps_its_place(void **state)

@@ -72,7 +72,8 @@ static void
 test_destroying_one_end_removes_both_wherever_they_live(void **state)
 {
 	struct ifnet *a, *b;
-	struct prison *j1 = prison_create(&prison0, "j1", true), *j2 = prison_create(&prison0, "j2", true);
+	struct prison *j1 = prison_create(&prison0, "j1", true),
+		      *j2 = prison_create(&prison0, "j2", true);
 
 	(void)state;
 	pair_up(&a, &b);

@@ -59,7 +59,7 @@ test_neither_ipv4_nor_ipv6_is_a_drop(void **state)
 	if_up(V_loif);
 	V_loif->if_output(V_loif, &b);
 	assert_int_equal(drop_get(curvnet, drop_find("loop.noproto")), 1);
-	b = (struct batch) { .n = 1, .m = { packet(0x45) } };
+	b = (struct batch){ .n = 1, .m = { packet(0x45) } };
 	if_down(V_loif);
 	V_loif->if_output(V_loif, &b);
 	assert_int_equal(drop_get(curvnet, &DROP_IF_DOWN), 1);

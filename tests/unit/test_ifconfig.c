@@ -16,14 +16,17 @@ test_a_pair_prints_as_the_field_knows_it(void **state)
 	    "\tether 02:00:00:00:02:0a\n"
 	    "\tmedia: Ethernet 10Gbase-T (10Gbase-T <full-duplex>)\n"
 	    "\tstatus: active\n"
-	    "\tgroups: epair\n", "");
+	    "\tgroups: epair\n",
+	    "");
 	expect_line("ifconfig epair0b down", 0, "", "");
 	assert_true(says("ifconfig epair0a", false, "status: no carrier"));
 	assert_true(says("ifconfig epair0b", false, "flags=8802<BROADCAST,SIMPLEX,MULTICAST>"));
 	expect_line("ifconfig lo0", 0,
-	    "lo0: flags=8008<LOOPBACK,MULTICAST> metric 0 mtu 16384\n\toptions=3<RXCSUM,TXCSUM>\n\tgroups: lo\n", "");
+	    "lo0: flags=8008<LOOPBACK,MULTICAST> metric 0 mtu 16384\n\toptions=3<RXCSUM,TXCSUM>\n\tgroups: lo\n",
+	    "");
 	expect_line("ifconfig lo0 up", 0, "", "");
-	assert_true(says("ifconfig lo0", false, "lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384\n"));
+	assert_true(says("ifconfig lo0", false,
+	    "lo0: flags=8049<UP,LOOPBACK,RUNNING,MULTICAST> metric 0 mtu 16384\n"));
 	expect_line("ifconfig lo0 down", 0, "", "");
 	expect_line("ifconfig epair0b destroy", 0, "", "");
 	expect_line("ifconfig epair0a", 1, "", "ifconfig: interface epair0a does not exist\n");
@@ -57,8 +60,10 @@ static void
 test_words_change_what_they_say(void **state)
 {
 	(void)state;
-	expect_line("ifconfig epair create mtu 9000 metric 5 description 'to the east' link0 debug -arp "
-	    "ether 2:0:0:0:0:99 name east", 0, "east\n", "");
+	expect_line(
+	    "ifconfig epair create mtu 9000 metric 5 description 'to the east' link0 debug -arp "
+	    "ether 2:0:0:0:0:99 name east",
+	    0, "east\n", "");
 	expect_line("ifconfig east", 0,
 	    "east: flags=9886<BROADCAST,DEBUG,NOARP,SIMPLEX,LINK0,MULTICAST> metric 5 mtu 9000\n"
 	    "\tdescription: to the east\n"
@@ -66,7 +71,8 @@ test_words_change_what_they_say(void **state)
 	    "\tether 02:00:00:00:00:99\n"
 	    "\tmedia: Ethernet 10Gbase-T (10Gbase-T <full-duplex>)\n"
 	    "\tstatus: no carrier\n"
-	    "\tgroups: epair\n", "");
+	    "\tgroups: epair\n",
+	    "");
 	expect_line("ifconfig east -descr -link0 -debug arp promisc monitor staticarp", 0, "", "");
 	assert_true(says("ifconfig east", false,
 	    "<BROADCAST,PROMISC,SIMPLEX,MULTICAST,PPROMISC,MONITOR,STATICARP>"));
@@ -83,7 +89,8 @@ test_words_change_what_they_say(void **state)
 	    "\tether 02:00:00:00:00:99\n"
 	    "\tmedia: Ethernet 10Gbase-T (10Gbase-T <full-duplex>)\n"
 	    "\tstatus: no carrier\n"
-	    "\tgroups: epair\n", "");
+	    "\tgroups: epair\n",
+	    "");
 	expect_line("ifconfig west destroy", 0, "", "");
 }
 
@@ -124,8 +131,10 @@ test_a_command_that_fails_says_why_and_changes_nothing(void **state)
 		assert_int_equal(ifp->if_metric, 0);
 	}
 	/* A create whose words fail leaves no interface. */
-	expect_line("ifconfig epair create mtu 1400 nonsense", 1, "", "ifconfig: nonsense: bad value\n");
-	expect_line("ifconfig epair create mtu 71", 1, "", "ifconfig: ioctl (set mtu): Invalid argument\n");
+	expect_line(
+	    "ifconfig epair create mtu 1400 nonsense", 1, "", "ifconfig: nonsense: bad value\n");
+	expect_line(
+	    "ifconfig epair create mtu 71", 1, "", "ifconfig: ioctl (set mtu): Invalid argument\n");
 	expect_line("ifconfig -l", 0, "lo0 epair0a epair0b\n", "");
 	expect_line("ifconfig epair0 create", 1, "", "ifconfig: SIOCIFCREATE2: File exists\n");
 	expect_line("ifconfig lo0 create", 1, "", "ifconfig: SIOCIFCREATE2: File exists\n");
@@ -144,7 +153,8 @@ test_interfaces_move_by_word_and_come_back(void **state)
 	expect_line("ifconfig -j j -l", 0, "lo0 epair0a\n", "");
 	expect_line("jexec j ifconfig epair0a vnet j", 1, "", NULL);
 	expect_line("jexec j ifconfig epair0a up", 0, "", "");
-	expect_line("ifconfig epair0a -vnet nowhere", 1, "", "ifconfig: interface epair0a does not exist\n");
+	expect_line("ifconfig epair0a -vnet nowhere", 1, "",
+	    "ifconfig: interface epair0a does not exist\n");
 	expect_line("ifconfig epair0a -vnet j", 0, "", "");
 	expect_line("ifconfig -l", 0, "lo0 epair0a epair0b\n", "");
 	expect_line("ifconfig epair0b vnet j", 0, "", "");
@@ -163,7 +173,8 @@ test_json_has_the_same_facts(void **state)
 	    "{\"interface\":[{\"name\":\"epair0a\",\"flags\":34818,\"flag-names\":[\"BROADCAST\",\"SIMPLEX\","
 	    "\"MULTICAST\"],\"metric\":0,\"mtu\":1500,\"description\":\"east\",\"options\":[\"VLAN_MTU\","
 	    "\"LINKSTATE\"],\"ether\":\"02:00:00:00:02:0a\",\"address\":[],"));
-	assert_true(says("ifconfig epair0a", true, "\"status\":\"no carrier\",\"groups\":[\"epair\",\"office\"]}]}"));
+	assert_true(says("ifconfig epair0a", true,
+	    "\"status\":\"no carrier\",\"groups\":[\"epair\",\"office\"]}]}"));
 	assert_true(says("ifconfig -l", true, "{\"names\":[\"lo0\",\"epair0a\",\"epair0b\"]}"));
 	assert_true(says("ifconfig epair create", true, "{\"name\":\"epair1a\"}"));
 	expect_line("ifconfig epair1a destroy", 0, "", "");
@@ -187,13 +198,16 @@ test_netstat_prints_the_fields_columns(void **state)
 	    "Name    Mtu Network       Address              Ipkts Ierrs Idrop    Opkts Oerrs  Coll\n"
 	    "lo0*  16384 <Link#1>                               0     0     0        0     0     0\n"
 	    "epair  1500 <Link#2>      02:00:00:00:02:0a        0     0     0        3     0     0\n"
-	    "epair  1500 <Link#3>      02:00:00:00:03:0b        3     0     0        0     0     0\n", "");
+	    "epair  1500 <Link#3>      02:00:00:00:03:0b        3     0     0        0     0     0\n",
+	    "");
 	expect_line("netstat -Wf link -I epair0a", 0,
 	    "Name      Mtu Network       Address              Ipkts Ierrs Idrop    Opkts Oerrs  Coll\n"
-	    "epair0a  1500 <Link#2>      02:00:00:00:02:0a        0     0     0        3     0     0\n", "");
+	    "epair0a  1500 <Link#2>      02:00:00:00:02:0a        0     0     0        3     0     0\n",
+	    "");
 	expect_line("netstat -bdI epair0a", 0,
 	    "Name    Mtu Network       Address              Ipkts Ierrs Idrop     Ibytes    Opkts Oerrs     Obytes  Coll  Drop\n"
-	    "epair  1500 <Link#2>      02:00:00:00:02:0a        0     0     0          0        3     0        180     0     0\n", "");
+	    "epair  1500 <Link#2>      02:00:00:00:02:0a        0     0     0          0        3     0        180     0     0\n",
+	    "");
 	expect_line("netstat -I none", 1, "", "netstat: none: no such interface\n");
 	assert_true(says("netstat -i", true, "\"sent-packets\":3"));
 	if_clone_destroy(a);
@@ -255,6 +269,68 @@ test_netstat_repeats_totals_every_so_many_seconds_of_the_stacks_time(void **stat
 	if_clone_destroy(a);
 }
 
+/* Each allocation of each command fails in turn: it says so or does without, and leaves nothing. */
+static void
+test_every_failing_allocation_leaves_the_stack_as_it_was(void **state)
+{
+	static const char *const lines[] = {
+		"ifconfig epair create description east group office mtu 1400 up",
+		"ifconfig lo create up",
+		"jail -c name=fail vnet persist",
+		"ifconfig epair create vnet home",
+	};
+	struct audit_counts before;
+	char leaks[256], *out, *err;
+
+	(void)state;
+	expect_line("jail -c name=home vnet persist", 0, NULL, "");
+	rcu_synchronize();
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		bool reached = true;
+
+		for (uint64_t n = 1; reached; n++) {
+			struct ifnet *ifp;
+			int status;
+
+			audit_take(&before);
+			vnet_malloc_fail_at(n);
+			status = verb_line(NULL, lines[i], false, &out, &err);
+			reached = !vnet_malloc_fail_pending();
+			vnet_malloc_fail_at(0);
+			assert_true(status == 0 || err[0] != '\0');
+			if ((ifp = TAILQ_LAST(&V_ifnet_head, ifnethead)) != V_loif)
+				assert_int_equal(if_clone_destroy(ifp), 0);
+			if (status == 0 && i == 2)
+				expect_line("jail -r fail", 0, "", "");
+			rcu_synchronize();
+			if (audit_compare(&before, leaks, sizeof(leaks)) != 0)
+				print_error("%s, allocation %d: %s\n", lines[i], (int)n, leaks);
+			assert_int_equal(audit_compare(&before, NULL, 0), 0);
+			free(out);
+			free(err);
+		}
+	}
+}
+
+static void
+test_a_jail_sees_its_own_stack_only(void **state)
+{
+	char line[80], *out, *err;
+
+	(void)state;
+	expect_line("jail -c name=j vnet persist", 0, NULL, "");
+	expect_line("ifconfig epair create", 0, "epair0a\n", "");
+	assert_true(says("jexec j show all ifnets", false, "(j)\n  lo0 ifp=0x"));
+	assert_int_equal(verb_line(NULL, "jexec j show all ifnets", false, &out, &err), 0);
+	assert_null(strstr(out, "epair0a"));
+	free(out);
+	free(err);
+	snprintf(line, sizeof(line), "jexec j show ifnet %p", (void *)if_byname("epair0a"));
+	assert_true(says(line, false, "no such ifnet"));
+	assert_true(says("jexec j show all lltables", false, "(j)"));
+	expect_line("ifconfig epair0a destroy", 0, "", "");
+}
+
 int
 main(void)
 {
@@ -265,6 +341,8 @@ main(void)
 		NET_TEST(test_a_command_that_fails_says_why_and_changes_nothing),
 		NET_TEST(test_interfaces_move_by_word_and_come_back),
 		NET_TEST(test_json_has_the_same_facts),
+		NET_TEST(test_every_failing_allocation_leaves_the_stack_as_it_was),
+		NET_TEST(test_a_jail_sees_its_own_stack_only),
 		NET_TEST(test_netstat_prints_the_fields_columns),
 		NET_TEST(test_netstat_repeats_totals_every_so_many_seconds_of_the_stacks_time),
 	};

@@ -98,7 +98,7 @@ test_a_resolved_entry_has_its_link_header_ready(void **state)
 	assert_true(lle->flags & LLE_VALID);
 	assert_memory_equal(lle->header, expect, 14);
 	/* The interface's address changes: so does the source. */
-	assert_int_equal(if_set_lladdr(wire, (const uint8_t[6]) { 2, 9, 9, 9, 9, 9 }), 0);
+	assert_int_equal(if_set_lladdr(wire, (const uint8_t[6]){ 2, 9, 9, 9, 9, 9 }), 0);
 	assert_memory_equal(lle->header + 6, wire->if_lladdr, 6);
 	lle_unresolve(lle);
 	assert_false(lle->flags & LLE_VALID);
@@ -228,7 +228,8 @@ test_b10_random_operations_never_miscount(void **state)
 			break;
 		}
 		if (lle != NULL)
-			assert_int_equal(lle->refs, 1 + callout_armed(&lle->timer) + (held[n] == lle));
+			assert_int_equal(
+			    lle->refs, 1 + callout_armed(&lle->timer) + (held[n] == lle));
 	}
 	for (int i = 0; i < ADDRESSES; i++)
 		if (held[i] != NULL)

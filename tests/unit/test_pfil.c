@@ -39,7 +39,8 @@ test_lower_orders_come_first_on_the_way_in_and_last_on_the_way_out(void **state)
 	(void)state;
 	for (int dir = PFIL_IN; dir <= PFIL_OUT; dir++)
 		for (int i = 0; i < 3; i++)
-			assert_int_equal(pfil_add(PFIL_INET, dir, write_letter, letters[i], orders[i]), 0);
+			assert_int_equal(
+			    pfil_add(PFIL_INET, dir, write_letter, letters[i], orders[i]), 0);
 	run(PFIL_IN);
 	assert_string_equal(order, "abc");
 	run(PFIL_OUT);
