@@ -346,14 +346,15 @@ output_slow(struct ifnet *ifp, struct mbuf *m)
 	return m;
 }
 
-/* The last answer of the table in this batch. */
+/* The last answers in this batch: of the table, and the gateway's next hop that proved ready. */
 struct last_entry {
 	uint32_t dst;
 	struct llentry *lle;
+	const struct nexthop *ready;
 };
 
 /* True if m got its header. */
-static inline bool
+static inline __attribute__((always_inline)) bool
 output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
 {
 	const struct nexthop *nh = m->nh;
@@ -361,6 +362,10 @@ output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
 
 	if (__builtin_expect(nh == NULL || (m->flags & (M_BCAST | M_MCAST)) || !header_fits(m), 0))
 		return false;
+	if (nh == last->ready) {
+		header_put(m, __atomic_load_n(&nh->lle, __ATOMIC_RELAXED)->header);
+		return true;
+	}
 	if (nh->flags & RTF_GATEWAY_) {
 		lle = __atomic_load_n(&nh->lle, __ATOMIC_ACQUIRE);
 	} else {
@@ -376,6 +381,8 @@ output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
 	if (__builtin_expect(lle == NULL ||
 	    (lle->flags & (LLE_VALID | LLE_REJECT | LLE_BLACKHOLE | LLE_DELETED)) != LLE_VALID, 0))
 		return false;
+	if (nh->flags & RTF_GATEWAY_)
+		last->ready = nh;
 	header_put(m, lle->header);
 	return true;
 }
@@ -405,6 +412,7 @@ output_mixed(struct ifnet *ifp, struct batch *b, uint32_t ready)
 		if (out.n > 0)
 			if_transmit_batch(ifp, &out);
 		last.lle = NULL;
+		last.ready = NULL;
 		if ((m = output_slow(ifp, m)) != NULL)
 			batch_add(&out, m);
 	}

@@ -57,16 +57,27 @@ struct in_hash {
 };
 VNET_DECLARE(struct in_hash *, in_hash);
 
-/* Entry for one of our addresses (any interface), or NULL. */
+/* Entry for one of our addresses (any interface) in this table, or NULL. For batches: the table is read once. */
 static inline struct in_ifaddr *
-in_local(uint32_t addr)
+in_local_in(const struct in_hash *h, uint32_t addr)
 {
-	const struct in_hash *h = rcu_deref(&VNET(in_hash));
 	uint32_t i = addr * UINT32_C(0x9e3779b1) >> h->shift, found;
 
 	while ((found = __atomic_load_n(&h->slot[i].addr, __ATOMIC_ACQUIRE)) != addr && found != 0)
 		i = (i + 1) & h->mask;
 	return found == 0 ? NULL : __atomic_load_n(&h->slot[i].ia, __ATOMIC_RELAXED);
+}
+
+static inline const struct in_hash *
+in_local_table(void)
+{
+	return rcu_deref(&VNET(in_hash));
+}
+
+static inline struct in_ifaddr *
+in_local(uint32_t addr)
+{
+	return in_local_in(in_local_table(), addr);
 }
 
 /* Is it a broadcast address of ifp (all ones, its subnets' broadcast or all zeros)? */

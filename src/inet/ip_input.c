@@ -237,15 +237,22 @@ ip_forward_slow(struct mbuf *m, struct nexthop *nh)
 	return true;
 }
 
-/* Nothing about the packet or its next hop asks for more than the fast way. */
+/* Nothing about the next hop asks for more than the fast way … */
 static inline bool
-ip_is_easy(const struct ifnet *rcvif, const struct mbuf *m, const struct nexthop *nh)
+nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
+{
+	return nh != NULL && nh->ifp != rcvif &&
+	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_));
+}
+
+/* … nor about the packet. */
+static inline bool
+ip_is_easy(const struct mbuf *m)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
-	return nh != NULL && ip->ttl > 1 && (uint8_t)(ip->dst - 1) < 223 &&
-	    !(m->flags & (M_BCAST | M_MCAST)) && nh->ifp != rcvif &&
-	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_)) && m_writable(m);
+	return ip->ttl > 1 && (uint8_t)(ip->dst - 1) < 223 && !(m->flags & (M_BCAST | M_MCAST)) &&
+	    m_writable(m);
 }
 
 /* The hop itself: one off the ttl, its checksum, the next hop. m is writable. */
@@ -274,7 +281,7 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 	for (uint32_t i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];
 
-		if (!ip_is_easy(rcvif, m, nh[i])) {
+		if (!nh_is_easy(rcvif, nh[i]) || !ip_is_easy(m)) {
 			ip_ways_flush(&ways);
 			if (!ip_forward_slow(m, nh[i]))
 				continue;
@@ -300,7 +307,6 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 	struct nexthop *nh[BATCH_MAX];
 	uint32_t dst[BATCH_MAX];
 	const uint32_t stealth = VNET(ip_stealth), n = b->n;
-	struct ifnet *ifp;
 	bool easy = true;
 
 	if (n == 0)
@@ -309,21 +315,22 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
 	fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
 	V_ipstat.forward += n;
-	ifp = nh[0] != NULL ? nh[0]->ifp : NULL;
 	for (uint32_t i = 0; i < n && easy; i++)
-		easy = ip_is_easy(rcvif, b->m[i], nh[i]) && nh[i]->ifp == ifp;
+		easy = ip_is_easy(b->m[i]) && (i > 0 && nh[i] == nh[i - 1] ? true :
+		    nh_is_easy(rcvif, nh[i]) && nh[i]->ifp == nh[0]->ifp);
 	if (__builtin_expect(!easy, 0)) {
 		ip_forward_mixed(rcvif, b, nh, stealth);
 		return;
 	}
-	for (uint32_t i = 0, same = 1; i < n; i++, same++) {
+	for (uint32_t i = 0; i < n; i++)
 		ip_hop(b->m[i], nh[i], stealth);
+	for (uint32_t i = 0, same = 1; i < n; i++, same++) {
 		if (i + 1 == n || nh[i + 1] != nh[i]) {
 			nh[i]->use += same;
 			same = 0;
 		}
 	}
-	ip_send(ifp, b);
+	ip_send(nh[0]->ifp, b);
 }
 
 /* 224.0.0.1 in network order. */
@@ -389,23 +396,24 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
 
 /* To be forwarded, as far as a look at header and address tells: no options, no group, nobody here has the address. */
 static inline bool
-ip_is_transit(const struct mbuf *m)
+ip_is_transit(const struct in_hash *ours, const struct mbuf *m)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
 	return ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) &&
-	    (uint8_t)ip->dst < 224 && in_local(ip->dst) == NULL;
+	    (uint8_t)ip->dst < 224 && in_local_in(ours, ip->dst) == NULL;
 }
 
 /* Deliver or forward what passed the filter, in order: runs in transit go on together. Takes the batch. */
 static void
 ip_sort(struct ifnet *rcvif, struct batch *b)
 {
+	const struct in_hash *ours = in_local_table();
 	struct batch run;
 	uint32_t n = b->n, i = 0;
 
 	if (V_ip_forwarding)
-		while (i < n && ip_is_transit(b->m[i]))
+		while (i < n && ip_is_transit(ours, b->m[i]))
 			i++;
 	if (__builtin_expect(i == n, 1)) {
 		ip_forward(rcvif, b);
@@ -416,7 +424,7 @@ ip_sort(struct ifnet *rcvif, struct batch *b)
 	run.n = i;
 	ip_forward(rcvif, &run);
 	for (run.n = 0; i < n; i++) {
-		if (V_ip_forwarding && ip_is_transit(b->m[i])) {
+		if (V_ip_forwarding && ip_is_transit(in_local_table(), b->m[i])) {
 			batch_add(&run, b->m[i]);
 			continue;
 		}

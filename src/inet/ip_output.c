@@ -75,11 +75,18 @@ void
 ip_send(struct ifnet *ifp, struct batch *b)
 {
 	struct batch out;
+	const void *last = NULL;
+	uint32_t mtu = ifp->if_mtu;
 	bool fits = true;
 
 	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
-	batch_foreach (b, m)
-		fits &= m->len <= ip_mtu(ifp, m);
+	batch_foreach (b, m) {
+		if (m->nh != last) {
+			last = m->nh;
+			mtu = ip_mtu(ifp, m);
+		}
+		fits &= m->len <= mtu;
+	}
 	if (__builtin_expect(fits, 1)) {
 		if (b->n > 0)
 			ifp->if_output(ifp, b);
@@ -87,8 +94,7 @@ ip_send(struct ifnet *ifp, struct batch *b)
 	}
 	out.n = 0;
 	batch_foreach (b, m) {
-		uint32_t mtu = ip_mtu(ifp, m);
-
+		mtu = ip_mtu(ifp, m);
 		if (m->len <= mtu) {
 			batch_add(&out, m);
 			continue;
