@@ -170,6 +170,8 @@ arp_timer(void *arg)
 		mbufq_init(&lle->hold);
 		while ((m = mbufq_pop(&held)) != NULL) {
 			V_arpstat.dropped++;
+			/* it has waited: what is said about it is said now */
+			m->when_ns = clock_now();
 			arp_unreachable(m);
 		}
 	} else {

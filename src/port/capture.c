@@ -31,7 +31,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
-enum { SNAPLEN_DEFAULT = 262144, COMMENT_MAX = 200, NULL_HDR = 4, FRAME_MAX = M_MAXLEN + NULL_HDR };
+enum { SNAPLEN_DEFAULT = 262144, COMMENT_MAX = 200, FRAME_MAX = M_MAXLEN + ETHER_HDR_LEN_ };
 
 /* Bytes that make a write; bytes that a reader (a FIFO's) may be behind. */
 enum { WRITE_BYTES = 1 << 18, BEHIND_BYTES = 1 << 24 };
@@ -62,6 +62,7 @@ struct capture_if {
 	uint32_t id;
 	int dlt;
 	bool attached;
+	bool bare; /* its packets have no link header */
 	enum { PASS_ALL, PASS_FILTER, PASS_NOTHING } pass;
 	struct bpf_program filter;
 	char name[128]; /* "stack:ifname" */
@@ -347,13 +348,18 @@ frame_build(struct capture *cap, const void *header, uint32_t hlen, const struct
 	return hlen + len;
 }
 
-/* DLT_NULL: BSD's numbers of the families, in host order. */
+/* A packet of an interface without a link header of its own: DLT_NULL's, or one like Ethernet's. */
 static uint32_t
-frame_build_null(struct capture *cap, const struct mbuf *m)
+frame_build_null(const struct capture_if *ci, const struct mbuf *m)
 {
-	const uint32_t family = m->len > 0 && m->data[0] >> 4 == 6 ? 30 : 2;
+	const bool ip6 = m->len > 0 && m->data[0] >> 4 == 6;
+	/* BSD's numbers of the families, in host order */
+	const uint32_t family = ip6 ? 30 : 2;
+	const struct ether_header_ eh = { .type = to_be16(ip6 ? ETHERTYPE_IPV6_ : ETHERTYPE_IP_) };
 
-	return frame_build(cap, &family, sizeof(family), m);
+	if (ci->dlt == DLT_NULL)
+		return frame_build(ci->cap, &family, sizeof(family), m);
+	return frame_build(ci->cap, &eh, sizeof(eh), m);
 }
 
 /* Remember on the packet which record is its latest. */
@@ -381,8 +387,8 @@ capture_tap(struct bpf_listener *l, struct ifnet *ifp, const struct mbuf *m, enu
 	if (cap->is_over || (cap->c.only != 0 && cap->c.only != 1u + dir))
 		return;
 	cap->seen++;
-	if (ci->dlt == DLT_NULL) {
-		len = frame_build_null(cap, m);
+	if (ci->bare) {
+		len = frame_build_null(ci, m);
 		frame = cap->frame;
 	}
 	if ((r = record_new(ci, m->when_ns, frame, len, dir)) == NULL)
@@ -426,8 +432,8 @@ record_of_drop(struct capture_if *ci, const struct mbuf *m, const struct drop_re
 	struct ether_header_ eh = { .type = to_be16(ETHERTYPE_IP_) };
 	uint32_t len;
 
-	if (ci->dlt == DLT_NULL) {
-		len = frame_build_null(ci->cap, m);
+	if (ci->bare) {
+		len = frame_build_null(ci, m);
 	} else if (drop_is_of_frame(why)) {
 		return record_new(ci, clock_now(), m->data, m->len, BPF_IN);
 	} else {
@@ -582,7 +588,8 @@ capture_add(struct capture *cap, struct ifnet *ifp)
 	if (ci == NULL)
 		return -ENOMEM;
 	ci->cap = cap;
-	ci->dlt = bpf_dlt(ifp);
+	ci->bare = bpf_dlt(ifp) == DLT_NULL;
+	ci->dlt = cap->c.as_ethernet ? DLT_EN10MB : bpf_dlt(ifp);
 	ci->listener.tap = capture_tap;
 	ci->listener.gone = capture_gone;
 	if (cap->filter != NULL)

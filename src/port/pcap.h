@@ -40,6 +40,11 @@ struct capture_config {
 	uint32_t snaplen;	/* 0 = 262144 */
 	uint64_t max_packets;	/* the first so many, by time; 0 = no limit */
 	unsigned only;		/* 1 + enum bpf_dir: packets of that direction; 0 = both */
+	/*
+	 * All interfaces have one link type, Ethernet: a loopback's packets get a header with zero addresses, as Linux
+	 * shows them. libpcap's readers refuse files with several link types.
+	 */
+	bool as_ethernet;
 	bool drops;		/* say why packets were dropped, as their comments, on the interfaces captured */
 	bool flush;		/* soon after each record or batch, without capture_flush: live viewers */
 };

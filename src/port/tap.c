@@ -328,10 +328,14 @@ linux_tap_open(struct tap *tap)
 	int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC), error;
 
 	if (fd < 0) {
+		const char *hint = "";
+
 		error = errno;
-		return tap_why(-error, "/dev/net/tun: %s%s", strerror(error),
-		    error == ENOENT || error == ENODEV || error == ENXIO ?
-		    ": the kernel has no tap driver here (modprobe tun)" : "");
+		if (error == ENOENT || error == ENODEV || error == ENXIO)
+			hint = ": the kernel has no tap driver here (modprobe tun)";
+		else if (error == EACCES || error == EPERM)
+			hint = ": needs access to the device and CAP_NET_ADMIN in this network namespace";
+		return tap_why(-error, "/dev/net/tun: %s%s", strerror(error), hint);
 	}
 	memcpy(ifr.ifr_name, tap->linux_name, sizeof(ifr.ifr_name));
 	if (ioctl(fd, TUNSETIFF, &ifr) == 0)

@@ -249,8 +249,11 @@ tcpdump_code(struct verb_run *v, const struct tcpdump_words *w, int dlt)
 	if (!capture_compile(dlt, w->filter, &prog, why))
 		return verb_error(v, EXIT_FAILED, "%s", why);
 	emit_list(v->out, "instruction");
-	for (unsigned i = 0; i < prog.bf_len; i++)
-		emit_str(v->out, NULL, "%s\n", bpf_image(&prog.bf_insns[i], (int)i));
+	for (unsigned i = 0; i < prog.bf_len; i++) {
+		emit_object(v->out, NULL);
+		emit_str(v->out, "text", "%s\n", bpf_image(&prog.bf_insns[i], (int)i));
+		emit_end(v->out);
+	}
 	emit_end(v->out);
 	pcap_freecode(&prog);
 	return 0;
@@ -376,7 +379,7 @@ tcpdump_option(struct verb_run *v, struct tcpdump_words *w, int c, const char *a
 		break;
 	case 'i':
 		w->ifname = arg;
-		w->t.any = strcmp(arg, "any") == 0;
+		w->t.any = w->c.as_ethernet = strcmp(arg, "any") == 0;
 		break;
 	case 'k':
 		w->c.drops = true;
