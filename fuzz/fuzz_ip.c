@@ -1,0 +1,154 @@
+/*
+ * Bytes as IPv4 packets into a stack that has addresses, two interfaces and forwards.
+ *
+ * An input is a series of packets, each behind two bytes: where it comes from and what is done to it,
+ * then its length. Lengths and header checksums are mended on request, so that what lies behind the
+ * first checks is reached; packets of one input meet in reassembly, in redirects and at a UDP port.
+ * At the end the stack is gone and nothing of it is left.
+ */
+#include "base/clock.h"
+#include "base/rcu.h"
+#include "base/sched.h"
+#include "inet/icmp.h"
+#include "inet/udp.h"
+#include "kern/netisr.h"
+#include "kern/verb.h"
+#include "kern/vnet.h"
+#include "net/ethernet.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum how { FROM_SECOND = 1, MEND_SUM = 2, MEND_LEN = 4, MEND_ICMP = 8, PASS_TIME = 16, LINK_BCAST = 32, HOST = 64 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
+
+static struct audit_counts before;
+
+static void
+swallow(struct ifnet *ifp, struct batch *b)
+{
+	(void)ifp;
+	batch_free(b);
+}
+
+static void
+echo(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+{
+	(void)to;
+	udp_send(*(struct udp_endpoint **)ctx, m, from, from_port);
+}
+
+static struct ifnet *
+interface(int unit)
+{
+	const uint8_t mac[6] = { 2, 0, 0, 0, 0, (uint8_t)unit };
+	struct ifnet *ifp = if_alloc(IFT_ETHER_, "fz", unit);
+
+	if (ifp == NULL)
+		abort();
+	ifp->if_transmit = swallow;
+	if (ether_attach(ifp, mac) != 0)
+		abort();
+	ifp->if_flags |= IFF_RUNNING_;
+	return ifp;
+}
+
+static void
+command(const char *line)
+{
+	if (verb_line(NULL, line, false, NULL, NULL) != 0)
+		abort();
+}
+
+static void
+packet(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
+{
+	struct mbuf *m = m_from(bytes, len);
+	struct ip_hdr *ip = mtod(m, struct ip_hdr *);
+	struct batch b = { .n = 1, .m = { m } };
+
+	if (len >= sizeof(*ip)) {
+		unsigned hlen;
+
+		if (how & MEND_LEN) {
+			ip->vhl = (uint8_t)(0x40 | (ip->vhl & 0xf));
+			ip->len = to_be16((uint16_t)len);
+		}
+		hlen = ip_hlen(ip);
+		if ((how & MEND_ICMP) && hlen + 8 <= len) {
+			store16(m->data + hlen + 2, 0);
+			store16(m->data + hlen + 2, cksum_fold(cksum_add(0, m->data + hlen, len - hlen)));
+		}
+		if ((how & MEND_SUM) && hlen >= sizeof(*ip) && hlen <= len) {
+			ip->sum = 0;
+			ip->sum = ip_cksum(ip);
+		}
+	}
+	m->rcvif = ifp;
+	m->when_ns = clock_now();
+	if (how & LINK_BCAST)
+		m->flags |= M_BCAST;
+	ip_input(&b);
+	while (netisr_run())
+		continue;
+	/* Two minutes at most in one input: what times out must have its turn. */
+	if (how & PASS_TIME)
+		sched_run(clock_now() + 11 * NS_PER_SEC);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct udp_endpoint *ep;
+	struct ifnet *ifp[2];
+	unsigned n = 0;
+	char left[256];
+
+	if (worker_attach(0, CLOCK_VIRTUAL) == NULL)
+		abort();
+	audit_take(&before);
+	kern_init();
+	curvnet = vnet0;
+	ifp[0] = interface(0);
+	ifp[1] = interface(1);
+	command("ifconfig lo0 inet 127.0.0.1/8");
+	command("ifconfig fz0 inet 10.0.0.1/24");
+	command("ifconfig fz1 inet 10.0.1.1/24");
+	command("route add default 10.0.1.2");
+	command("sysctl net.inet.ip.sourceroute=1");
+	command("sysctl net.inet.ip.accept_sourceroute=1");
+	command("sysctl net.inet.icmp.maskrepl=1");
+	command("sysctl net.inet.icmp.bmcastecho=1");
+	ep = udp_open(0, 7, echo, &ep);
+	if (ep == NULL)
+		abort();
+
+	/* A router unless the first packet says host: hosts listen to redirects. */
+	command(len > 0 && (data[0] & HOST) ? "sysctl net.inet.ip.forwarding=0" :
+	    "sysctl net.inet.ip.forwarding=1");
+	while (len >= 2 && n++ < 16) {
+		uint32_t take = data[1];
+
+		if (take > len - 2)
+			take = (uint32_t)len - 2;
+		packet(ifp[data[0] & FROM_SECOND], data + 2, take, data[0]);
+		data += 2 + take;
+		len -= 2 + take;
+	}
+
+	udp_close(ep);
+	for (int i = 0; i < 2; i++) {
+		ether_detach(ifp[i]);
+		if_free(ifp[i]);
+	}
+	curvnet = NULL;
+	kern_fini();
+	rcu_synchronize();
+	if (audit_compare(&before, left, sizeof(left)) != 0) {
+		fprintf(stderr, "left behind: %s\n", left);
+		abort();
+	}
+	worker_detach();
+	return 0;
+}
