@@ -355,7 +355,6 @@ static const struct keyword keywords[] = {
 	{ "-descr", 0, NULL, act_descr, 0, true, false },
 	{ "ether", 1, check_ether, act_ether, 0, false, false },
 	{ "lladdr", 1, check_ether, act_ether, 0, false, false },
-	{ "link", 1, check_ether, act_ether, 0, false, false },
 	{ "group", 1, check_group, act_group, 0, false, false },
 	{ "-group", 1, check_group, act_group, 0, true, false },
 	{ "vnet", 1, check_vnet, act_vnet, 0, false, true },
