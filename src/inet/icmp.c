@@ -503,20 +503,20 @@ icmp_stats(struct verb_run *v, const struct netstat_opts *o)
 
 	emit_object(e, "icmp");
 	emit_text(e, "icmp:\n");
-	netstat_counter(e, o, "icmp-calls", &st->error, "%s call%s to icmp_error");
-	netstat_counter(e, o, "errors-not-from-message", &st->oldicmp, "%s error%s not generated in response to an icmp message");
-	netstat_counter(e, o, "errors-limited", &st->limited, "%s error%s not generated because of the rate limit");
+	netstat_counter(e, o, "icmp-calls", &st->error, "# call{s} to icmp_error");
+	netstat_counter(e, o, "errors-not-from-message", &st->oldicmp, "# error{s} not generated in response to an icmp message");
+	netstat_counter(e, o, "errors-limited", &st->limited, "# error{s} not generated because of the rate limit");
 	histogram(e, o, "Output", "output-histogram", st->outhist);
-	netstat_counter(e, o, "dropped-bad-code", &st->badcode, "%s message%s with bad code fields");
-	netstat_counter(e, o, "dropped-too-short", &st->tooshort, "%s message%s less than the minimum length");
-	netstat_counter(e, o, "dropped-bad-checksum", &st->checksum, "%s message%s with bad checksum");
-	netstat_counter(e, o, "dropped-bad-length", &st->badlen, "%s message%s with bad length");
-	netstat_counter(e, o, "dropped-multicast-echo", &st->bmcastecho, "%s multicast echo requests ignored");
-	netstat_counter(e, o, "dropped-multicast-timestamp", &st->bmcasttstamp, "%s multicast timestamp requests ignored");
+	netstat_counter(e, o, "dropped-bad-code", &st->badcode, "# message{s} with bad code fields");
+	netstat_counter(e, o, "dropped-too-short", &st->tooshort, "# message{s} less than the minimum length");
+	netstat_counter(e, o, "dropped-bad-checksum", &st->checksum, "# message{s} with bad checksum");
+	netstat_counter(e, o, "dropped-bad-length", &st->badlen, "# message{s} with bad length");
+	netstat_counter(e, o, "dropped-multicast-echo", &st->bmcastecho, "# multicast echo requests ignored");
+	netstat_counter(e, o, "dropped-multicast-timestamp", &st->bmcasttstamp, "# multicast timestamp requests ignored");
 	histogram(e, o, "Input", "input-histogram", st->inhist);
-	netstat_counter(e, o, "sent-packets", &st->reflect, "%s message response%s generated");
-	netstat_counter(e, o, "discard-invalid-return-address", &st->badaddr, "%s invalid return address%s");
-	netstat_counter(e, o, "discard-no-route", &st->noroute, "%s no return route%s");
+	netstat_counter(e, o, "sent-packets", &st->reflect, "# message response{s} generated");
+	netstat_counter(e, o, "discard-invalid-return-address", &st->badaddr, "# invalid return address{es}");
+	netstat_counter(e, o, "discard-no-route", &st->noroute, "# no return route{s}");
 	emit_text(e, "\tICMP address mask responses are %s\n",
 	    VNET(icmp_maskrepl) ? "enabled" : "disabled");
 	emit_bool(e, "icmp-address-responses", VNET(icmp_maskrepl));

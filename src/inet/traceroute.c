@@ -185,6 +185,7 @@ print_answer(struct trace *t, const struct mbuf *m, const struct icmp_hdr *icmp)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 	struct emitter *e = t->v->out;
+	const char *name = t->numeric ? NULL : in_hosts_name(ip->src);
 	char from[16];
 
 	in_ntoa(ip->src, from);
@@ -192,13 +193,15 @@ print_answer(struct trace *t, const struct mbuf *m, const struct icmp_hdr *icmp)
 	if (!t->any_from || ip->src != t->last_from) {
 		if (t->any_from && !t->numeric)
 			emit_text(e, "\n   ");
-		emit_text(e, " %s", from);
+		emit_text(e, " %s", name != NULL ? name : from);
 		if (!t->numeric)
 			emit_text(e, " (%s)", from);
 		t->last_from = ip->src;
 		t->any_from = true;
 	}
 	emit_str(e, "from", NULL, from);
+	if (name != NULL)
+		emit_str(e, "name", NULL, name);
 	emit_num(e, "time-ms", "  %.3f ms", (double)(clock_now() - t->sent_ns) / 1e6, 6);
 	if (icmp->type == ICMP_ECHOREPLY_)
 		t->got_there = true;

@@ -84,16 +84,16 @@ udp_stats(struct verb_run *v, const struct netstat_opts *o)
 
 	emit_object(e, "udp");
 	emit_text(e, "udp:\n");
-	netstat_counter(e, o, "received-datagrams", &st->ipackets, "%s datagram%s received");
-	netstat_counter(e, o, "dropped-incomplete-headers", &st->hdrops, "%s with incomplete header");
-	netstat_counter(e, o, "dropped-bad-data-length", &st->badlen, "%s with bad data length field");
-	netstat_counter(e, o, "dropped-bad-checksum", &st->badsum, "%s with bad checksum");
-	netstat_counter(e, o, "received-no-checksum", &st->nosum, "%s with no checksum");
-	netstat_counter(e, o, "dropped-no-socket", &st->noport, "%s dropped due to no socket");
-	netstat_counter(e, o, "dropped-broadcast-multicast", &st->noportbcast, "%s broadcast/multicast datagram%s undelivered");
-	netstat_counter(e, o, "dropped-full-socket-buffer", &st->fullsock, "%s dropped due to full socket buffers");
-	netstat_counter(e, o, "delivered-packets", &st->delivered, "%s delivered");
-	netstat_counter(e, o, "output-packets", &st->opackets, "%s datagram%s output");
+	netstat_counter(e, o, "received-datagrams", &st->ipackets, "# datagram{s} received");
+	netstat_counter(e, o, "dropped-incomplete-headers", &st->hdrops, "# with incomplete header");
+	netstat_counter(e, o, "dropped-bad-data-length", &st->badlen, "# with bad data length field");
+	netstat_counter(e, o, "dropped-bad-checksum", &st->badsum, "# with bad checksum");
+	netstat_counter(e, o, "received-no-checksum", &st->nosum, "# with no checksum");
+	netstat_counter(e, o, "dropped-no-socket", &st->noport, "# dropped due to no socket");
+	netstat_counter(e, o, "dropped-broadcast-multicast", &st->noportbcast, "# broadcast/multicast datagram{s} undelivered");
+	netstat_counter(e, o, "dropped-full-socket-buffer", &st->fullsock, "# dropped due to full socket buffers");
+	netstat_counter(e, o, "delivered-packets", &st->delivered, "# delivered");
+	netstat_counter(e, o, "output-packets", &st->opackets, "# datagram{s} output");
 	emit_end(e);
 }
 NETSTAT_STATS_DEFINE(udp, "udp", AF_INET, udp_stats);
