@@ -321,6 +321,7 @@ tell(struct rtentry *rt, enum rtm what)
 /* One timer a stack, at the earliest deadline; made with the first route that has one. */
 VNET_DEFINE_STATIC(struct callout, rib_expiry);
 VNET_DEFINE_STATIC(bool, rib_expiry_made);
+VNET_DEFINE_STATIC(uint32_t, rib_expiring);	/* routes that have a deadline */
 
 static void rib_expire(void *arg);
 
@@ -334,9 +335,26 @@ expiry_arm(uint64_t when_ns)
 		callout_init(c, curvnet, rib_expire, NULL);
 		VNET(rib_expiry_made) = true;
 	}
-	if (callout_armed(c) && c->when_ns <= when_ns)
+	if (!callout_armed(c) || c->when_ns > when_ns)
+		callout_reset(c, when_ns > now ? when_ns - now : 0);
+}
+
+/* A route has come into its table. */
+static void
+expiry_enter(const struct rtentry *rt)
+{
+	if (rt->expire_ns == 0)
 		return;
-	callout_reset(c, when_ns > now ? when_ns - now : 0);
+	VNET(rib_expiring)++;
+	expiry_arm(rt->expire_ns);
+}
+
+/* A route has left; with the last one that has a deadline the timer goes. */
+static void
+expiry_leave(const struct rtentry *rt)
+{
+	if (rt->expire_ns != 0 && --VNET(rib_expiring) == 0)
+		callout_stop(&VNET(rib_expiry));
 }
 
 uint64_t
@@ -381,8 +399,7 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 		rib_put(rq->fib, rq->dst.family);
 		return error;
 	}
-	if (rt->expire_ns != 0)
-		expiry_arm(rt->expire_ns);
+	expiry_enter(rt);
 	tell(rt, RTM_ADD_);
 	if (out != NULL)
 		*out = rt;
@@ -399,6 +416,7 @@ rib_remove(struct rtentry *rt)
 	rib_put(rt->fib, rt->dst.family);
 	if (rt->dst.family == AF_INET)
 		fib4_clear(rt->fib, key4(&rt->dst), rt->dst.plen);
+	expiry_leave(rt);
 	tell(rt, RTM_DELETE_);
 	entry_retire(rt);
 }
@@ -474,9 +492,9 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 	radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
 	if (rt->dst.family == AF_INET)
 		fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
+	expiry_leave(old);
 	entry_retire(old);
-	if (rt->expire_ns != 0)
-		expiry_arm(rt->expire_ns);
+	expiry_enter(rt);
 	tell(rt, RTM_CHANGE_);
 	if (out != NULL)
 		*out = rt;
