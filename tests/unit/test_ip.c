@@ -387,11 +387,13 @@ static void
 test_a_packet_to_ourselves_comes_back(void **state)
 {
 	(void)state;
+	command("ifconfig lo0 inet 127.0.0.1/8 up");
 	assert_int_equal(ip_output(m_get(8), 0, a4("10.2.0.1"), 200, NULL), 0);
 	while (netisr_run())
 		;
 	assert_int_equal(wan.sent.len, 0);
 	assert_int_equal(V_ipstat.noproto, 1);
+	command("ifconfig lo0 inet 127.0.0.1 delete");
 }
 
 int
