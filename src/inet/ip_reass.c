@@ -38,10 +38,10 @@ VNET_DEFINE_STATIC(uint32_t, ip_maxfragpackets) = 256;
 VNET_DEFINE_STATIC(uint32_t, ip_maxfragpersource) = 64;
 VNET_DEFINE_STATIC(uint32_t, ip_maxfrags) = 4096;
 /*
- * BSD's default is 16, which fits 24 KB. The largest datagram has 45 fragments at an mtu of 1500 and
- * 53 at IPv6's least, 1280; `ping -s 65507` has to work, so it is 64.
+ * BSD's default is 16, which fits 24 KB. `ping -s 65507` has to work: the largest datagram has 45
+ * fragments at an mtu of 1500; a router that goes on over 1280 makes two of each, one over 576 three.
  */
-VNET_DEFINE_STATIC(uint32_t, ip_maxfragsperpacket) = 64;
+VNET_DEFINE_STATIC(uint32_t, ip_maxfragsperpacket) = 160;
 VNET_DEFINE_STATIC(uint32_t, ip_fragttl) = 30;
 
 SYSCTL_VNET_UINT(net_inet_ip_maxfragpackets, "net.inet.ip.maxfragpackets", SYSCTL_RW, ip_maxfragpackets, 0, 65536,
