@@ -17,7 +17,7 @@ nodes:
   r1: {}
   r2: {}
 links:
-  - ends: [r1, r2]
+  - endpoints: ["r1:eth0", "r2:eth0"]
 '''
 
 
