@@ -309,6 +309,11 @@ test_netstat_lists_endpoints_in_order(void **state)
 	assert_int_equal(verb_line(NULL, "netstat -s -p udp", false, &out, NULL), 0);
 	assert_non_null(strstr(out, "udp:\n\t0 datagrams received\n"));
 	free(out);
+	assert_int_equal(verb_line(NULL, "sockstat -4lq", false, &out, NULL), 0);
+	assert_string_equal(out,
+	    "?        ?          ?     ?  udp4   *:80                  *:*                  \n"
+	    "?        ?          ?     ?  udp4   10.0.0.1:5000         *:*                  \n");
+	free(out);
 	udp_close(a.ep);
 	udp_close(b.ep);
 	udp_close(c.ep);
