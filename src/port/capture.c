@@ -3,7 +3,7 @@
  *
  *	capture_tap	a frame that the filter lets pass becomes a record
  *	record_add	live: out at once, unless drops are told; else it waits
- *	capture_flush	records whose time is certainly over go out, sorted by (time, order of arrival)
+ *	capture_flush	records whose time is certainly over go out, sorted by (time, interface, order of arrival)
  *
  * Why they wait: one window of the scheduler does a stack's packets before its neighbour's, and inside a
  * stack a batch passes the first tap whole before it comes to the second. Who flushes: the owner
@@ -51,6 +51,7 @@ struct record {
 	char *comment;
 	uint32_t caplen, wirelen;
 	enum bpf_dir dir;
+	bool is_note; /* of a drop whose packet has no record (any more) */
 	UT_hash_handle hh; /* by seq, while pending, where drops are told */
 	uint8_t bytes[];
 };
@@ -215,6 +216,16 @@ record_write(struct capture *cap, struct record *r)
 		capture_over(cap);
 }
 
+/*
+ * At one instant, on one interface: what came, what was dropped, what went. How many packets of that
+ * instant a batch held would show otherwise.
+ */
+static int
+record_rank(const struct record *r)
+{
+	return r->is_note ? 1 : r->dir == BPF_IN ? 0 : 2;
+}
+
 static int
 record_order(const void *a, const void *b)
 {
@@ -222,6 +233,11 @@ record_order(const void *a, const void *b)
 
 	if (x->when_ns != y->when_ns)
 		return x->when_ns < y->when_ns ? -1 : 1;
+	/* Which of two stacks the scheduler works on first is not part of what happens. */
+	if (x->ci->id != y->ci->id)
+		return x->ci->id < y->ci->id ? -1 : 1;
+	if (record_rank(x) != record_rank(y))
+		return record_rank(x) - record_rank(y);
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
 }
 
@@ -438,7 +454,8 @@ record_of_drop(struct capture_if *ci, const struct mbuf *m, const struct drop_re
 		return record_new(ci, clock_now(), m->data, m->len, BPF_IN);
 	} else {
 		memcpy(eh.dst, ci->listener.ifp->if_lladdr, sizeof(eh.dst));
-		if (strcmp(why->layer, "arp") == 0)
+		/* What waits for a neighbour is dropped by arp, and is IP. */
+		if (strcmp(why->layer, "arp") == 0 && (m->len == 0 || m->data[0] >> 4 != 4))
 			eh.type = to_be16(ETHERTYPE_ARP_);
 		else if (m->len > 0 && m->data[0] >> 4 == 6)
 			eh.type = to_be16(ETHERTYPE_IPV6_);
@@ -476,6 +493,7 @@ capture_drop(void *ctx, const struct mbuf *m, const struct drop_reason *why)
 	if (ci == NULL || (r = record_of_drop(ci, m, why)) == NULL)
 		return;
 	r->comment = strdup(comment);
+	r->is_note = true;
 	record_add(cap, r);
 }
 
