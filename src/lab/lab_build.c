@@ -216,6 +216,22 @@ node_run_lines(struct lab *lab, struct lab_node *n, char **why)
 	return 0;
 }
 
+/* Nodes by their names, as ping and route take them: the first address of each. */
+static int
+hosts_add(struct lab *lab)
+{
+	const struct lab_node *n;
+	int error = 0;
+
+	STAILQ_FOREACH (n, &lab->nodes, next) {
+		uint32_t addr = lab_node_address(n);
+
+		if (addr != 0 && error == 0)
+			error = in_hosts_add(n->name, addr);
+	}
+	return error == -EINVAL ? 0 : error;
+}
+
 /* --- captures --------------------------------------------------------------------------------- */
 
 static void
@@ -375,9 +391,13 @@ lab_build(struct lab *lab, const struct lab_options *o, char **why)
 		error = build_network(lab, why);
 	if (error == 0)
 		error = lab_address_apply(lab, why);
+	if (error == 0)
+		error = hosts_add(lab);
 	STAILQ_FOREACH (n, &lab->nodes, next)
 		if (error == 0)
 			error = node_run_lines(lab, n, why);
+	if (error == 0)
+		error = hosts_add(lab);
 	if (error == 0)
 		error = captures_build(lab, false, why);
 	if (error == 0)
@@ -446,6 +466,7 @@ lab_release(struct lab *lab)
 	STAILQ_FOREACH (n, &lab->nodes, next)
 		if (n->domain != NULL && n->group == n->index)
 			sched_domain_free(n->domain);
+	in_hosts_clear();
 	sched_max_batch = BATCH_MAX;
 	free(lab->out_dir);
 	lab->out_dir = NULL;

@@ -356,6 +356,7 @@ void lab_timeline_free(struct lab *lab);
 /* lab_traffic.c */
 int lab_traffic_build(struct lab *lab, char **why);
 bool lab_traffic_ended(const struct lab *lab);
+uint32_t lab_node_address(const struct lab_node *n);	/* its first, 0 = none */
 void lab_traffic_free(struct lab *lab);
 
 /* lab_expect.c */

@@ -22,6 +22,17 @@ unit(struct lab *lab, enum lab_unit u, double value)
 	return lab_strdup(lab, lab_unit_text(u, value, text));
 }
 
+/* For the tables: a percentage to two decimals, a time of a ms or more to the us. */
+static const char *
+rounded(struct lab *lab, enum lab_unit u, double value)
+{
+	if (u == LAB_SHARE && value >= 0.0001)
+		value = (double)(uint64_t)(value * 1e4 + 0.5) / 1e4;
+	if (u == LAB_TIME && value >= 1e6)
+		value = (double)((uint64_t)(value / 1000 + 0.5) * 1000);
+	return unit(lab, u, value);
+}
+
 static double
 share(uint64_t part, uint64_t whole)
 {
@@ -144,12 +155,12 @@ way_row(struct lab *lab, struct lab_table *t, struct lab_end *end, const struct 
 	    ph->c.rate_bps != 0 ? queue_text(lab, &ph->c) : "-",
 	    "|",
 	    unit(lab, LAB_RATE, (double)lab_rate_of(ph->end.out_bytes - ph->start.out_bytes, ns)),
-	    ph->c.rate_bps != 0 ? unit(lab, LAB_SHARE, share(ph->end.busy_ns - ph->start.busy_ns, ns)) : "-",
+	    ph->c.rate_bps != 0 ? rounded(lab, LAB_SHARE, share(ph->end.busy_ns - ph->start.busy_ns, ns)) : "-",
 	    only && delay >= 0 ? unit(lab, LAB_TIME, delay) : "-",
-	    unit(lab, LAB_SHARE, share(ph->end.drop_loss - ph->start.drop_loss, in)),
+	    rounded(lab, LAB_SHARE, share(ph->end.drop_loss - ph->start.drop_loss, in)),
 	    lab_printf(lab, "%" PRIu64, ph->end.drop_queue - ph->start.drop_queue),
 	    end->final.queueing != NULL && delay_hist_count(end->final.queueing) > 0 ?
-	    unit(lab, LAB_TIME, (double)delay_hist_quantile(end->final.queueing, 0.99)) : "-" });
+	    rounded(lab, LAB_TIME, (double)delay_hist_quantile(end->final.queueing, 0.99)) : "-" });
 }
 
 /* Of a big lab only the links that carried something, and not more than people read. */
@@ -212,6 +223,18 @@ times_json(struct emitter *e, const char *name, const struct delay_hist *h)
 	emit_end(e);
 }
 
+/* Did a link's queue overflow? Then what a flow lost, it lost because it asked for too much. */
+static bool
+queues_dropped(const struct lab *lab)
+{
+	const struct lab_link *l;
+
+	STAILQ_FOREACH (l, &lab->links, next)
+		if (l->end[0].final.drop_queue > 0 || l->end[1].final.drop_queue > 0)
+			return true;
+	return false;
+}
+
 static void
 udp_json(struct lab *lab, struct emitter *e, const struct lab_flow *f)
 {
@@ -231,7 +254,7 @@ udp_json(struct lab *lab, struct emitter *e, const struct lab_flow *f)
 	emit_num(e, "loss", NULL, share(lost, packets), 6);
 	emit_uint(e, "reordered", NULL, st.reordered);
 	emit_uint(e, "duplicated", NULL, st.duplicated);
-	emit_bool(e, "more-than-the-path-carries", lost > 0);
+	emit_bool(e, "more-than-the-path-carries", lost > 0 && queues_dropped(lab));
 	times_json(e, "delay", st.delay);
 }
 
@@ -286,7 +309,7 @@ times_text(struct lab *lab, const struct delay_hist *h, double q)
 {
 	if (h == NULL || delay_hist_count(h) == 0)
 		return "-";
-	return unit(lab, LAB_TIME, (double)delay_hist_quantile(h, q));
+	return rounded(lab, LAB_TIME, (double)delay_hist_quantile(h, q));
 }
 
 static void
@@ -296,7 +319,7 @@ flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 	struct udp_sink_stats st = {};
 	struct ping_stats ps;
 	struct replay_stats rs;
-	const char *loss = unit(lab, LAB_SHARE, share(lost, packets));
+	const char *loss = rounded(lab, LAB_SHARE, share(lost, packets));
 
 	switch (f->kind) {
 	case LAB_FLOW_UDP:
@@ -309,7 +332,8 @@ flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 		    f->sink_ep == NULL ? "no sink" :
 		    unit(lab, LAB_RATE, (double)lab_rate_of(st.ip_bytes, flow_ns(lab, f))),
 		    f->sink_ep == NULL ? "-" : loss, times_text(lab, st.delay, 0.5), times_text(lab, st.delay, 0.99),
-		    lost > 0 ? "more than the path carried" : "" });
+		    lost == 0 ? "" : queues_dropped(lab) ? "asked for more than the path carried" :
+		    "lost on the way: see drops" });
 		break;
 	case LAB_FLOW_PING:
 		ping_stats(f->ping, &ps);
@@ -342,7 +366,7 @@ flows_text(struct lab *lab, struct emitter *e)
 
 	if (STAILQ_EMPTY(&lab->flows))
 		return;
-	t = lab_table_new(head, "<<        <");
+	t = lab_table_new(head, "<<       <");
 	STAILQ_FOREACH (f, &lab->flows, next)
 		flow_row(lab, t, f);
 	emit_text(e, "\ntraffic: requested | achieved (p50, p99: one-way delay of udp, round trip of ping)\n");

@@ -71,6 +71,9 @@ lab_table_print(const struct lab_table *t, struct emitter *e)
 			bool left = c < aligned && t->align[c] == '<', last = c + 1 == t->columns;
 			int pad = width[c] - width_of(text);
 
+			/* No blanks at a line's end. */
+			if (last && text[0] == '\0')
+				continue;
 			emit_text(e, "  %*s%s%*s", left ? 0 : pad, "", text, left && !last ? pad : 0, "");
 		}
 		emit_text(e, "\n");

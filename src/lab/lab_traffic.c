@@ -15,8 +15,8 @@
 #include <string.h>
 
 /* The first IPv4 address of a stack's interfaces, other than the loopback's; 0 if it has none. */
-static uint32_t
-first_address(const struct lab_node *n)
+uint32_t
+lab_node_address(const struct lab_node *n)
 {
 	struct ifnet *ifp;
 
@@ -47,7 +47,7 @@ address_seen_from(const struct lab_node *from, const struct lab_node *to)
 				return ia->addr;
 		}
 	}
-	return first_address(to);
+	return lab_node_address(to);
 }
 
 static struct lab_node *

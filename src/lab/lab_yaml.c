@@ -387,7 +387,8 @@ const char *
 ly_nearest(const char *word, const char *const *candidates, size_t n)
 {
 	size_t len = strlen(word);
-	unsigned best = len <= 3 ? 2 : len <= 6 ? 3 : 4; /* one, two or three slips of the finger */
+	/* None in a letter or two, else one, two or three slips of the finger. */
+	unsigned best = len <= 2 ? 1 : len <= 3 ? 2 : len <= 6 ? 3 : 4;
 	const char *nearest = NULL;
 
 	for (size_t i = 0; i < n; i++) {

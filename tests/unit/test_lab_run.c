@@ -1,0 +1,326 @@
+/*
+ * test_lab_run.c - labs as they run: the same file gives the same bytes, and leaves nothing behind.
+ */
+#include "control/process.h"
+#include "kern/drop.h"
+#include "lab/lab_model.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const char office[] =
+    "name: office\n"
+    "nodes:\n"
+    "  pc:  {run: [\"ifconfig eth0 inet 10.0.0.2/24\", \"route add default 10.0.0.1\"]}\n"
+    "  gw:  {run: [\"ifconfig lan inet 10.0.0.1/24\", \"ifconfig wan inet 192.0.2.1/30\",\n"
+    "              \"route add default 192.0.2.2\"]}\n"
+    "  isp: {run: [\"ifconfig eth0 inet 192.0.2.2/30\", \"route add 10.0.0.0/24 192.0.2.1\"]}\n"
+    "links:\n"
+    "  - {endpoints: [\"pc:eth0\", \"gw:lan\"]}\n"
+    "  - {endpoints: [\"gw:wan\", \"isp:eth0\"], rate: 20Mbit/s, delay: 10ms, queue: 50, loss: 0.1%}\n"
+    "traffic:\n"
+    "  - {name: bulk, from: pc, to: 192.0.2.2, udp: 5001, rate: 30Mbit/s, size: 1000, start: 1s, for: 2s,\n"
+    "     pattern: poisson}\n"
+    "  - {name: probe, from: pc, ping: 192.0.2.2, every: 100ms}\n"
+    "timeline:\n"
+    "  - {at: 2500ms, node: gw, run: \"ifconfig wan down\"}\n"
+    "capture: [{on: \"*\", file: all.pcapng, drops: true}]\n"
+    "expect:\n"
+    "  - {that: bulk.goodput, between: [19Mbit/s, 20Mbit/s], from: 1.5s, until: 2.5s}\n"
+    "  - {that: probe.rtt.p50, above: 20ms}\n";
+
+struct result {
+	char *report; /* as JSON */
+	char *capture;
+	size_t report_len, capture_len;
+	int status;
+};
+
+static void
+collect(void *ctx, const char *bytes, size_t len)
+{
+	fwrite(bytes, 1, len, ctx);
+}
+
+static char *
+slurp(const char *path, size_t *len)
+{
+	FILE *f = fopen(path, "r"), *m;
+	char *text = NULL, room[4096];
+	size_t n;
+
+	assert_non_null(f);
+	m = open_memstream(&text, len);
+	while ((n = fread(room, 1, sizeof(room), f)) > 0)
+		fwrite(room, 1, n, m);
+	fclose(f);
+	fclose(m);
+	return text;
+}
+
+static struct lab *
+start(const char *text, const struct lab_options *o)
+{
+	char *why = NULL;
+	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
+
+	if (lab == NULL)
+		fail_msg("%s", why);
+	assert_int_equal(process_start(CLOCK_VIRTUAL, o->seed, lab_tunables(lab), NULL), 0);
+	if (lab_build(lab, o, &why) != 0)
+		fail_msg("%s", why);
+	free(why);
+	return lab;
+}
+
+static void
+stop(struct lab *lab)
+{
+	lab_free(lab);
+	process_stop();
+}
+
+/* Run in a fresh process state with files in a folder of its own; everything that came out. */
+static struct result
+run_all(const char *text, uint64_t seed, uint32_t max_batch)
+{
+	char dir[] = "/tmp/test_lab_XXXXXX", path[64];
+	struct lab_options o = { .seed = seed, .quiet = true, .max_batch = max_batch };
+	struct result r = {};
+	struct emitter *e;
+	struct lab *lab;
+	FILE *m;
+
+	assert_non_null(mkdtemp(dir));
+	o.out_dir = dir;
+	lab = start(text, &o);
+	r.status = lab_run(lab);
+	m = open_memstream(&r.report, &r.report_len);
+	e = emitter_new(EMIT_JSON, collect, m);
+	emit_object(e, NULL);
+	lab_report(lab, e);
+	emit_end(e);
+	emitter_free(e);
+	fclose(m);
+	stop(lab);
+	snprintf(path, sizeof(path), "%s/all.pcapng", dir);
+	r.capture = slurp(path, &r.capture_len);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/report.json", dir);
+	unlink(path);
+	snprintf(path, sizeof(path), "%s/report.txt", dir);
+	unlink(path);
+	assert_int_equal(rmdir(dir), 0);
+	return r;
+}
+
+static void
+result_free(struct result *r)
+{
+	free(r->report);
+	free(r->capture);
+}
+
+static void
+assert_same(const struct result *a, const struct result *b)
+{
+	assert_int_equal(a->status, b->status);
+	assert_string_equal(a->report, b->report);
+	assert_int_equal(a->capture_len, b->capture_len);
+	assert_memory_equal(a->capture, b->capture, a->capture_len);
+}
+
+static void
+test_lab_same_file_and_seed_give_the_same_bytes(void **state)
+{
+	struct result a = run_all(office, 1, 0), b = run_all(office, 1, 0);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_true(a.capture_len > 100000);
+	assert_same(&a, &b);
+	result_free(&a);
+	result_free(&b);
+}
+
+static void
+test_lab_another_seed_gives_other_bytes(void **state)
+{
+	struct result a = run_all(office, 1, 0), b = run_all(office, 2, 0);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_int_equal(b.status, 0);
+	assert_string_not_equal(a.report, b.report);
+	result_free(&a);
+	result_free(&b);
+}
+
+static void
+test_lab_batches_of_one_and_of_64_give_the_same_bytes(void **state)
+{
+	struct result a = run_all(office, 1, 1), b = run_all(office, 1, 64), c = run_all(office, 1, 7);
+
+	(void)state;
+	assert_same(&a, &b);
+	assert_same(&a, &c);
+	result_free(&a);
+	result_free(&b);
+	result_free(&c);
+}
+
+/* All links have a delay here, so each node is a domain of its own and windows are long. */
+static void
+test_lab_windows_of_many_domains_change_nothing(void **state)
+{
+	static const char chain[] = "name: chain\naddresses: auto\nnodes: {\"r[1-6]\": {}}\n"
+	    "links: [{endpoints: [\"r[1-5]:right\", \"r[2-6]:left\"], rate: 100Mbit/s, delay: 5ms, jitter: 1ms, loss: 1%}]\n"
+	    "traffic:\n"
+	    "  - {name: there, from: r1, to: r6, udp: 1, rate: 50Mbit/s, for: 1s, pattern: poisson}\n"
+	    "  - {name: back, from: r6, to: r1, udp: 2, rate: 60Mbit/s, size: 200, for: 1s}\n"
+	    "  - {name: probe, from: r3, ping: r6, every: 10ms, count: 100}\n"
+	    "capture: [{on: \"*\", file: all.pcapng, drops: true, snaplen: 64}]\n";
+	struct result a = run_all(chain, 3, 1), b = run_all(chain, 3, 64);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_same(&a, &b);
+	result_free(&a);
+	result_free(&b);
+}
+
+static void
+test_lab_leaves_nothing_behind(void **state)
+{
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct audit_counts before;
+	char text[256];
+	struct lab *lab;
+
+	(void)state;
+	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
+	for (int round = 0; round < 3; round++) {
+		char *why = NULL;
+
+		if (round == 1)
+			audit_take(&before);
+		lab = lab_parse_text("t.lab.yml", office, strlen(office), &why);
+		assert_non_null(lab);
+		assert_int_equal(lab_build(lab, &o, &why), 0);
+		lab_free(lab);
+		free(why);
+	}
+	if (audit_compare(&before, text, sizeof(text)) != 0)
+		fail_msg("%s", text);
+	process_stop();
+}
+
+static void
+test_lab_day_of_idleness_passes_and_arp_forgets(void **state)
+{
+	static const char day[] = "addresses: auto\nfor: 24h\nnodes: {a: {}, b: {}}\n"
+	    "links: [{endpoints: [\"a:x\", \"b:x\"], rate: 1Gbit/s, delay: 1ms}]\n"
+	    "traffic: [{name: hello, from: a, ping: b, count: 1}]\n"
+	    "expect:\n"
+	    "  - {node: a, run: \"arp -an\", at: 1min, contains: \"10.0.0.2\"}\n"
+	    "  - {node: a, run: \"arp -an\", at: 23h, lacks: \"(10.0.0.2)\"}\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct lab *lab = start(day, &o);
+
+	(void)state;
+	assert_int_equal(lab_run(lab), 0);
+	assert_int_equal(lab->stopped_ns, UINT64_C(24) * 3600 * NS_PER_SEC);
+	stop(lab);
+}
+
+static void
+test_lab_wrong_run_line_names_file_line_and_reason(void **state)
+{
+	static const char text[] = "nodes:\n  a:\n    run:\n      - ifconfig lo0 up\n      - ifconfig nix0 up\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	char *why = NULL;
+	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
+
+	(void)state;
+	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
+	assert_int_equal(lab_build(lab, &o, &why), -EINVAL);
+	assert_int_equal(strncmp(why, "t.lab.yml:5: node a: ifconfig nix0 up: ", 39), 0);
+	free(why);
+	stop(lab);
+}
+
+static void
+test_lab_tunables_that_were_not_set_are_not_passed_over(void **state)
+{
+	static const char text[] = "tunables: {net.fibs: 4}\nnodes: {a: {run: \"setfib 3 route add default -blackhole 127.0.0.1\"}}\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	char *why = NULL;
+	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
+
+	(void)state;
+	assert_non_null(lab);
+	assert_string_equal(lab_tunables(lab)[0], "net.fibs=4");
+	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
+	assert_int_equal(lab_build(lab, &o, &why), -EINVAL);
+	assert_string_equal(why, "t.lab.yml:1: tunables: net.fibs is 1 in this process and can be set at its start only");
+	free(why);
+	stop(lab);
+	stop(start(text, &o));
+}
+
+static void
+test_lab_forwards_where_two_links_meet_unless_told_otherwise(void **state)
+{
+	static const char text[] = "addresses: auto\nnodes: {a: {}, r: {}, b: {}, q: {forwarding: false}, c: {kind: router}}\n"
+	    "links:\n"
+	    "  - {endpoints: [\"a:x\", \"r:a\"]}\n  - {endpoints: [\"r:b\", \"b:x\"]}\n"
+	    "  - {endpoints: [\"q:a\", \"a:q\"]}\n  - {endpoints: [\"q:b\", \"b:q\"]}\n"
+	    "  - {endpoints: [\"c:a\", \"a:c\"]}\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct lab *lab = start(text, &o);
+
+	(void)state;
+	assert_true(VNET_OF(lab_node_find(lab, "r")->prison->vnet, ip_forwarding));
+	assert_false(VNET_OF(lab_node_find(lab, "q")->prison->vnet, ip_forwarding));
+	assert_true(VNET_OF(lab_node_find(lab, "c")->prison->vnet, ip_forwarding));
+	stop(lab);
+}
+
+static void
+test_lab_interrupted_run_ends_early_and_reports(void **state)
+{
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct lab *lab = start(office, &o);
+
+	(void)state;
+	lab_interrupt(lab);
+	assert_int_equal(lab_run(lab), 1);
+	stop(lab);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_lab_same_file_and_seed_give_the_same_bytes),
+		cmocka_unit_test(test_lab_another_seed_gives_other_bytes),
+		cmocka_unit_test(test_lab_batches_of_one_and_of_64_give_the_same_bytes),
+		cmocka_unit_test(test_lab_windows_of_many_domains_change_nothing),
+		cmocka_unit_test(test_lab_leaves_nothing_behind),
+		cmocka_unit_test(test_lab_day_of_idleness_passes_and_arp_forgets),
+		cmocka_unit_test(test_lab_wrong_run_line_names_file_line_and_reason),
+		cmocka_unit_test(test_lab_tunables_that_were_not_set_are_not_passed_over),
+		cmocka_unit_test(test_lab_forwards_where_two_links_meet_unless_told_otherwise),
+		cmocka_unit_test(test_lab_interrupted_run_ends_early_and_reports),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
