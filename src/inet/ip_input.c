@@ -14,8 +14,6 @@
 #include "kern/sysctl.h"
 #include "net/pfil.h"
 
-#include <string.h>
-
 VNET_DEFINE(struct ipstat, ipstat);
 VNET_DEFINE(bool, ip_forwarding) = false;
 VNET_DEFINE_STATIC(bool, ip_sendredirects) = true;
@@ -237,22 +235,25 @@ ip_forward_slow(struct mbuf *m, struct nexthop *nh)
 	return true;
 }
 
-/* Nothing about the next hop asks for more than the fast way … */
+/*
+ * To be forwarded without more ado, as far as the packet itself tells: no options, no group, time
+ * left, nobody here has the address, nobody shares the buffer.
+ */
+static inline bool
+ip_is_easy(const struct in_hash *ours, const struct mbuf *m)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+
+	return ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) && ip->ttl > 1 &&
+	    (uint8_t)(ip->dst - 1) < 223 && m_writable(m) && in_local_in(ours, ip->dst) == NULL;
+}
+
+/* … and as far as its next hop tells. */
 static inline bool
 nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
 {
 	return nh != NULL && nh->ifp != rcvif &&
 	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_));
-}
-
-/* … nor about the packet. */
-static inline bool
-ip_is_easy(const struct mbuf *m)
-{
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-
-	return ip->ttl > 1 && (uint8_t)(ip->dst - 1) < 223 && !(m->flags & (M_BCAST | M_MCAST)) &&
-	    m_writable(m);
 }
 
 /* The hop itself: one off the ttl, its checksum, the next hop. m is writable. */
@@ -273,6 +274,7 @@ ip_hop(struct mbuf *m, struct nexthop *nh, uint32_t stealth)
 static void
 ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint32_t stealth)
 {
+	const struct in_hash *ours = in_local_table();
 	struct ip_ways ways;
 	uint32_t n = b->n;
 
@@ -281,7 +283,7 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 	for (uint32_t i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];
 
-		if (!nh_is_easy(rcvif, nh[i]) || !ip_is_easy(m)) {
+		if (!nh_is_easy(rcvif, nh[i]) || !ip_is_easy(ours, m)) {
 			ip_ways_flush(&ways);
 			if (!ip_forward_slow(m, nh[i]))
 				continue;
@@ -290,6 +292,7 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 				continue;
 			}
 		}
+		V_ipstat.forward++;
 		ip_hop(m, nh[i], stealth);
 		nh[i]->use++;
 		ip_ways_add(&ways, nh[i]->ifp, m);
@@ -297,31 +300,41 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 	ip_ways_flush(&ways);
 }
 
-/*
- * Forward packets of one interface, in order. Takes the batch. As a rule all of a batch are easy and leave by
- * one interface: then they stay in the batch in which they came (45 -> 31 ns a packet, bench forward).
- */
+/* Forward packets of one interface, in order. Takes the batch. */
 static void
 ip_forward(struct ifnet *rcvif, struct batch *b)
 {
 	struct nexthop *nh[BATCH_MAX];
 	uint32_t dst[BATCH_MAX];
-	const uint32_t stealth = VNET(ip_stealth), n = b->n;
-	bool easy = true;
 
-	if (n == 0)
+	if (b->n == 0)
 		return;
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < b->n; i++)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
+	fib_lookup4_batch(b->m[0]->fib, dst, nh, b->n);
+	ip_forward_mixed(rcvif, b, nh, VNET(ip_stealth));
+}
+
+/*
+ * The same for a batch of nothing but easy packets. As a rule they leave by one interface: then they stay
+ * in the batch in which they came (45 -> 25 ns a packet, bench forward).
+ */
+static void
+ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
+{
+	struct nexthop *nh[BATCH_MAX];
+	const uint32_t stealth = VNET(ip_stealth), n = b->n;
+
 	fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
-	V_ipstat.forward += n;
-	for (uint32_t i = 0; i < n && easy; i++)
-		easy = ip_is_easy(b->m[i]) && (i > 0 && nh[i] == nh[i - 1] ? true :
-		    nh_is_easy(rcvif, nh[i]) && nh[i]->ifp == nh[0]->ifp);
-	if (__builtin_expect(!easy, 0)) {
-		ip_forward_mixed(rcvif, b, nh, stealth);
-		return;
+	for (uint32_t i = 0; i < n; i++) {
+		if (i > 0 && nh[i] == nh[i - 1])
+			continue;
+		if (!nh_is_easy(rcvif, nh[i]) || nh[i]->ifp != nh[0]->ifp) {
+			ip_forward_mixed(rcvif, b, nh, stealth);
+			return;
+		}
 	}
+	V_ipstat.forward += n;
 	for (uint32_t i = 0; i < n; i++)
 		ip_hop(b->m[i], nh[i], stealth);
 	for (uint32_t i = 0, same = 1; i < n; i++, same++) {
@@ -394,46 +407,46 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
 	}
 }
 
-/* To be forwarded, as far as a look at header and address tells: no options, no group, nobody here has the address. */
-static inline bool
-ip_is_transit(const struct in_hash *ours, const struct mbuf *m)
-{
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-
-	return ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) &&
-	    (uint8_t)ip->dst < 224 && in_local_in(ours, ip->dst) == NULL;
-}
-
-/* Deliver or forward what passed the filter, in order: runs in transit go on together. Takes the batch. */
+/*
+ * A batch with something else in it than easy packets. What is for somebody else and unremarkable up to
+ * its ttl goes on in runs; each other packet by itself, when what came before it has gone.
+ */
 static void
-ip_sort(struct ifnet *rcvif, struct batch *b)
+ip_sort_mixed(struct ifnet *rcvif, struct batch *b)
 {
-	const struct in_hash *ours = in_local_table();
+	const bool forwarding = V_ip_forwarding;
 	struct batch run;
-	uint32_t n = b->n, i = 0;
 
-	if (V_ip_forwarding)
-		while (i < n && ip_is_transit(ours, b->m[i]))
-			i++;
-	if (__builtin_expect(i == n, 1)) {
-		ip_forward(rcvif, b);
-		return;
-	}
-	/* the rest of the batch waits behind a copy of the run, since ip_forward takes from the front */
-	memcpy(run.m, b->m, i * sizeof(b->m[0]));
-	run.n = i;
-	ip_forward(rcvif, &run);
-	for (run.n = 0; i < n; i++) {
-		if (V_ip_forwarding && ip_is_transit(in_local_table(), b->m[i])) {
-			batch_add(&run, b->m[i]);
+	run.n = 0;
+	batch_foreach (b, m) {
+		const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+
+		if (forwarding && ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) &&
+		    (uint8_t)ip->dst < 224 && in_local(ip->dst) == NULL) {
+			batch_add(&run, m);
 			continue;
 		}
 		ip_forward(rcvif, &run);
 		run.n = 0;
-		ip_sort_one(rcvif, b->m[i]);
+		ip_sort_one(rcvif, m);
 	}
 	b->n = 0;
 	ip_forward(rcvif, &run);
+}
+
+/* Deliver or forward what passed the filter, in order. Takes the batch. */
+static void
+ip_sort(struct ifnet *rcvif, struct batch *b)
+{
+	const struct in_hash *ours = in_local_table();
+	uint32_t dst[BATCH_MAX], i, n = V_ip_forwarding ? b->n : 0;
+
+	for (i = 0; i < n && ip_is_easy(ours, b->m[i]); i++)
+		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
+	if (__builtin_expect(i == b->n, 1))
+		ip_forward_easy(rcvif, b, dst);
+	else
+		ip_sort_mixed(rcvif, b);
 }
 
 void
