@@ -396,7 +396,8 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
 	} else if (!for_us && !V_ip_forwarding) {
 		V_ipstat.cantforward++;
 		m_drop(m, &DROP_IP_CANTFORWARD);
-	} else if (mtod(m, const struct ip_hdr *)->vhl != 0x45 && ip_options_input(m, for_us) != 0) {
+	} else if (mtod(m, const struct ip_hdr *)->vhl != 0x45 &&
+	    ((m = m_unshare(m)) == NULL || ip_options_input(m, for_us) != 0)) {
 		return;
 	} else if (for_us) {
 		ip_deliver(m);
