@@ -24,6 +24,7 @@ cd "$(dirname "$0")/.." || exit 4
 long=
 if [ "${1-}" = --long ]; then
 	long=1
+	export LONG=1	# programs that have more to try then look at this
 	shift
 fi
 suites=${*:-layering format unit fuzz labs interop replay asan tsan ${long:+libfuzzer}}
@@ -146,11 +147,11 @@ run_labs() {
 
 # run_programs SUITE BUILD FOLDER [WRAPPER]
 run_programs() {
-	local suite=$1 dir=$2 folder=$3 wrapper=${4-} program
+	local suite=$1 dir=$2 folder=$3 wrapper=${4-} limit=${long:+1800} program
 	for program in "$folder"/*; do
 		[ -f "$program" ] && [ -x "$program" ] || continue
 		# shellcheck disable=SC2086	# the wrapper is words
-		one_program "$suite" "$dir" 180 "$(basename "$program")" $wrapper "$program"
+		one_program "$suite" "$dir" "${limit:-180}" "$(basename "$program")" $wrapper "$program"
 	done
 }
 
