@@ -400,7 +400,8 @@ test_what_a_walk_leaves_is_drained_after_each_run_and_callout(void **state)
 	callout_init(&c, NULL, callout_note, NULL);
 	callout_reset(&c, NS_PER_MS);
 	assert_int_equal(sched_run(NS_NEVER), 5);
-	assert_int_equal(drains, 15);
+	/* once before the clock moves, then after each of the five */
+	assert_int_equal(drains, 18);
 	sched_remove(&t.src);
 }
 
