@@ -43,15 +43,14 @@ private_folder(const char *path)
 }
 
 static void
-link_make(const struct verb *verb, void *ctx)
+link_make(struct links *l, const char *name)
 {
-	struct links *l = ctx;
 	char path[PATH_MAX + 64], temporary[PATH_MAX + 96], there[PATH_MAX];
 	ssize_t n;
 
 	if (l->error != 0)
 		return;
-	snprintf(path, sizeof(path), "%s/%s", l->folder, verb->name);
+	snprintf(path, sizeof(path), "%s/%s", l->folder, name);
 	n = readlink(path, there, sizeof(there) - 1);
 	if (n >= 0) {
 		there[n] = '\0';
@@ -64,6 +63,12 @@ link_make(const struct verb *verb, void *ctx)
 		l->error = errno;
 }
 
+static void
+link_make_verb(const struct verb *verb, void *ctx)
+{
+	link_make(ctx, verb->name);
+}
+
 /* Links to tools that this program doesn't have (an older one had them). */
 static void
 links_prune(const struct links *l)
@@ -72,7 +77,8 @@ links_prune(const struct links *l)
 	struct dirent *d;
 
 	while (dir != NULL && (d = readdir(dir)) != NULL)
-		if (d->d_name[0] != '.' && verb_find(d->d_name) == NULL)
+		if (d->d_name[0] != '.' && verb_find(d->d_name) == NULL &&
+		    strcmp(d->d_name, "warren") != 0)
 			(void)unlinkat(dirfd(dir), d->d_name, 0);
 	if (dir != NULL)
 		closedir(dir);
@@ -93,7 +99,8 @@ links_make(struct links *l)
 		l->error = private_folder(l->folder);
 	if (l->error == 0) {
 		links_prune(l);
-		verb_foreach(link_make, l);
+		link_make(l, "warren");
+		verb_foreach(link_make_verb, l);
 	}
 	return l->error;
 }
