@@ -284,6 +284,13 @@ emit_text(struct emitter *e, const char *fmt, ...)
 }
 
 void
+emit_bytes(struct emitter *e, const void *bytes, size_t len)
+{
+	if (e->form == EMIT_TEXT)
+		put(e, bytes, len);
+}
+
+void
 emit_str(struct emitter *e, const char *name, const char *textfmt, const char *value)
 {
 	if (e->form == EMIT_TEXT) {
