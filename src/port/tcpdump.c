@@ -444,7 +444,7 @@ tcpdump_run(struct verb_run *v)
 
 VERB_DEFINE(tcpdump, .name = "tcpdump", .run = tcpdump_run,
     .usage = "tcpdump [-deklnpUxX] [-t[tttt]] [-c count] [-i interface|any] [-Q in|out|inout]\n"
-	     "               [-s snaplen] [-w file|-] [expression]\n"
-	     "       tcpdump -D",
+	     "        [-s snaplen] [-w file|-] [expression]\n"
+	     "tcpdump -D",
     .summary = "show the packets of an interface, or write them as pcapng",
     .flags = VERB_UNPRIVILEGED);
