@@ -242,6 +242,12 @@ capture_nowhere(void *ctx, const void *bytes, size_t len)
 	(void)len;
 }
 
+static bool
+lab_several(const struct lab_wordlist *list)
+{
+	return !STAILQ_EMPTY(list) && STAILQ_NEXT(STAILQ_FIRST(list), next) != NULL;
+}
+
 static int
 capture_open(struct lab *lab, struct lab_capture *c, char **why)
 {
@@ -252,6 +258,8 @@ capture_open(struct lab *lab, struct lab_capture *c, char **why)
 		.max_packets = c->max_packets,
 		.drops = c->drops,
 		.flush = lab->opt.live,
+		/* loopbacks among others: libpcap's readers want one link type in a file */
+		.as_ethernet = c->everything || lab_several(&c->on),
 	};
 
 	if (lab->out_dir != NULL)

@@ -236,8 +236,7 @@ replay_build(struct lab *lab, struct lab_flow *f, char **why)
 	f->from = n;
 	f->replay = replay_new(&c, &reason);
 	if (f->replay == NULL)
-		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: %s: %s", f->name, f->file,
-		    reason != NULL ? reason : "cannot be read");
+		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: %s", f->name, reason);
 	return 0;
 }
 
