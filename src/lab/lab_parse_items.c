@@ -277,7 +277,6 @@ flow_parse(struct ly *y, int id)
 	f->line = ly_line(y, id);
 	f->size = 56;
 	f->flows = f->loops = 1;
-	f->ttl = 64;
 	f->every_ns = NS_PER_SEC;
 	f->wait_ns = NS_PER_SEC;
 	f->speed = 1;
