@@ -16,6 +16,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/*
+ * libedit 3.1 keeps copies of the name and the help text of a function that EL_ADDFN adds, and el_end doesn't
+ * free them. Nobody else here calls wcsdup.
+ */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
+
+const char *
+__lsan_default_suppressions(void)
+{
+	return "leak:wcsdup\n";
+}
+
+const char *
+__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+
 enum { HISTORY_LINES = 1000, LISTED_MAX = 200 };
 
 struct console_input {
@@ -82,9 +101,11 @@ static char **
 words_before(const char *text, size_t len, int *argc)
 {
 	static char empty[] = "";
-	char *part = strndup(text, len), **argv = NULL, **more;
+	char *part = calloc(1, len + 1), **argv = NULL, **more;
 	const char *why;
 
+	if (part != NULL)
+		memcpy(part, text, len);
 	if (part == NULL || verb_split(part, argc, &argv, &why) != 0) {
 		free(part);
 		return NULL;

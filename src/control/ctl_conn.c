@@ -135,9 +135,13 @@ request_string(struct ctl_reader *r)
 
 	if (bytes == NULL)
 		return NULL;
-	s = memchr(bytes, '\0', len) == NULL ? strndup((const char *)bytes, len) : NULL;
-	if (s == NULL)
+	s = memchr(bytes, '\0', len) == NULL ? malloc((size_t)len + 1) : NULL;
+	if (s == NULL) {
 		r->bad = true;
+		return NULL;
+	}
+	memcpy(s, bytes, len);
+	s[len] = '\0';
 	return s;
 }
 

@@ -75,10 +75,13 @@ verb_split(const char *line, int *argc, char ***argv, const char **why)
 	if (w.text == NULL || words == NULL)
 		reason = "out of memory";
 	while (reason == NULL && *line != '\0') {
-		if (!split_word(&line, &w))
+		if (!split_word(&line, &w)) {
 			reason = "a quote is not closed";
-		else if (w.any && (words[n++] = strndup(w.text, w.len)) == NULL)
-			reason = "out of memory";
+		} else if (w.any) {
+			w.text[w.len] = '\0';
+			if ((words[n++] = strdup(w.text)) == NULL)
+				reason = "out of memory";
+		}
 	}
 	free(w.text);
 	if (reason != NULL) {
