@@ -51,7 +51,7 @@ struct record {
 	char *comment;
 	uint32_t caplen, wirelen;
 	enum bpf_dir dir;
-	bool is_note; /* of a drop whose packet has no record (any more) */
+	bool is_note;      /* of a drop whose packet has no record (any more) */
 	UT_hash_handle hh; /* by seq, while pending, where drops are told */
 	uint8_t bytes[];
 };
@@ -549,6 +549,28 @@ capture_open(struct capture *cap, const char *file, const char **why)
 	return false;
 }
 
+/* What can fail of capture_new. False with *why; capture_discard tidies up. */
+static bool
+capture_set_up(struct capture *cap, const struct capture_config *c, const char **why)
+{
+	*why = "no memory";
+	if (c->filter != NULL && c->filter[0] != '\0' && (cap->filter = strdup(c->filter)) == NULL)
+		return false;
+	*why = "too many captures tell why packets are dropped";
+	if (c->drops && drop_trace_add(capture_drop, cap) != 0)
+		return false;
+	return c->sink != NULL || c->packet != NULL || capture_open(cap, c->file, why);
+}
+
+static void
+capture_discard(struct capture *cap)
+{
+	if (cap->c.drops)
+		drop_trace_remove(capture_drop, cap);
+	free(cap->filter);
+	free(cap);
+}
+
 struct capture *
 capture_new(const struct capture_config *c, const char **why)
 {
@@ -566,20 +588,12 @@ capture_new(const struct capture_config *c, const char **why)
 		cap->c.snaplen = SNAPLEN_DEFAULT;
 	cap->ifs_tail = &cap->ifs;
 	cap->tag = TAG_CAPTURE + number++ % 0x1000000;
-	if (c->filter != NULL && c->filter[0] != '\0' &&
-	    (cap->filter = strdup(c->filter)) == NULL) {
-		free(cap);
-		return NULL;
-	}
-	if (c->sink == NULL && c->packet == NULL && !capture_open(cap, c->file, why)) {
-		free(cap->filter);
-		free(cap);
+	if (!capture_set_up(cap, c, why)) {
+		capture_discard(cap);
 		return NULL;
 	}
 	cap->c.file = cap->c.filter = NULL;
 	callout_init(&cap->timer, NULL, capture_timer, cap);
-	if (cap->c.drops && drop_trace_add(capture_drop, cap) != 0)
-		log_msg(LOG_LVL_WARNING, "capture: too many drop tracers: drops get no comment");
 	if (c->packet == NULL)
 		pcapng_put_section(&cap->buf);
 	captures_live++;

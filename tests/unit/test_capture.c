@@ -458,6 +458,26 @@ test_a_reader_that_does_not_read_never_stops_the_stack(void **state)
 	rmdir(name);
 }
 
+static void
+test_a_capture_whose_comments_nobody_could_write_is_refused(void **state)
+{
+	const struct capture_config c = { .sink = sink, .drops = true };
+	struct capture *cap[100];
+	const char *why = NULL;
+	unsigned n = 0;
+
+	(void)state;
+	while (n < 100 && (cap[n] = capture_new(&c, &why)) != NULL)
+		n++;
+	assert_in_range(n, 1, 99);
+	assert_non_null(strstr(why, "too many captures"));
+	while (n > 0)
+		assert_int_equal(capture_free(cap[--n]), 0);
+	cap[0] = capture_new(&c, &why);
+	assert_non_null(cap[0]);
+	capture_free(cap[0]);
+}
+
 int
 main(void)
 {
@@ -477,6 +497,7 @@ main(void)
 		INET_TEST(test_snaplen_cuts_but_the_length_stays),
 		INET_TEST(test_one_direction_alone_can_be_captured),
 		INET_TEST(test_a_bad_filter_is_refused_before_a_file_is_made),
+		INET_TEST(test_a_capture_whose_comments_nobody_could_write_is_refused),
 		INET_TEST(test_the_end_of_the_last_interface_is_the_end_of_the_capture),
 		INET_TEST(test_a_full_disk_ends_the_capture_with_its_error),
 		INET_TEST(test_a_reader_that_does_not_read_never_stops_the_stack),
