@@ -439,19 +439,24 @@ request_resolve(struct request *rq, const struct verb **verb)
 	return status;
 }
 
+__thread uint8_t verb_fib;
+
 static int
 job_run(struct verb_job *job)
 {
 	struct verb_run *v = &job->run;
 	struct prison *saved = curprison;
+	uint8_t saved_fib = verb_fib;
 	int status;
 
 	VNET_SCOPE(v->vnet);
 	curprison = v->prison;
+	verb_fib = v->fib;
 	{
 		VNET_ENTRANCE(v->verb->name);
 		status = v->verb->run(v);
 	}
+	verb_fib = saved_fib;
 	curprison = saved;
 	return status;
 }

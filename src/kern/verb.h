@@ -71,6 +71,9 @@ const struct verb *verb_find(const char *name);
 /* All verbs sorted by name: calls fn for each. */
 void verb_foreach(void (*fn)(const struct verb *verb, void *ctx), void *ctx);
 
+/* The FIB (setfib N) of the verb that is being run on this thread, for what has no run at hand: net.my_fibnum. */
+extern __thread uint8_t verb_fib;
+
 struct verb_io {
 	emit_sink *out;		/* standard output */
 	emit_sink *err;		/* standard error */

@@ -29,12 +29,9 @@ VNET_DEFINE_STATIC(struct rib *, rib_table[RIB_FAMILIES][RT_FIBS_MAX]);
 VNET_DEFINE(struct rtstat, rtstat);
 
 uint32_t rt_numfibs = 1;
-VNET_DEFINE_STATIC(bool, rt_allfibs) = true;
 
 SYSCTL_UINT(net_fibs, "net.fibs", SYSCTL_RDTUN, rt_numfibs, 1, RT_FIBS_MAX,
     "number of forwarding tables of a stack");
-SYSCTL_VNET_BOOL(net_add_addr_allfibs, "net.add_addr_allfibs", SYSCTL_RW, rt_allfibs,
-    "put the routes of interface addresses into all forwarding tables");
 
 /* Handlers come and go; the list stays while the process's stacks do. Looked up when the host stack starts. */
 static struct event_list *route_event;
@@ -406,8 +403,7 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 	return 0;
 }
 
-/* Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the table goes too. */
-static void
+void
 rib_remove(struct rtentry *rt)
 {
 	struct rib *r = rib_of(rt->fib, rt->dst.family);
@@ -549,8 +545,7 @@ rib_walk(uint8_t fib, int family, int (*fn)(struct rtentry *rt, void *ctx), void
 	return r == NULL ? 0 : radix_walk(r->tree, walk_entry, &w);
 }
 
-/* All routes of the stack. */
-static void
+void
 rib_walk_all(int (*fn)(struct rtentry *rt, void *ctx), void *ctx)
 {
 	for (uint8_t fib = 0; fib < rt_numfibs; fib++) {
@@ -568,200 +563,35 @@ rib_visible(const struct rtentry *rt)
 	    prison_ip4_ok(curprison, load32(rt->dst.addr));
 }
 
-/* --- routes that leave with something ---------------------------------------------------------- */
+/* --- routes whose time is up ------------------------------------------------------------------- */
 
-struct purge {
-	const struct ifnet *ifp;
-	const struct ifaddr *ifa;
-	struct ifaddr *other;
+struct deadline {
 	uint64_t now, next;
-	unsigned n;
 };
-
-static int
-purge_if(struct rtentry *rt, void *ctx)
-{
-	struct purge *p = ctx;
-
-	if (rt->nh.ifp == p->ifp) {
-		rib_remove(rt);
-		p->n++;
-	}
-	return 0;
-}
-
-unsigned
-rib_purge_if(struct ifnet *ifp)
-{
-	struct purge p = { .ifp = ifp };
-
-	rib_walk_all(purge_if, &p);
-	return p.n;
-}
-
-static int
-purge_ifa(struct rtentry *rt, void *ctx)
-{
-	struct purge *p = ctx;
-
-	/* shared local routes are counted, not owned */
-	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_)) {
-		rib_remove(rt);
-		p->n++;
-	}
-	return 0;
-}
-
-unsigned
-rib_purge_ifa(struct ifaddr *ifa)
-{
-	struct purge p = { .ifa = ifa };
-
-	rib_walk_all(purge_ifa, &p);
-	return p.n;
-}
-
-static void
-set_ifa(struct rtentry *rt, struct ifaddr *ifa)
-{
-	struct ifaddr *old = rt->nh.ifa;
-
-	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
-	if (old != NULL)
-		ifa_rele(old);
-}
-
-static int
-replace_ifa(struct rtentry *rt, void *ctx)
-{
-	struct purge *p = ctx;
-
-	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_))
-		set_ifa(rt, p->other);
-	return 0;
-}
-
-void
-rib_ifa_replace(struct ifaddr *from, struct ifaddr *to)
-{
-	struct purge p = { .ifa = from, .other = to };
-
-	rib_walk_all(replace_ifa, &p);
-}
 
 static int
 expire_one(struct rtentry *rt, void *ctx)
 {
-	struct purge *p = ctx;
+	struct deadline *d = ctx;
 
 	if (rt->expire_ns == 0)
 		return 0;
-	if (rt->expire_ns <= p->now)
+	if (rt->expire_ns <= d->now)
 		rib_remove(rt);
-	else if (rt->expire_ns < p->next)
-		p->next = rt->expire_ns;
+	else if (rt->expire_ns < d->next)
+		d->next = rt->expire_ns;
 	return 0;
 }
 
 static void
 rib_expire(void *arg)
 {
-	struct purge p = { .now = clock_now(), .next = NS_NEVER };
+	struct deadline d = { .now = clock_now(), .next = NS_NEVER };
 
 	(void)arg;
-	rib_walk_all(expire_one, &p);
-	if (p.next != NS_NEVER)
-		expiry_arm(p.next);
-}
-
-/* --- host routes to our own addresses ---------------------------------------------------------- */
-
-void
-rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last)
-{
-	*first = VNET(rt_allfibs) ? 0 : ifp->if_fib;
-	*last = VNET(rt_allfibs) ? (uint8_t)(rt_numfibs - 1) : ifp->if_fib;
-}
-
-static int
-local_add_one(const struct rt_addr *host, struct ifaddr *ifa, uint8_t fib)
-{
-	struct rt_request rq = {
-		.dst = *host,
-		.ifp = V_loif != NULL ? V_loif : ifa->ifp,
-		.ifa = ifa,
-		.flags = RTF_LOCAL_ | (ifa->ifp == V_loif ? 0 : RTF_STATIC_),
-		.fib = fib,
-	};
-	struct rtentry *rt = rib_exact(fib, host);
-	int error;
-
-	if (rt != NULL && (rt->nh.flags & RTF_LOCAL_)) {
-		rt->users++;
-		return 0;
-	}
-	if (rt != NULL && (rt->nh.flags & RTF_PINNED_))
-		return -EEXIST;
-	/* what somebody said about this address before it was ours gives way */
-	if (rt != NULL)
-		rib_remove(rt);
-	if ((error = rib_add(&rq, &rt)) == 0)
-		rt->users = 1;
-	return error;
-}
-
-/* False if the route isn't there. */
-static bool
-local_delete_one(const struct rt_addr *host, uint8_t fib)
-{
-	struct rtentry *rt = rib_exact(fib, host);
-
-	if (rt == NULL || !(rt->nh.flags & RTF_LOCAL_))
-		return false;
-	if (--rt->users == 0)
-		rib_remove(rt);
-	return true;
-}
-
-int
-rib_local_add(const struct rt_addr *host, struct ifaddr *ifa)
-{
-	uint8_t first, last;
-	int error = 0;
-
-	rt_fib_range(ifa->ifp, &first, &last);
-	for (uint8_t fib = first; fib <= last; fib++) {
-		error = local_add_one(host, ifa, fib);
-		if (error != 0) {
-			while (fib-- > first)
-				local_delete_one(host, fib);
-			break;
-		}
-	}
-	return error;
-}
-
-int
-rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa)
-{
-	bool found = false;
-
-	(void)ifa;
-	/* in every FIB: the sysctl may have been changed since */
-	for (uint8_t fib = 0; fib < rt_numfibs; fib++)
-		found |= local_delete_one(host, fib);
-	return found ? 0 : -ESRCH;
-}
-
-void
-rib_local_source(const struct rt_addr *host, struct ifaddr *ifa)
-{
-	for (uint8_t fib = 0; fib < rt_numfibs; fib++) {
-		struct rtentry *rt = rib_exact(fib, host);
-
-		if (rt != NULL && (rt->nh.flags & RTF_LOCAL_))
-			set_ifa(rt, ifa);
-	}
+	rib_walk_all(expire_one, &d);
+	if (d.next != NS_NEVER)
+		expiry_arm(d.next);
 }
 
 /* --- a stack's beginning and end --------------------------------------------------------------- */
@@ -774,6 +604,18 @@ rib_init(void *arg)
 		route_event = event_find("route_event");
 }
 VNET_SYSINIT(rib, SI_SUB_ROUTE, SI_ORDER_FIRST, rib_init, NULL);
+
+static int
+my_fibnum(const struct sysctl_oid *oid, struct sysctl_req *req)
+{
+	(void)oid;
+	if (req->set != NULL)
+		return -EPERM;
+	snprintf(req->text, req->text_len, "%u", verb_fib);
+	return 0;
+}
+SYSCTL_PROC(net_my_fibnum, "net.my_fibnum", SYSCTL_RD, SYSCTL_T_UINT, my_fibnum,
+    "forwarding table of the caller");
 
 static int
 remove_entry(struct rtentry *rt, void *ctx)

@@ -19,6 +19,11 @@ void fib4_clear(uint8_t fib, uint32_t key, unsigned plen);
 /* The stack ends. */
 void fib4_free(uint8_t fib);
 
+/* Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the table goes too. */
+void rib_remove(struct rtentry *rt);
+/* All routes of the stack, in all FIBs and families; fn may remove the one it is given. */
+void rib_walk_all(int (*fn)(struct rtentry *rt, void *ctx), void *ctx);
+
 /* Routes of all stacks that have left their tables and wait for the readers. */
 uint64_t rib_trash(void);
 

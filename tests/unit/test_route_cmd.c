@@ -256,6 +256,8 @@ test_setfib_and_fib_choose_the_table(void **state)
 	assert_true(says("route get -fib 1 10.9.0.1", false, "  interface: mem1\n"));
 	assert_true(says("setfib 1 route get 10.9.0.1", false, "        fib: 1\n"));
 	assert_true(says("setfib 1 netstat -rn", false, "Routing tables (fib: 1)\n\nInternet:\n"));
+	expect_line("sysctl -n net.my_fibnum", 0, "0\n", "");
+	expect_line("setfib 1 sysctl -n net.my_fibnum", 0, "1\n", "");
 	expect_line("setfib 1 route delete 10.9.0.0/16", 0, "delete net 10.9.0.0\n", "");
 	rt_numfibs = 1;
 }
