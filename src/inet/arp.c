@@ -26,6 +26,7 @@ DROP_DEFINE(DROP_ARP_HOLD, "arp", "hold", "too many packets wait for a neighbour
 DROP_DEFINE(DROP_ARP_TIMEOUT, "arp", "timeout", "neighbour did not answer");
 DROP_DEFINE(DROP_ARP_LIMIT, "arp", "limit", "neighbour table is full");
 DROP_DEFINE(DROP_ARP_REJECT, "arp", "reject", "the neighbour entry says reject or blackhole");
+DROP_DEFINE(DROP_ARP_BROADCAST, "arp", "broadcast", "directed broadcast from another link (RFC 2644)");
 DROP_DEFINE(DROP_ARP_NOTABLE, "arp", "notable", "the interface has no neighbours: it is leaving");
 DROP_DEFINE(DROP_ARP_NOBUFS, "arp", "nobufs", "no memory for the link header");
 
@@ -331,6 +332,11 @@ output_slow(struct ifnet *ifp, struct mbuf *m)
 		group_header(ifp, m, header);
 	} else {
 		dst = next_address(m);
+		if (in_is_broadcast(dst, ifp)) {
+			/* packets made here say so by M_BCAST */
+			m_drop(m, &DROP_ARP_BROADCAST);
+			return NULL;
+		}
 		lle = arp_entry(ifp, dst);
 		if (lle != NULL && nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->lle != lle)
 			nexthop_set_lle(nh, lle);

@@ -391,6 +391,19 @@ test_groups_and_broadcast_need_no_neighbour(void **state)
 }
 
 static void
+test_a_directed_broadcast_is_not_forwarded_and_asks_for_nobody(void **state)
+{
+	(void)state;
+	memif_receive(&wan, memif_frame(&wan, a4("10.1.0.2"), a4("10.0.0.255"), IPPROTO_UDP_, 40));
+	memif_receive(&wan, memif_frame(&wan, a4("10.1.0.2"), a4("10.0.0.0"), IPPROTO_UDP_, 40));
+	while (netisr_run())
+		;
+	assert_int_equal(lan.sent.len, 0);
+	assert_int_equal(in_lltable(lan.ifp)->count, 0);
+	assert_int_equal(drops(drop_find("arp.broadcast")), 2);
+}
+
+static void
 test_malformed_packets_are_dropped_by_name(void **state)
 {
 	static const struct { const char *why; int at; uint8_t byte; uint32_t len; } bad[] = {
@@ -636,6 +649,7 @@ main(void)
 		ARP_TEST(test_a_gateways_entry_is_cached_and_replaced_when_it_was_deleted),
 		ARP_TEST(test_no_packet_overtakes_one_that_waits),
 		ARP_TEST(test_groups_and_broadcast_need_no_neighbour),
+		ARP_TEST(test_a_directed_broadcast_is_not_forwarded_and_asks_for_nobody),
 		ARP_TEST(test_malformed_packets_are_dropped_by_name),
 		ARP_TEST(test_proxy_for_the_far_end_of_a_point_to_point_link),
 		ARP_TEST(test_proxyall_answers_for_what_lies_behind_another_interface),
