@@ -13,7 +13,7 @@ is_small(const struct lab *lab)
 {
 	const struct lab_flow *f;
 
-	STAILQ_FOREACH (f, &lab->flows, next)
+	STAILQ_FOREACH(f, &lab->flows, next)
 		if (f->kind == LAB_FLOW_REPLAY)
 			return false;
 	return lab->nnodes <= 20 && lab->nlinks <= 40 && lab->ntunables == 0;

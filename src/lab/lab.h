@@ -28,13 +28,14 @@ const char *const *lab_tunables(const struct lab *lab);
 uint64_t lab_seed(const struct lab *lab);
 
 struct lab_options {
-	const char *out_dir;	/* captures and report.json go here; NULL = the file's `name`.out in the current directory */
-	uint64_t for_ns;	/* 0 = as the file says, else until all traffic has ended */
-	uint64_t seed;		/* 0 = the file's, else 1 */
-	bool live;		/* warren up */
-	bool quiet;		/* no status line */
-	bool no_files;		/* write nothing (tests, fuzzing) */
-	uint32_t max_batch;	/* 0 = BATCH_MAX; tests compare 1 with 64 */
+	const char *
+	    out_dir; /* captures and report.json go here; NULL = the file's `name`.out in the current directory */
+	uint64_t for_ns;    /* 0 = as the file says, else until all traffic has ended */
+	uint64_t seed;      /* 0 = the file's, else 1 */
+	bool live;          /* warren up */
+	bool quiet;         /* no status line */
+	bool no_files;      /* write nothing (tests, fuzzing) */
+	uint32_t max_batch; /* 0 = BATCH_MAX; tests compare 1 with 64 */
 };
 
 /* Needs process_start() before. 0; -errno with *why. */

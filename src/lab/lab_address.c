@@ -53,7 +53,7 @@ spans_of(const struct lab *lab, size_t *n)
 	*n = 0;
 	if (s == NULL)
 		return NULL;
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		uint32_t mask = mask_of(l->end[0].plen), addr = ntohl(l->end[0].addr);
 
 		if (l->end[0].addr == 0)
@@ -67,7 +67,8 @@ spans_of(const struct lab *lab, size_t *n)
 static void
 check_given(struct ly *y, const struct lab_link *l)
 {
-	uint32_t a = ntohl(l->end[0].addr), b = ntohl(l->end[1].addr), mask = mask_of(l->end[0].plen);
+	uint32_t a = ntohl(l->end[0].addr), b = ntohl(l->end[1].addr),
+		 mask = mask_of(l->end[0].plen);
 
 	if (l->end[0].addr == 0 || l->end[1].addr == 0)
 		return;
@@ -85,13 +86,13 @@ lab_address_assign(struct ly *y, struct lab *lab)
 	size_t n, i = 0;
 	uint64_t next = lab->pool_addr, end;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		check_given(y, l);
 	if (!lab->auto_addresses)
 		return;
 	end = next + (UINT64_C(1) << (32 - lab->pool_plen));
 	given = spans_of(lab, &n);
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		if (l->end[0].addr != 0 || l->end[1].addr != 0)
 			continue;
 		/* Given subnets are passed over. */
@@ -115,62 +116,68 @@ lab_address_assign(struct ly *y, struct lab *lab)
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* A subnet as one node sees it. */
-struct target {
-	uint32_t first, last;
-	const struct lab_end *via; /* the neighbour's end that leads there; NULL: our own, or out of reach */
+/* A link as the search sees it: where it leads, and the neighbour's address on it (the gateway). */
+struct hop {
+	uint32_t node;
+	uint32_t gateway;
 };
 
+/*
+ * For N nodes the search runs N times over everything, so it runs over plain arrays: ten thousand nodes
+ * take a second, not ten.
+ */
 struct router {
 	struct lab *lab;
-	struct lab_node **node;	   /* by index */
-	const struct lab_end **via; /* by node: first hop from the node looked at, as the neighbour's end */
+	struct hop *hop; /* of all nodes, node i's from first[i] to first[i + 1] */
+	uint32_t *first;
+	bool *forwards;
+	uint32_t *via;  /* by node: gateway of the first hop to it; 0 = ourselves */
+	uint32_t *hops; /* by node: UINT32_MAX = out of reach */
 	uint32_t *queue;
-	uint32_t *hops;
 	struct span *span;
-	struct target *target;
+	struct {
+		uint32_t node[2];
+	} * ends;         /* by subnet */
+	uint32_t *target; /* by subnet: gateway; 0 = our own, or out of reach */
 	size_t nspans;
-	struct lab_node *self;
 	int error;
 };
 
-/* Breadth first from r->self: via[] and hops[] of every node in reach. */
+/* Breadth first from node self: via[] and hops[] of every node in reach. */
 static void
-router_walk(struct router *r)
+router_walk(struct router *r, uint32_t self)
 {
 	uint32_t head = 0, tail = 0;
 
 	memset(r->hops, 0xff, r->lab->nnodes * sizeof(*r->hops));
-	r->hops[r->self->index] = 0;
-	r->via[r->self->index] = NULL;
-	r->queue[tail++] = r->self->index;
+	r->hops[self] = 0;
+	r->via[self] = 0;
+	r->queue[tail++] = self;
 	while (head < tail) {
-		struct lab_node *n = r->node[r->queue[head++]];
-		struct lab_end *e;
+		uint32_t n = r->queue[head++];
 
 		/* What doesn't forward is an end of the way. */
-		if (n != r->self && !lab_node_forwards(n))
+		if (n != self && !r->forwards[n])
 			continue;
-		STAILQ_FOREACH (e, &n->ends, of_node) {
-			const struct lab_end *peer = lab_end_peer(e);
-			uint32_t p = peer->node->index;
+		for (uint32_t i = r->first[n]; i < r->first[n + 1]; i++) {
+			uint32_t p = r->hop[i].node;
 
-			if (r->hops[p] != UINT32_MAX || peer->addr == 0 || e->addr == 0)
+			if (r->hops[p] != UINT32_MAX)
 				continue;
-			r->hops[p] = r->hops[n->index] + 1;
-			r->via[p] = n == r->self ? peer : r->via[n->index];
+			r->hops[p] = r->hops[n] + 1;
+			r->via[p] = n == self ? r->hop[i].gateway : r->via[n];
 			r->queue[tail++] = p;
 		}
 	}
 }
 
 static void
-route_add(struct router *r, uint32_t addr, unsigned plen, const struct lab_end *via)
+route_add(struct router *r, uint32_t addr, unsigned plen, uint32_t gateway)
 {
 	uint32_t net = htonl(addr & mask_of(plen));
 	struct rt_request rq = {
 		.dst = rt_addr_make(AF_INET, &net, plen),
-		.gateway = rt_addr_make(AF_INET, &via->addr, 32),
+		.gateway = rt_addr_make(AF_INET, &gateway, 32),
 		.flags = RTF_GATEWAY_ | RTF_STATIC_,
 	};
 
@@ -178,55 +185,90 @@ route_add(struct router *r, uint32_t addr, unsigned plen, const struct lab_end *
 		r->error = rib_add(&rq, NULL);
 }
 
-/* Routes for targets [lo, hi), all in the block of addr/plen. */
+/* Routes for subnets [lo, hi), all in the block of addr/plen. */
 static void
 fold(struct router *r, size_t lo, size_t hi, uint32_t addr, unsigned plen)
 {
-	const struct lab_end *via = NULL;
+	uint32_t gateway = 0, half;
 	bool same = true;
-	size_t mid = lo;
-	uint32_t half;
+	size_t mid = lo, end = hi;
 
 	for (size_t i = lo; i < hi && same; i++) {
-		if (r->target[i].via == NULL)
+		if (r->target[i] == 0)
 			continue;
-		same = via == NULL || r->target[i].via == via;
-		via = r->target[i].via;
+		same = gateway == 0 || r->target[i] == gateway;
+		gateway = r->target[i];
 	}
-	if (via == NULL)
+	if (gateway == 0)
 		return;
 	if (same || plen == 32) {
-		route_add(r, addr, plen, via);
+		route_add(r, addr, plen, gateway);
 		return;
 	}
 	half = addr | 1u << (31 - plen);
-	while (mid < hi && r->target[mid].first < half)
-		mid++;
+	while (mid < end) {
+		size_t probe = mid + (end - mid) / 2;
+
+		if (r->span[probe].first < half)
+			mid = probe + 1;
+		else
+			end = probe;
+	}
 	fold(r, lo, mid, addr, plen + 1);
 	fold(r, mid, hi, half, plen + 1);
 }
 
 static void
-router_routes(struct router *r)
+router_routes(struct router *r, uint32_t self)
 {
-	struct lab_end *e;
-
-	router_walk(r);
+	router_walk(r, self);
 	for (size_t i = 0; i < r->nspans; i++) {
-		const struct lab_link *l = r->span[i].link;
-		uint32_t a = r->hops[l->end[0].node->index], b = r->hops[l->end[1].node->index];
+		uint32_t a = r->ends[i].node[0], b = r->ends[i].node[1];
+		uint32_t nearer = r->hops[a] <= r->hops[b] ? a : b;
 
-		r->target[i] = (struct target){ r->span[i].first, r->span[i].last,
-			a <= b ? r->via[l->end[0].node->index] : r->via[l->end[1].node->index] };
-		if (a == UINT32_MAX && b == UINT32_MAX)
-			r->target[i].via = NULL;
+		/* Its own subnets are not to be routed: there via[] is 0. */
+		r->target[i] = r->hops[nearer] != UINT32_MAX ? r->via[nearer] : 0;
 	}
-	/* Its own subnets are not to be routed, whatever the shortest way to them. */
-	STAILQ_FOREACH (e, &r->self->ends, of_node)
-		for (size_t i = 0; i < r->nspans; i++)
-			if (r->span[i].link == e->link)
-				r->target[i].via = NULL;
 	fold(r, 0, r->nspans, 0, 0);
+}
+
+/* The arrays; false without memory. */
+static bool
+router_make(struct router *r)
+{
+	struct lab *lab = r->lab;
+	struct lab_node *n;
+	struct lab_end *e;
+	uint32_t k = 0;
+
+	r->span = spans_of(lab, &r->nspans);
+	r->hop = calloc(2 * (size_t)lab->nlinks + 1, sizeof(*r->hop));
+	r->first = calloc((size_t)lab->nnodes + 2, sizeof(*r->first));
+	r->forwards = calloc((size_t)lab->nnodes + 1, sizeof(*r->forwards));
+	r->via = calloc((size_t)lab->nnodes + 1, sizeof(*r->via));
+	r->queue = calloc((size_t)lab->nnodes + 1, sizeof(*r->queue));
+	r->hops = calloc((size_t)lab->nnodes + 1, sizeof(*r->hops));
+	r->ends = calloc(r->nspans + 1, sizeof(*r->ends));
+	r->target = calloc(r->nspans + 1, sizeof(*r->target));
+	if (r->span == NULL || r->hop == NULL || r->first == NULL || r->forwards == NULL ||
+	    r->via == NULL || r->queue == NULL || r->hops == NULL || r->ends == NULL ||
+	    r->target == NULL)
+		return false;
+	STAILQ_FOREACH(n, &lab->nodes, next) {
+		r->first[n->index] = k;
+		r->forwards[n->index] = lab_node_forwards(n);
+		STAILQ_FOREACH(e, &n->ends, of_node) {
+			const struct lab_end *peer = lab_end_peer(e);
+
+			if (e->addr != 0 && peer->addr != 0)
+				r->hop[k++] = (struct hop){ peer->node->index, peer->addr };
+		}
+		r->first[n->index + 1] = k;
+	}
+	for (size_t i = 0; i < r->nspans; i++)
+		for (unsigned side = 0; side < 2; side++)
+			r->ends[i].node[side] = r->span[i].link->end[side].node->index;
+	return true;
 }
 
 static int
@@ -234,36 +276,25 @@ routes_apply(struct lab *lab, char **why)
 {
 	struct router r = { .lab = lab };
 	struct lab_node *n;
-	size_t nn = lab->nnodes;
-	int error = -ENOMEM;
+	int error = router_make(&r) ? 0 : -ENOMEM;
 
-	r.span = spans_of(lab, &r.nspans);
-	r.node = calloc(nn + 1, sizeof(struct lab_node *));
-	r.via = calloc(nn + 1, sizeof(struct lab_end *));
-	r.queue = calloc(nn + 1, sizeof(*r.queue));
-	r.hops = calloc(nn + 1, sizeof(*r.hops));
-	r.target = calloc(r.nspans + 1, sizeof(*r.target));
-	if (r.span != NULL && r.node != NULL && r.via != NULL && r.queue != NULL && r.hops != NULL &&
-	    r.target != NULL) {
-		error = 0;
-		STAILQ_FOREACH (n, &lab->nodes, next)
-			r.node[n->index] = n;
-		STAILQ_FOREACH (n, &lab->nodes, next) {
-			VNET_SCOPE(n->prison->vnet);
-			r.self = n;
-			router_routes(&r);
-			if (r.error != 0) {
-				error = lab_fail(lab, why, r.error, n->line, "routes of node %s: %s", n->name,
-				    strerror(-r.error));
-				break;
-			}
-		}
+	STAILQ_FOREACH(n, &lab->nodes, next) {
+		if (error != 0)
+			break;
+		VNET_SCOPE(n->prison->vnet);
+		router_routes(&r, n->index);
+		if (r.error != 0)
+			error = lab_fail(lab, why, r.error, n->line, "routes of node %s: %s",
+			    n->name, strerror(-r.error));
 	}
 	free(r.span);
-	free(r.node);
+	free(r.hop);
+	free(r.first);
+	free(r.forwards);
 	free(r.via);
 	free(r.queue);
 	free(r.hops);
+	free(r.ends);
 	free(r.target);
 	return error;
 }
@@ -273,7 +304,7 @@ lab_address_apply(struct lab *lab, char **why)
 {
 	struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		for (unsigned side = 0; side < 2; side++) {
 			struct lab_end *e = &l->end[side];
 			int error;
@@ -285,8 +316,8 @@ lab_address_apply(struct lab *lab, char **why)
 			if (error == 0)
 				error = in_addr_add(e->ifp, e->addr, e->plen, 0, 0);
 			if (error != 0)
-				return lab_fail(lab, why, error, l->line, "address of %s: %s", e->name,
-				    strerror(-error));
+				return lab_fail(lab, why, error, l->line, "address of %s: %s",
+				    e->name, strerror(-error));
 		}
 	}
 	return lab->auto_routes ? routes_apply(lab, why) : 0;

@@ -42,8 +42,9 @@ int
 warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t for_ns, char **report,
     char **err)
 {
-	const struct lab_options o = { .out_dir = out_dir, .for_ns = for_ns, .quiet = true,
-		.no_files = out_dir == NULL };
+	const struct lab_options o = {
+		.out_dir = out_dir, .for_ns = for_ns, .quiet = true, .no_files = out_dir == NULL
+	};
 	char *why = NULL;
 	struct lab *lab;
 	int status;
@@ -63,7 +64,8 @@ warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t for
 		status = STATUS_FILE;
 	} else if ((status = lab_build(lab, &o, &why)) != 0) {
 		status = status == -EPERM || status == -EACCES || status == -ENOMEM ?
-		    STATUS_ENVIRONMENT : STATUS_FILE;
+		    STATUS_ENVIRONMENT :
+		    STATUS_FILE;
 	} else {
 		status = lab_run(lab);
 		if (report != NULL)

@@ -49,7 +49,8 @@ lab_node_forwards(const struct lab_node *n)
 static bool
 has_delay(const struct lab_shape *s)
 {
-	return s->c.delay_ns > 0 || (s->c.rate_bps > 0 && s->c.rate_bps <= UINT64_C(14) * 8 * NS_PER_SEC);
+	return s->c.delay_ns > 0 ||
+	    (s->c.rate_bps > 0 && s->c.rate_bps <= UINT64_C(14) * 8 * NS_PER_SEC);
 }
 
 static uint32_t
@@ -71,21 +72,22 @@ domains_make(struct lab *lab)
 	int error = node != NULL && size != NULL ? 0 : -ENOMEM;
 
 	if (error == 0) {
-		STAILQ_FOREACH (n, &lab->nodes, next) {
+		STAILQ_FOREACH(n, &lab->nodes, next) {
 			node[n->index] = n;
 			n->group = n->index;
 		}
-		STAILQ_FOREACH (l, &lab->links, next) {
-			uint32_t a = group_of(node, l->end[0].node->index), b = group_of(node, l->end[1].node->index);
+		STAILQ_FOREACH(l, &lab->links, next) {
+			uint32_t a = group_of(node, l->end[0].node->index),
+				 b = group_of(node, l->end[1].node->index);
 
 			if (has_delay(&l->end[0].shape) && has_delay(&l->end[1].shape))
 				continue;
 			/* The lower number stays: the first node of a group names it. */
 			node[a < b ? b : a]->group = a < b ? a : b;
 		}
-		STAILQ_FOREACH (n, &lab->nodes, next)
+		STAILQ_FOREACH(n, &lab->nodes, next)
 			size[group_of(node, n->index)]++;
-		STAILQ_FOREACH (n, &lab->nodes, next) {
+		STAILQ_FOREACH(n, &lab->nodes, next) {
 			uint32_t g = group_of(node, n->index);
 
 			n->domain = g == n->index ? sched_domain_new(size[g] > 1) : node[g]->domain;
@@ -109,17 +111,16 @@ lab_update_lookahead(struct lab *lab)
 	struct vnet *vnet;
 
 	(void)lab;
-	VNET_FOREACH(vnet)
-	{
+	VNET_FOREACH(vnet) {
 		struct ifnet *ifp;
 
 		VNET_SCOPE(vnet);
-		IF_FOREACH(ifp)
-		{
+		IF_FOREACH(ifp) {
 			struct ifnet *peer = epair_peer(ifp);
 			uint64_t ns;
 
-			if (peer == NULL || peer->if_vnet == NULL || peer->if_vnet->domain == vnet->domain)
+			if (peer == NULL || peer->if_vnet == NULL ||
+			    peer->if_vnet->domain == vnet->domain)
 				continue;
 			ns = pipe_of(ifp) != NULL ? pipe_lookahead(pipe_of(ifp)) : 0;
 			if (ns < least)
@@ -148,7 +149,8 @@ node_make(struct lab *lab, struct lab_node *n, char **why)
 	if (lo != NULL && (error = if_up(lo)) == 0)
 		error = in_addr_add(lo, loopback, 8, 0, 0);
 	if (error != 0)
-		return lab_fail(lab, why, error, n->line, "node %s: lo0: %s", n->name, strerror(-error));
+		return lab_fail(
+		    lab, why, error, n->line, "node %s: lo0: %s", n->name, strerror(-error));
 	V_ip_forwarding = lab_node_forwards(n);
 	return 0;
 }
@@ -159,16 +161,19 @@ sysctl_apply(struct lab *lab, struct lab_node *n, const struct lab_wordlist *lis
 	const struct lab_words *w;
 
 	VNET_SCOPE(n->prison->vnet);
-	STAILQ_FOREACH (w, list, next) {
+	STAILQ_FOREACH(w, list, next) {
 		const char *equals = strchr(w->text, '=');
 		const char *name = lab_printf(lab, "%.*s", (int)(equals - w->text), w->text);
 		const struct sysctl_oid *oid = sysctl_find(name);
 		char reason[256] = "";
-		int error = oid == NULL ? -ENOENT : sysctl_write(oid, equals + 1, reason, sizeof(reason));
+		int error = oid == NULL ? -ENOENT :
+					  sysctl_write(oid, equals + 1, reason, sizeof(reason));
 
 		if (error != 0)
 			return lab_fail(lab, why, -EINVAL, w->line, "sysctl %s: %s", w->text,
-			    oid == NULL ? "there is no such name" : reason[0] != '\0' ? reason : strerror(-error));
+			    oid == NULL           ? "there is no such name" :
+				reason[0] != '\0' ? reason :
+						    strerror(-error));
 	}
 	return 0;
 }
@@ -179,17 +184,20 @@ tunables_check(struct lab *lab, char **why)
 {
 	const struct lab_words *w;
 
-	STAILQ_FOREACH (w, &lab->tunable_words, next) {
+	STAILQ_FOREACH(w, &lab->tunable_words, next) {
 		const char *equals = strchr(w->text, '=');
 		const char *name = lab_printf(lab, "%.*s", (int)(equals - w->text), w->text);
 		const struct sysctl_oid *oid = sysctl_find(name);
 		char now[256] = "";
 
 		if (oid == NULL)
-			return lab_fail(lab, why, -EINVAL, w->line, "tunables: there is no '%s'", name);
+			return lab_fail(
+			    lab, why, -EINVAL, w->line, "tunables: there is no '%s'", name);
 		if (sysctl_read(oid, now, sizeof(now)) != 0 || strcmp(now, equals + 1) != 0)
-			return lab_fail(lab, why, -EINVAL, w->line, "tunables: %s is %s in this process and "
-			    "can be set at its start only", name, now);
+			return lab_fail(lab, why, -EINVAL, w->line,
+			    "tunables: %s is %s in this process and "
+			    "can be set at its start only",
+			    name, now);
 	}
 	return 0;
 }
@@ -199,15 +207,16 @@ node_run_lines(struct lab *lab, struct lab_node *n, char **why)
 {
 	const struct lab_words *w;
 
-	STAILQ_FOREACH (w, &n->run, next) {
+	STAILQ_FOREACH(w, &n->run, next) {
 		struct lab_exec *x = lab_exec_start(lab, n, w->text, w->line, 0);
 
 		/* What takes time goes on when the lab runs; how it ends is seen then. */
 		if (x->run != NULL)
 			continue;
 		if (!lab_exec_ok(x))
-			return lab_fail(lab, why, -EINVAL, w->line, "node %s: %s: %s (exit status %d)", n->name,
-			    w->text, lab_exec_why(x), x->status);
+			return lab_fail(lab, why, -EINVAL, w->line,
+			    "node %s: %s: %s (exit status %d)", n->name, w->text, lab_exec_why(x),
+			    x->status);
 		/* Silence is what a set-up line should be: it leaves no trace in the report. */
 		free(x->out);
 		free(x->err);
@@ -223,7 +232,7 @@ hosts_add(struct lab *lab)
 	const struct lab_node *n;
 	int error = 0;
 
-	STAILQ_FOREACH (n, &lab->nodes, next) {
+	STAILQ_FOREACH(n, &lab->nodes, next) {
 		uint32_t addr = lab_node_address(n);
 
 		if (addr != 0 && error == 0)
@@ -281,26 +290,27 @@ capture_attach(struct lab *lab, struct lab_capture *c, char **why)
 	int error;
 
 	if (c->everything) {
-		STAILQ_FOREACH (l, &lab->links, next)
+		STAILQ_FOREACH(l, &lab->links, next)
 			for (unsigned side = 0; side < 2; side++)
 				if ((error = capture_add(c->cap, l->end[side].ifp)) != 0)
-					return lab_fail(lab, why, error, c->line, "capture %s: %s", c->file,
-					    strerror(-error));
+					return lab_fail(lab, why, error, c->line, "capture %s: %s",
+					    c->file, strerror(-error));
 		return 0;
 	}
-	STAILQ_FOREACH (w, &c->on, next) {
+	STAILQ_FOREACH(w, &c->on, next) {
 		const char *colon = strchr(w->text, ':');
-		struct lab_node *n = lab_node_find(lab, lab_printf(lab, "%.*s", (int)(colon - w->text), w->text));
+		struct lab_node *n = lab_node_find(
+		    lab, lab_printf(lab, "%.*s", (int)(colon - w->text), w->text));
 		struct ifnet *ifp;
 
 		VNET_SCOPE(n->prison->vnet);
 		ifp = if_byname(colon + 1);
 		if (ifp == NULL)
-			return lab_fail(lab, why, -EINVAL, w->line, "capture %s: node %s has no interface %s",
-			    c->file, n->name, colon + 1);
+			return lab_fail(lab, why, -EINVAL, w->line,
+			    "capture %s: node %s has no interface %s", c->file, n->name, colon + 1);
 		if ((error = capture_add(c->cap, ifp)) != 0)
-			return lab_fail(lab, why, error, w->line, "capture %s: %s: %s", c->file, w->text,
-			    strerror(-error));
+			return lab_fail(lab, why, error, w->line, "capture %s: %s: %s", c->file,
+			    w->text, strerror(-error));
 	}
 	return 0;
 }
@@ -311,7 +321,7 @@ capture_is_early(const struct lab *lab, const struct lab_capture *c)
 {
 	const struct lab_words *w;
 
-	STAILQ_FOREACH (w, &c->on, next)
+	STAILQ_FOREACH(w, &c->on, next)
 		if (strcmp(w->text, "*") != 0 && lab_end_find(lab, w->text) == NULL)
 			return false;
 	return true;
@@ -323,10 +333,11 @@ captures_build(struct lab *lab, bool early, char **why)
 	struct lab_capture *c;
 	int error;
 
-	STAILQ_FOREACH (c, &lab->captures, next) {
+	STAILQ_FOREACH(c, &lab->captures, next) {
 		if (capture_is_early(lab, c) != early)
 			continue;
-		if ((error = capture_open(lab, c, why)) != 0 || (error = capture_attach(lab, c, why)) != 0)
+		if ((error = capture_open(lab, c, why)) != 0 ||
+		    (error = capture_attach(lab, c, why)) != 0)
 			return error;
 	}
 	return 0;
@@ -339,12 +350,14 @@ out_dir_make(struct lab *lab, char **why)
 
 	if (lab->opt.no_files)
 		return 0;
-	if (dir != NULL ? asprintf(&lab->out_dir, "%s", dir) < 0 : asprintf(&lab->out_dir, "%s.out", lab->name) < 0) {
+	if (dir != NULL ? asprintf(&lab->out_dir, "%s", dir) < 0 :
+			  asprintf(&lab->out_dir, "%s.out", lab->name) < 0) {
 		lab->out_dir = NULL;
 		return -ENOMEM;
 	}
 	if (mkdir(lab->out_dir, 0777) != 0 && errno != EEXIST)
-		return lab_fail(lab, why, -errno, 1, "cannot make the folder %s: %s", lab->out_dir, strerror(errno));
+		return lab_fail(lab, why, -errno, 1, "cannot make the folder %s: %s", lab->out_dir,
+		    strerror(errno));
 	return 0;
 }
 
@@ -357,15 +370,15 @@ build_network(struct lab *lab, char **why)
 	struct lab_link *l;
 	int error = domains_make(lab);
 
-	STAILQ_FOREACH (n, &lab->nodes, next)
+	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (error == 0)
 			error = node_make(lab, n, why);
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		if (error == 0)
 			error = lab_link_build(lab, l, why);
 	if (error == 0)
 		error = captures_build(lab, true, why);
-	STAILQ_FOREACH (n, &lab->nodes, next)
+	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (error == 0 && (error = sysctl_apply(lab, n, &lab->sysctl, why)) == 0)
 			error = sysctl_apply(lab, n, &n->sysctl, why);
 	return error;
@@ -385,7 +398,9 @@ lab_build(struct lab *lab, const struct lab_options *o, char **why)
 	if (lab->opt.seed == 0)
 		lab->opt.seed = lab->seed != 0 ? lab->seed : 1;
 	rng_process_seed = lab->opt.seed;
-	sched_max_batch = lab->opt.max_batch > 0 && lab->opt.max_batch < BATCH_MAX ? lab->opt.max_batch : BATCH_MAX;
+	sched_max_batch = lab->opt.max_batch > 0 && lab->opt.max_batch < BATCH_MAX ?
+	    lab->opt.max_batch :
+	    BATCH_MAX;
 	if (lab->opt.for_ns != 0)
 		lab->end_ns = lab->opt.for_ns;
 	else if (lab->for_ns != 0)
@@ -401,7 +416,7 @@ lab_build(struct lab *lab, const struct lab_options *o, char **why)
 		error = lab_address_apply(lab, why);
 	if (error == 0)
 		error = hosts_add(lab);
-	STAILQ_FOREACH (n, &lab->nodes, next)
+	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (error == 0)
 			error = node_run_lines(lab, n, why);
 	if (error == 0)
@@ -444,7 +459,7 @@ lab_captures_end(struct lab *lab)
 {
 	struct lab_capture *c;
 
-	STAILQ_FOREACH (c, &lab->captures, next) {
+	STAILQ_FOREACH(c, &lab->captures, next) {
 		if (c->cap == NULL)
 			continue;
 		capture_counts(c->cap, &c->seen, &c->written, &c->dropped);
@@ -465,13 +480,13 @@ lab_release(struct lab *lab)
 	lab_timeline_free(lab);
 	lab_traffic_free(lab);
 	lab_captures_end(lab);
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		link_take_down(l);
-	STAILQ_FOREACH (n, &lab->nodes, next)
+	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (n->prison != NULL)
 			prison_remove(n->prison);
 	/* The first node of a group owns its domain. */
-	STAILQ_FOREACH (n, &lab->nodes, next)
+	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (n->domain != NULL && n->group == n->index)
 			sched_domain_free(n->domain);
 	in_hosts_clear();

@@ -19,8 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void
-differ(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void differ(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 static void
 differ(struct lab *lab, const char *fmt, ...)
@@ -44,9 +43,9 @@ check_loss(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph)
 	char asked[LAB_UNIT_TEXT], got[LAB_UNIT_TEXT];
 
 	if (n > 0 && fabs(lost - n * ph->c.loss) > bound)
-		differ(lab, "%s: loss %s asked, %s achieved (%.0f of %.0f frames, bound %.0f)", e->name,
-		    lab_unit_text(LAB_SHARE, ph->c.loss, asked), lab_unit_text(LAB_SHARE, lost / n, got), lost, n,
-		    bound);
+		differ(lab, "%s: loss %s asked, %s achieved (%.0f of %.0f frames, bound %.0f)",
+		    e->name, lab_unit_text(LAB_SHARE, ph->c.loss, asked),
+		    lab_unit_text(LAB_SHARE, lost / n, got), lost, n, bound);
 }
 
 static void
@@ -78,9 +77,11 @@ check_delay(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph
 
 	if (e->final.out_packets == 0 || delay < 0)
 		return;
-	if (delay < (double)ph->c.delay_ns - 1 || delay > (double)(ph->c.delay_ns + ph->c.jitter_ns) + 1)
+	if (delay < (double)ph->c.delay_ns - 1 ||
+	    delay > (double)(ph->c.delay_ns + ph->c.jitter_ns) + 1)
 		differ(lab, "%s: delay %s asked, %s achieved", e->name,
-		    lab_unit_text(LAB_TIME, (double)ph->c.delay_ns, asked), lab_unit_text(LAB_TIME, delay, got));
+		    lab_unit_text(LAB_TIME, (double)ph->c.delay_ns, asked),
+		    lab_unit_text(LAB_TIME, delay, got));
 }
 
 /* Mean time in the pipe less queueing and serialisation; negative when it is not known. */
@@ -94,7 +95,8 @@ lab_way_delay(const struct lab_end *e)
 		return -1;
 	if (st->queueing != NULL)
 		queued = delay_hist_mean(st->queueing) * (double)delay_hist_count(st->queueing);
-	return ((double)st->transit_sum_ns - queued - (double)st->busy_ns) / (double)st->transit_packets;
+	return ((double)st->transit_sum_ns - queued - (double)st->busy_ns) /
+	    (double)st->transit_packets;
 }
 
 static void
@@ -109,7 +111,7 @@ check_way(struct lab *lab, const struct lab_end *e)
 		check_rate(lab, e, ph);
 		check_delay(lab, e, ph);
 	}
-	STAILQ_FOREACH (ph, &e->phases, next)
+	STAILQ_FOREACH(ph, &e->phases, next)
 		check_loss(lab, e, ph);
 }
 
@@ -153,9 +155,11 @@ check_sender(struct lab *lab, const struct lab_flow *f)
 	want = (double)f->rate_bps * (double)(stop - f->start_ns) / 8e9 / (double)(f->size + 28);
 	bound = f->pattern == UDP_POISSON ? 5 * sqrt(want) + f->flows : 1 + f->flows;
 	if (fabs((double)packets - want) > bound)
-		differ(lab, "%s: rate %s asked, %s sent (%" PRIu64 " packets, %" PRIu64 " refused)", f->name,
-		    lab_unit_text(LAB_RATE, (double)f->rate_bps, asked), lab_unit_text(LAB_RATE,
-		    (double)lab_rate_of(packets * (f->size + 28), stop - f->start_ns), got), packets, errors);
+		differ(lab, "%s: rate %s asked, %s sent (%" PRIu64 " packets, %" PRIu64 " refused)",
+		    f->name, lab_unit_text(LAB_RATE, (double)f->rate_bps, asked),
+		    lab_unit_text(LAB_RATE,
+			(double)lab_rate_of(packets * (f->size + 28), stop - f->start_ns), got),
+		    packets, errors);
 }
 
 void
@@ -165,14 +169,16 @@ lab_check(struct lab *lab)
 	struct lab_link *l;
 	uint64_t lost = 0;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		for (unsigned side = 0; side < 2; side++)
 			check_way(lab, &l->end[side]);
-	STAILQ_FOREACH (f, &lab->flows, next) {
+	STAILQ_FOREACH(f, &lab->flows, next) {
 		check_sender(lab, f);
 		lost += lab_flow_lost(f, NULL);
 	}
 	if (lost > lab->drops && !lab->interrupted && !lab->opt.live)
-		differ(lab, "%" PRIu64 " packets of the traffic were lost, but only %" PRIu64 " drops were counted",
+		differ(lab,
+		    "%" PRIu64 " packets of the traffic were lost, but only %" PRIu64
+		    " drops were counted",
 		    lost, lab->drops);
 }

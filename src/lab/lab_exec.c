@@ -67,7 +67,8 @@ exec_done(void *ctx, int status)
 }
 
 struct lab_exec *
-lab_exec_start(struct lab *lab, struct lab_node *node, const char *line, unsigned at_line, int want_status)
+lab_exec_start(
+    struct lab *lab, struct lab_node *node, const char *line, unsigned at_line, int want_status)
 {
 	struct lab_exec *x = lab_alloc(lab, sizeof(*x));
 	const struct verb_io io = { .out = exec_out, .err = exec_err, .done = exec_done, .ctx = x };
@@ -115,7 +116,7 @@ lab_exec_end(struct lab *lab)
 {
 	struct lab_exec *x;
 
-	STAILQ_FOREACH (x, &lab->execs, next)
+	STAILQ_FOREACH(x, &lab->execs, next)
 		if (x->run != NULL)
 			verb_cancel(x->run);
 }
@@ -126,7 +127,7 @@ lab_exec_free(struct lab *lab)
 	struct lab_exec *x;
 
 	lab_exec_end(lab);
-	STAILQ_FOREACH (x, &lab->execs, next) {
+	STAILQ_FOREACH(x, &lab->execs, next) {
 		free(x->out);
 		free(x->err);
 		x->out = x->err = NULL;

@@ -21,13 +21,13 @@ lab_expect_build(struct lab *lab, char **why)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next) {
+	STAILQ_FOREACH(x, &lab->expects, next) {
 		if (x->drop_name == NULL)
 			continue;
 		x->drop = drop_find(x->drop_name);
 		if (x->drop == NULL)
-			return lab_fail(lab, why, -EINVAL, x->line, "that: %s: there is no drop counter '%s'",
-			    x->that, x->drop_name);
+			return lab_fail(lab, why, -EINVAL, x->line,
+			    "that: %s: there is no drop counter '%s'", x->that, x->drop_name);
 	}
 	return 0;
 }
@@ -38,7 +38,7 @@ lab_expect_next(const struct lab *lab, uint64_t now)
 	const struct lab_expect *x;
 	uint64_t next = NS_NEVER;
 
-	STAILQ_FOREACH (x, &lab->expects, next) {
+	STAILQ_FOREACH(x, &lab->expects, next) {
 		const uint64_t times[] = { x->from_ns, x->until_ns, x->at_ns };
 
 		for (unsigned i = 0; i < 3; i++)
@@ -53,7 +53,7 @@ lab_expect_read(struct lab *lab, uint64_t now)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next) {
+	STAILQ_FOREACH(x, &lab->expects, next) {
 		if (x->metric == NULL)
 			continue;
 		if (x->from_ns <= now && !x->from_read) {
@@ -72,7 +72,7 @@ lab_expect_start(struct lab *lab, uint64_t now)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		if (x->run != NULL && x->at_ns <= now && x->exec == NULL)
 			x->exec = lab_exec_start(lab, x->node, x->run, x->line, -1);
 }
@@ -82,13 +82,13 @@ lab_expect_end(struct lab *lab)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		if (x->metric != NULL && x->until_ns == NS_NEVER)
 			lab_metric_read(x, &x->at_until);
 }
 
-static void
-verdict(struct lab_expect *x, bool holds, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+static void verdict(struct lab_expect *x, bool holds, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 
 static void
 verdict(struct lab_expect *x, bool holds, const char *fmt, ...)
@@ -113,7 +113,8 @@ window_of(const struct lab *lab, const struct lab_expect *x)
 	if (from == NS_NEVER)
 		from = x->flow != NULL ? x->flow->start_ns : 0;
 	if (until == NS_NEVER)
-		until = x->flow != NULL && x->flow->stop_ns < lab->end_ns ? x->flow->stop_ns : lab->end_ns;
+		until = x->flow != NULL && x->flow->stop_ns < lab->end_ns ? x->flow->stop_ns :
+									    lab->end_ns;
 	return until > from ? until - from : 0;
 }
 
@@ -132,8 +133,9 @@ judge_figure(struct lab *lab, struct lab_expect *x)
 		return;
 	}
 	/* What is counted of a flow, or altogether, is counted when everything has arrived. */
-	if (x->until_ns == NS_NEVER && (x->flow != NULL || unit == LAB_NUMBER || unit == LAB_SIZE ||
-	    !lab_metric_counts(x->metric)))
+	if (x->until_ns == NS_NEVER &&
+	    (x->flow != NULL || unit == LAB_NUMBER || unit == LAB_SIZE ||
+		!lab_metric_counts(x->metric)))
 		lab_metric_read(x, &x->at_until);
 	if (!lab_metric_value(x, window_of(lab, x), &value)) {
 		verdict(x, false, "there is nothing to measure: no packet");
@@ -180,12 +182,15 @@ lab_expect_judge_command(struct lab *lab, struct lab_expect *x)
 	if (!e->done)
 		verdict(x, false, "the command has not ended");
 	else if (e->bad_words || (x->has_status && e->status != (int)x->status))
-		verdict(x, false, "exit status %d%s%s", e->status, e->err_len > 0 ? ": " : "", lab_exec_why(e));
-	else if (x->output != NULL && (trimmed(out, strlen(out)) != trimmed(x->output, strlen(x->output)) ||
-	    strncmp(out, x->output, trimmed(out, strlen(out))) != 0))
+		verdict(x, false, "exit status %d%s%s", e->status, e->err_len > 0 ? ": " : "",
+		    lab_exec_why(e));
+	else if (x->output != NULL &&
+	    (trimmed(out, strlen(out)) != trimmed(x->output, strlen(x->output)) ||
+		strncmp(out, x->output, trimmed(out, strlen(out))) != 0))
 		verdict(x, false, "the output differs: %.*s", (int)strcspn(out, "\n"), out);
 	else if (x->contains != NULL && strstr(out, x->contains) == NULL)
-		verdict(x, false, "'%s' is not in the output: %.*s", x->contains, (int)strcspn(out, "\n"), out);
+		verdict(x, false, "'%s' is not in the output: %.*s", x->contains,
+		    (int)strcspn(out, "\n"), out);
 	else if (x->lacks != NULL && strstr(out, x->lacks) != NULL)
 		verdict(x, false, "'%s' is in the output", x->lacks);
 	else if (x->matches != NULL && !matches(x->matches, out))
@@ -200,7 +205,7 @@ lab_expect_judge(struct lab *lab)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		if (x->metric != NULL)
 			judge_figure(lab, x);
 }
@@ -219,13 +224,14 @@ lab_expect_text(struct lab *lab, const struct lab_expect *x)
 	else if (x->has_low && x->has_high && !x->low_open)
 		what = lab_printf(lab, "between %s and %s", x->low_text, x->high_text);
 	else
-		what = lab_printf(lab, "%s%s%s%s%s", x->has_low ? "above " : "", x->has_low ? x->low_text : "",
-		    x->has_low && x->has_high ? ", " : "", x->has_high ? "below " : "",
-		    x->has_high ? x->high_text : "");
+		what = lab_printf(lab, "%s%s%s%s%s", x->has_low ? "above " : "",
+		    x->has_low ? x->low_text : "", x->has_low && x->has_high ? ", " : "",
+		    x->has_high ? "below " : "", x->has_high ? x->high_text : "");
 	if (x->from_ns != NS_NEVER || x->until_ns != NS_NEVER)
 		when = lab_printf(lab, "%s%s%s%s", x->from_ns != NS_NEVER ? " from " : "",
 		    x->from_ns != NS_NEVER ? lab_unit_text(LAB_TIME, (double)x->from_ns, from) : "",
 		    x->until_ns != NS_NEVER ? " until " : "",
-		    x->until_ns != NS_NEVER ? lab_unit_text(LAB_TIME, (double)x->until_ns, until) : "");
+		    x->until_ns != NS_NEVER ? lab_unit_text(LAB_TIME, (double)x->until_ns, until) :
+					      "");
 	return lab_printf(lab, "%s %s%s", x->that, what, when);
 }

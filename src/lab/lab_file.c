@@ -20,12 +20,12 @@
 struct top {
 	const char *name;
 	uint64_t seed, for_ns;
-	int nodes, links, traffic, timeline, capture, expect, sysctl, tunables, addresses, routes, defaults;
+	int nodes, links, traffic, timeline, capture, expect, sysctl, tunables, addresses, routes,
+	    defaults;
 };
 
 #define TOP_PLACE(key)                                                                             \
-	static void                                                                                \
-	top_##key(struct ly *y, int id, void *obj)                                                 \
+	static void top_##key(struct ly *y, int id, void *obj)                                     \
 	{                                                                                          \
 		(void)y;                                                                           \
 		((struct top *)obj)->key = id;                                                     \
@@ -46,10 +46,12 @@ static bool
 topology_other(struct ly *y, const struct ly_pair *p, void *obj)
 {
 	(void)obj;
-	if (strcmp(p->key, "kinds") != 0 && strcmp(p->key, "defaults") != 0 && strcmp(p->key, "groups") != 0)
+	if (strcmp(p->key, "kinds") != 0 && strcmp(p->key, "defaults") != 0 &&
+	    strcmp(p->key, "groups") != 0)
 		return false;
-	lab_words_add(y->lab, &y->lab->notes, lab_printf(y->lab,
-	    "topology.%s has no meaning here: a node is a stack, not a container", p->key),
+	lab_words_add(y->lab, &y->lab->notes,
+	    lab_printf(y->lab,
+		"topology.%s has no meaning here: a node is a stack, not a container", p->key),
 	    ly_line(y, p->key_id));
 	return true;
 }
@@ -65,7 +67,8 @@ top_topology(struct ly *y, int id, void *obj)
 	struct top *t = obj, inner = *t;
 
 	ly_map(y, id, "topology", fields, 2, &inner, topology_other);
-	if ((inner.nodes != t->nodes && t->nodes != 0) || (inner.links != t->links && t->links != 0))
+	if ((inner.nodes != t->nodes && t->nodes != 0) ||
+	    (inner.links != t->links && t->links != 0))
 		ly_fault(y, id, "nodes and links stand either at the top or below 'topology'");
 	t->nodes = inner.nodes;
 	t->links = inner.links;
@@ -74,7 +77,8 @@ top_topology(struct ly *y, int id, void *obj)
 static const struct ly_field top_fields[] = {
 	{ "name", LY_STRING, offsetof(struct top, name), 0, 0, NULL },
 	{ "seed", LY_COUNT, offsetof(struct top, seed), 1, UINT64_MAX, NULL },
-	{ "for", LY_DURATION, offsetof(struct top, for_ns), 1, UINT64_C(1000000) * 3600 * NS_PER_SEC, NULL },
+	{ "for", LY_DURATION, offsetof(struct top, for_ns), 1,
+	    UINT64_C(1000000) * 3600 * NS_PER_SEC, NULL },
 	{ "nodes", .type = LY_CUSTOM, .fn = top_nodes },
 	{ "links", .type = LY_CUSTOM, .fn = top_links },
 	{ "topology", .type = LY_CUSTOM, .fn = top_topology },
@@ -98,8 +102,9 @@ top_other(struct ly *y, const struct ly_pair *p, void *obj)
 	(void)obj;
 	for (unsigned i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		if (strcmp(p->key, foreign[i]) == 0) {
-			lab_words_add(y->lab, &y->lab->notes, lab_printf(y->lab,
-			    "%s has no meaning here: there is no management network", p->key),
+			lab_words_add(y->lab, &y->lab->notes,
+			    lab_printf(y->lab,
+				"%s has no meaning here: there is no management network", p->key),
 			    ly_line(y, p->key_id));
 			return true;
 		}
@@ -132,10 +137,10 @@ read_tunables(struct ly *y, int id)
 	size_t i = 0;
 
 	read_assignments(y, id, "tunables", &lab->tunable_words);
-	STAILQ_FOREACH (w, &lab->tunable_words, next)
+	STAILQ_FOREACH(w, &lab->tunable_words, next)
 		lab->ntunables++;
 	lab->tunables = lab_alloc(lab, (lab->ntunables + 1) * sizeof(char *));
-	STAILQ_FOREACH (w, &lab->tunable_words, next)
+	STAILQ_FOREACH(w, &lab->tunable_words, next)
 		lab->tunables[i++] = w->text;
 }
 
@@ -156,7 +161,8 @@ read_addresses(struct ly *y, int id)
 	if (strcmp(text, "auto") == 0)
 		return;
 	if (strchr(text, '/') == NULL) {
-		ly_fault(y, id, "addresses: '%s' is neither auto, manual nor a network (10.0.0.0/8)", text);
+		ly_fault(y, id,
+		    "addresses: '%s' is neither auto, manual nor a network (10.0.0.0/8)", text);
 		return;
 	}
 	if (!lab_parse_address(y, id, "addresses", text, &addr, &plen))
@@ -164,7 +170,9 @@ read_addresses(struct ly *y, int id)
 	lab->pool_addr = ntohl(addr);
 	lab->pool_plen = plen;
 	if (plen > 30 || plen == 0 || (lab->pool_addr & (UINT32_MAX >> plen)) != 0)
-		ly_fault(y, id, "addresses: %s is no network that links fit into (/1 to /30, host bits 0)", text);
+		ly_fault(y, id,
+		    "addresses: %s is no network that links fit into (/1 to /30, host bits 0)",
+		    text);
 }
 
 static void
@@ -191,8 +199,11 @@ static void
 default_link(struct ly *y, int id, void *obj)
 {
 	static const struct ly_field keys[] = {
-		{ "rate", .type = LY_CUSTOM }, { "delay", .type = LY_CUSTOM }, { "jitter", .type = LY_CUSTOM },
-		{ "loss", .type = LY_CUSTOM }, { "queue", .type = LY_CUSTOM },
+		{ "rate", .type = LY_CUSTOM },
+		{ "delay", .type = LY_CUSTOM },
+		{ "jitter", .type = LY_CUSTOM },
+		{ "loss", .type = LY_CUSTOM },
+		{ "queue", .type = LY_CUSTOM },
 	};
 	size_t n;
 	struct ly_pair *pair = ly_pairs(y, id, "defaults.link", &n);
@@ -215,7 +226,8 @@ default_link(struct ly *y, int id, void *obj)
 static void
 read_defaults(struct ly *y, int id)
 {
-	static const struct ly_field fields[] = { { "link", .type = LY_CUSTOM, .fn = default_link } };
+	static const struct ly_field fields[] = { { "link", .type = LY_CUSTOM,
+	    .fn = default_link } };
 
 	ly_map(y, id, "defaults", fields, 1, y->lab, NULL);
 }
@@ -235,8 +247,11 @@ static void
 check_name(struct ly *y, int id, const char *name)
 {
 	if (strlen(name) > 64 || name[0] == '.' ||
-	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(name))
-		ly_fault(y, id, "name: '%s' must do as a file's name: letters, digits, _ . -, at most 64", name);
+	    strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
+		strlen(name))
+		ly_fault(y, id,
+		    "name: '%s' must do as a file's name: letters, digits, _ . -, at most 64",
+		    name);
 }
 
 static void
@@ -245,7 +260,8 @@ read_top(struct ly *y)
 	struct lab *lab = y->lab;
 	struct top t = {};
 
-	ly_map(y, ly_root(y), "lab", top_fields, sizeof(top_fields) / sizeof(top_fields[0]), &t, top_other);
+	ly_map(y, ly_root(y), "lab", top_fields, sizeof(top_fields) / sizeof(top_fields[0]), &t,
+	    top_other);
 	lab->name = t.name != NULL ? t.name : name_of_file(lab, y->file);
 	if (t.name != NULL)
 		check_name(y, ly_root(y), t.name);

@@ -26,7 +26,8 @@ lab_end_is_alive(const struct lab_end *e)
 static void
 phase_begin(struct lab *lab, struct lab_end *e)
 {
-	struct lab_phase *ph = lab_alloc(lab, sizeof(*ph)), *last = STAILQ_LAST(&e->phases, lab_phase, next);
+	struct lab_phase *ph = lab_alloc(lab, sizeof(*ph)),
+			 *last = STAILQ_LAST(&e->phases, lab_phase, next);
 
 	if (last != NULL) {
 		lab_way_stats(e, &last->end);
@@ -97,8 +98,8 @@ lab_link_build(struct lab *lab, struct lab_link *l, char **why)
 		if (l->end[side].shape.keys != 0)
 			error = end_shape(lab, &l->end[side], &l->end[side].shape.c);
 	if (error != 0)
-		return lab_fail(lab, why, error, l->line, "link %s - %s: %s", l->end[0].name, l->end[1].name,
-		    strerror(-error));
+		return lab_fail(lab, why, error, l->line, "link %s - %s: %s", l->end[0].name,
+		    l->end[1].name, strerror(-error));
 	return 0;
 }
 
@@ -153,7 +154,8 @@ lab_link_carrier(struct lab *lab, struct lab_link *l, bool up)
 			if (ifp->if_flags & IFF_UP_)
 				ifp->if_flags |= IFF_RUNNING_;
 			/* An end is the other's carrier if it is up. */
-			if_link_state_change(ifp, other->if_flags & IFF_UP_ ? LINK_STATE_UP : LINK_STATE_DOWN);
+			if_link_state_change(
+			    ifp, other->if_flags & IFF_UP_ ? LINK_STATE_UP : LINK_STATE_DOWN);
 		}
 	}
 }
@@ -163,7 +165,7 @@ lab_link_close(struct lab *lab)
 {
 	struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		for (unsigned side = 0; side < 2; side++) {
 			struct lab_end *e = &l->end[side];
 			struct lab_phase *last = STAILQ_LAST(&e->phases, lab_phase, next);

@@ -22,14 +22,14 @@ enum lab_subject { OF_UDP = 1, OF_PING = 2, OF_REPLAY = 4, OF_WAY = 8, OF_NODE =
 
 /* How a figure is made of readings {a, b}. */
 enum how {
-	HOW_COUNT,	/* a */
-	HOW_RATE,	/* a bytes over the window */
-	HOW_SHARE,	/* a / b */
-	HOW_LACK,	/* (a - b) / a: sent and received */
-	HOW_MISSING,	/* a - b */
-	HOW_BUSY,	/* a ns over the window */
-	HOW_PEAK,	/* a, of the whole run */
-	HOW_TIMES,	/* a histogram */
+	HOW_COUNT,   /* a */
+	HOW_RATE,    /* a bytes over the window */
+	HOW_SHARE,   /* a / b */
+	HOW_LACK,    /* (a - b) / a: sent and received */
+	HOW_MISSING, /* a - b */
+	HOW_BUSY,    /* a ns over the window */
+	HOW_PEAK,    /* a, of the whole run */
+	HOW_TIMES,   /* a histogram */
 };
 
 struct lab_metric {
@@ -226,8 +226,7 @@ lab_way_stats(const struct lab_end *e, struct pipe_stats *st)
 }
 
 #define WAY_READ(name, expr_a, expr_b)                                                             \
-	static void                                                                                \
-	way_read_##name(const struct lab_expect *x, struct lab_reading *r)                         \
+	static void way_read_##name(const struct lab_expect *x, struct lab_reading *r)             \
 	{                                                                                          \
 		struct pipe_stats st;                                                              \
                                                                                                    \
@@ -259,7 +258,8 @@ node_read_drops(const struct lab_expect *x, struct lab_reading *r)
 {
 	if (x->node->prison == NULL)
 		return;
-	r->a = x->drop != NULL ? drop_get(x->node->prison->vnet, x->drop) : drop_total(x->node->prison->vnet);
+	r->a = x->drop != NULL ? drop_get(x->node->prison->vnet, x->drop) :
+				 drop_total(x->node->prison->vnet);
 }
 
 static void
@@ -359,10 +359,12 @@ metric_find(struct lab_expect *x, unsigned subject, const char *name)
 		if (!(m->subject & subject))
 			continue;
 		if (m->how == HOW_TIMES ? strncmp(m->name, name, n) == 0 && name[n] == '.' &&
-		    stat_parse(x, name + n + 1) : strcmp(m->name, name) == 0)
+			    stat_parse(x, name + n + 1) :
+					  strcmp(m->name, name) == 0)
 			return m;
 		/* A node's drops by their name: gw.drops.ip.ttl. */
-		if (subject == OF_NODE && m->read == node_read_drops && strncmp(name, "drops.", 6) == 0) {
+		if (subject == OF_NODE && m->read == node_read_drops &&
+		    strncmp(name, "drops.", 6) == 0) {
 			x->drop_name = name + 6;
 			return m;
 		}
@@ -381,8 +383,9 @@ metric_unknown(struct ly *y, int id, unsigned subject, const char *name)
 		if (!(metrics[i].subject & subject))
 			continue;
 		known[n++] = metrics[i].name;
-		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s%s", len > 0 ? ", " : "",
-		    metrics[i].name, metrics[i].how == HOW_TIMES ? ".min|mean|max|pNN" : "");
+		len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s%s",
+		    len > 0 ? ", " : "", metrics[i].name,
+		    metrics[i].how == HOW_TIMES ? ".min|mean|max|pNN" : "");
 	}
 	near = ly_nearest(name, known, n);
 	if (near != NULL)
@@ -395,7 +398,9 @@ static unsigned
 subject_find(struct ly *y, int id, struct lab_expect *x, const char *name)
 {
 	static const unsigned of_kind[] = {
-		[LAB_FLOW_UDP] = OF_UDP, [LAB_FLOW_PING] = OF_PING, [LAB_FLOW_REPLAY] = OF_REPLAY,
+		[LAB_FLOW_UDP] = OF_UDP,
+		[LAB_FLOW_PING] = OF_PING,
+		[LAB_FLOW_REPLAY] = OF_REPLAY,
 	};
 	struct lab_flow *f;
 	const char *one, *near = NULL;
@@ -411,11 +416,12 @@ subject_find(struct ly *y, int id, struct lab_expect *x, const char *name)
 		return of_kind[x->flow->kind];
 	if ((x->node = lab_node_find(y->lab, name)) != NULL)
 		return OF_NODE;
-	STAILQ_FOREACH (f, &y->lab->flows, next)
+	STAILQ_FOREACH(f, &y->lab->flows, next)
 		if (near == NULL && (one = f->name) != NULL)
 			near = ly_nearest(name, &one, 1);
 	ly_fault(y, id, "that: '%s' is neither traffic nor an endpoint nor a node%s%s%s", name,
-	    near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
+	    near != NULL ? ", did you mean '" : "", near != NULL ? near : "",
+	    near != NULL ? "'?" : "");
 	return 0;
 }
 
@@ -426,16 +432,18 @@ lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x)
 	const char *dot = strchr(x->that, '.'), *colon = strchr(x->that, ':');
 	unsigned subject;
 
-	while (colon != NULL && dot != NULL && lab_end_find(y->lab,
-	    lab_printf(y->lab, "%.*s", (int)(dot - x->that), x->that)) == NULL &&
+	while (colon != NULL && dot != NULL &&
+	    lab_end_find(y->lab, lab_printf(y->lab, "%.*s", (int)(dot - x->that), x->that)) ==
+		NULL &&
 	    strchr(dot + 1, '.') != NULL)
 		dot = strchr(dot + 1, '.');
 	if (dot == NULL || dot == x->that || dot[1] == '\0') {
-		ly_fault(y, id, "that: '%s': write it as SUBJECT.FIGURE (bulk.goodput, gw:wan.drops)", x->that);
+		ly_fault(y, id,
+		    "that: '%s': write it as SUBJECT.FIGURE (bulk.goodput, gw:wan.drops)", x->that);
 		return false;
 	}
-	if (colon != NULL && lab_end_find(y->lab,
-	    lab_printf(y->lab, "%.*s", (int)(dot - x->that), x->that)) == NULL)
+	if (colon != NULL &&
+	    lab_end_find(y->lab, lab_printf(y->lab, "%.*s", (int)(dot - x->that), x->that)) == NULL)
 		dot = strchr(colon, '.');
 	subject = subject_find(y, id, x, lab_printf(y->lab, "%.*s", (int)(dot - x->that), x->that));
 	if (subject == 0)
@@ -446,12 +454,14 @@ lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x)
 		return false;
 	}
 	if (x->metric->needs_pipe && x->end->shape.keys == 0) {
-		ly_fault(y, id, "that: %s: this link is not shaped (rate, delay, loss, queue)", x->that);
+		ly_fault(
+		    y, id, "that: %s: this link is not shaped (rate, delay, loss, queue)", x->that);
 		return false;
 	}
 	if ((x->from_ns != NS_NEVER || x->until_ns != NS_NEVER) && subject != OF_PING &&
 	    !lab_metric_counts(x->metric)) {
-		ly_fault(y, id, "that: %s is of the whole run: from and until don't go with it", x->that);
+		ly_fault(y, id, "that: %s is of the whole run: from and until don't go with it",
+		    x->that);
 		return false;
 	}
 	return true;
@@ -480,7 +490,8 @@ static bool
 ping_window_value(const struct lab_expect *x, double *value)
 {
 	const struct lab_flow *f = x->flow;
-	uint64_t *t = malloc((f->nreplies + 1) * sizeof(*t)), from = x->from_ns != NS_NEVER ? x->from_ns : 0;
+	uint64_t *t = malloc((f->nreplies + 1) * sizeof(*t)),
+		 from = x->from_ns != NS_NEVER ? x->from_ns : 0;
 	unsigned __int128 sum = 0;
 	size_t n = 0, rank;
 
@@ -498,8 +509,10 @@ ping_window_value(const struct lab_expect *x, double *value)
 		rank = (size_t)(x->quantile * (double)n);
 		if ((double)rank < x->quantile * (double)n || rank == 0)
 			rank++;
-		*value = x->stat == LAB_STAT_MIN ? (double)t[0] : x->stat == LAB_STAT_MAX ? (double)t[n - 1] :
-		    x->stat == LAB_STAT_MEAN ? (double)(uint64_t)((sum + n / 2) / n) : (double)t[rank - 1];
+		*value = x->stat == LAB_STAT_MIN ? (double)t[0] :
+		    x->stat == LAB_STAT_MAX      ? (double)t[n - 1] :
+		    x->stat == LAB_STAT_MEAN     ? (double)(uint64_t)((sum + n / 2) / n) :
+						   (double)t[rank - 1];
 	}
 	free(t);
 	return n > 0;
@@ -542,7 +555,8 @@ lab_metric_value(const struct lab_expect *x, uint64_t window_ns, double *value)
 	if (h == NULL || delay_hist_count(h) == 0)
 		return false;
 	*value = x->stat == LAB_STAT_MIN ? (double)delay_hist_min(h) :
-	    x->stat == LAB_STAT_MAX ? (double)delay_hist_max(h) :
-	    x->stat == LAB_STAT_MEAN ? delay_hist_mean(h) : (double)delay_hist_quantile(h, x->quantile);
+	    x->stat == LAB_STAT_MAX      ? (double)delay_hist_max(h) :
+	    x->stat == LAB_STAT_MEAN     ? delay_hist_mean(h) :
+					   (double)delay_hist_quantile(h, x->quantile);
 	return true;
 }

@@ -168,7 +168,8 @@ lab_unit_text(enum lab_unit unit, double value, char *text)
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		if (v >= steps[unit][i].from) {
-			scaled(text, v, steps[unit][i].unit, steps[unit][i].decimals, steps[unit][i].suffix);
+			scaled(text, v, steps[unit][i].unit, steps[unit][i].decimals,
+			    steps[unit][i].suffix);
 			break;
 		}
 	}
@@ -193,9 +194,9 @@ lab_free(struct lab *lab)
 	if (lab == NULL)
 		return;
 	lab_release(lab);
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		free(x->why);
-	STAILQ_FOREACH (d, &lab->diffs, next)
+	STAILQ_FOREACH(d, &lab->diffs, next)
 		free(d->text);
 	HASH_CLEAR(hh, lab->node_by_name);
 	HASH_CLEAR(hh, lab->end_by_name);

@@ -22,6 +22,9 @@
 /* Beyond these a file is refused. */
 enum { LAB_MAX_NODES = 100000, LAB_MAX_LINKS = 200000, LAB_MAX_ITEMS = 100000 };
 
+/* Times within a run: a hundred years are enough for anybody. */
+#define LAB_TIME_MAX (UINT64_C(876000) * 3600 * NS_PER_SEC)
+
 /* After the traffic's end a lab runs on for so long, so that what is under way arrives. */
 #define LAB_SETTLE_NS NS_PER_SEC
 
@@ -40,23 +43,27 @@ struct lab_node {
 	unsigned line;
 	uint32_t index;
 	enum lab_switch forwarding;
-	struct lab_wordlist run;	/* command lines */
-	struct lab_wordlist sysctl;	/* "name=value" */
+	struct lab_wordlist run;    /* command lines */
+	struct lab_wordlist sysctl; /* "name=value" */
 	STAILQ_HEAD(, lab_end) ends;
 	uint32_t nends;
 	STAILQ_ENTRY(lab_node) next;
-	UT_hash_handle hh;		/* lab->node_by_name */
+	UT_hash_handle hh; /* lab->node_by_name */
 	/* built */
 	struct prison *prison;
-	struct sched_domain *domain;	/* shared by nodes of one group */
-	uint32_t group;			/* union-find: nodes coupled without delay */
+	struct sched_domain *domain; /* shared by nodes of one group */
+	uint32_t group;              /* union-find: nodes coupled without delay */
 };
 
 enum lab_shape_key {
-	LAB_SHAPE_RATE = 1, LAB_SHAPE_DELAY = 2, LAB_SHAPE_JITTER = 4, LAB_SHAPE_LOSS = 8, LAB_SHAPE_QUEUE = 16
+	LAB_SHAPE_RATE = 1,
+	LAB_SHAPE_DELAY = 2,
+	LAB_SHAPE_JITTER = 4,
+	LAB_SHAPE_LOSS = 8,
+	LAB_SHAPE_QUEUE = 16
 };
 struct lab_shape {
-	unsigned keys;			/* enum lab_shape_key: which were given */
+	unsigned keys; /* enum lab_shape_key: which were given */
 	struct pipe_config c;
 };
 
@@ -67,34 +74,35 @@ struct lab_shape {
 struct lab_phase {
 	uint64_t from_ns;
 	struct pipe_config c;
-	struct pipe_stats start, end;	/* end: valid when the next phase has begun or the run is over */
+	struct pipe_stats start,
+	    end; /* end: valid when the next phase has begun or the run is over */
 	uint64_t to_ns;
 	STAILQ_ENTRY(lab_phase) next;
 };
 
 struct lab_end {
 	struct lab_node *node;
-	const char *name;		/* "gw:wan" */
+	const char *name; /* "gw:wan" */
 	const char *ifname;
 	struct lab_link *link;
-	uint32_t addr;			/* given or automatic, network order; 0 = none */
+	uint32_t addr; /* given or automatic, network order; 0 = none */
 	uint8_t plen;
-	struct lab_shape shape;		/* of the way from here to the other end */
+	struct lab_shape shape; /* of the way from here to the other end */
 	STAILQ_ENTRY(lab_end) of_node;
-	UT_hash_handle hh;		/* lab->end_by_name */
+	UT_hash_handle hh; /* lab->end_by_name */
 	/* built */
 	struct ifnet *ifp;
 	bool shaped;
 	STAILQ_HEAD(, lab_phase) phases;
-	struct pipe_stats final;	/* when everything has arrived */
+	struct pipe_stats final; /* when everything has arrived */
 };
 
 struct lab_link {
 	unsigned line;
 	uint32_t index;
-	uint32_t mtu;			/* 0 = the default */
+	uint32_t mtu; /* 0 = the default */
 	struct lab_end end[2];
-	bool down;			/* taken down by the timeline */
+	bool down; /* taken down by the timeline */
 	STAILQ_ENTRY(lab_link) next;
 };
 
@@ -109,10 +117,10 @@ struct lab_flow {
 	unsigned line;
 	enum lab_flow_kind kind;
 	struct lab_node *from;
-	const char *to;			/* as the file says: an address or a node's name */
-	const char *sink;		/* NULL: on the node that has the address; "none"; a node's name */
-	uint64_t start_ns, for_ns;	/* for_ns 0: no end of its own */
-	uint64_t rate_bps, rate_pps;	/* one of them */
+	const char *to;   /* as the file says: an address or a node's name */
+	const char *sink; /* NULL: on the node that has the address; "none"; a node's name */
+	uint64_t start_ns, for_ns;   /* for_ns 0: no end of its own */
+	uint64_t rate_bps, rate_pps; /* one of them */
 	uint64_t count, every_ns, wait_ns;
 	uint32_t size, flows, tos, ttl, port, loops;
 	enum udp_pattern pattern;
@@ -123,18 +131,18 @@ struct lab_flow {
 	unsigned nmaps;
 	struct replay_map map[16];
 	STAILQ_ENTRY(lab_flow) next;
-	UT_hash_handle hh;		/* lab->flow_by_name */
+	UT_hash_handle hh; /* lab->flow_by_name */
 	/* built */
 	uint32_t dst;
-	struct lab_node *to_node;	/* where the sink is */
-	uint64_t stop_ns;		/* absolute; NS_NEVER: ends by itself, unknown when */
-	bool unbounded;			/* goes on as long as the run */
+	struct lab_node *to_node; /* where the sink is */
+	uint64_t stop_ns;         /* absolute; NS_NEVER: ends by itself, unknown when */
+	bool unbounded;           /* goes on as long as the run */
 	struct udp_sender *sender;
 	struct udp_sink *sink_ep;
 	struct ping *ping;
 	bool ping_done;
 	struct replay *replay;
-	struct lab_reply *reply;	/* pings, one by one: percentiles of a part of the run */
+	struct lab_reply *reply; /* pings, one by one: percentiles of a part of the run */
 	size_t nreplies, replies_room;
 };
 
@@ -145,12 +153,12 @@ struct lab_exec {
 	const char *line;
 	unsigned at_line;
 	uint64_t at_ns, end_ns;
-	struct verb_run *run;		/* pending */
+	struct verb_run *run; /* pending */
 	bool done;
 	int status;
-	int want_status;		/* -1: any */
-	bool bad_words;			/* could not even be started */
-	char *out, *err;		/* malloc'd */
+	int want_status; /* -1: any */
+	bool bad_words;  /* could not even be started */
+	char *out, *err; /* malloc'd */
 	size_t out_len, err_len;
 	STAILQ_ENTRY(lab_exec) next;
 };
@@ -159,16 +167,16 @@ enum lab_event_kind { LAB_EVENT_RUN, LAB_EVENT_SET, LAB_EVENT_DOWN, LAB_EVENT_UP
 
 struct lab_event {
 	unsigned line;
-	uint32_t index;			/* order in the file */
+	uint32_t index; /* order in the file */
 	uint64_t at_ns;
 	enum lab_event_kind kind;
 	struct lab_node *node;
 	struct lab_wordlist run;
 	int want_status;
 	struct lab_link *link;
-	struct lab_shape shape[2];	/* by direction */
+	struct lab_shape shape[2]; /* by direction */
 	const char *note;
-	struct callout *callout;	/* live runs */
+	struct callout *callout; /* live runs */
 	struct lab *lab;
 	STAILQ_ENTRY(lab_event) next;
 };
@@ -178,7 +186,7 @@ struct lab_capture {
 	const char *file, *filter;
 	uint32_t snaplen;
 	uint64_t max_packets;
-	bool drops, everything;		/* everything: on "*" */
+	bool drops, everything; /* everything: on "*" */
 	struct lab_wordlist on;
 	STAILQ_ENTRY(lab_capture) next;
 	struct capture *cap;
@@ -204,11 +212,11 @@ struct lab_expect {
 	struct lab_flow *flow;
 	struct lab_end *end;
 	struct lab_node *node;
-	const struct drop_reason *drop;	/* found at build */
+	const struct drop_reason *drop; /* found at build */
 	const char *drop_name;
 	enum lab_stat { LAB_STAT_MIN, LAB_STAT_MAX, LAB_STAT_MEAN, LAB_STAT_QUANTILE } stat;
 	double quantile;
-	uint64_t from_ns, until_ns;	/* NS_NEVER: not given */
+	uint64_t from_ns, until_ns; /* NS_NEVER: not given */
 	bool has_low, has_high, low_open, high_open;
 	double low, high;
 	const char *low_text, *high_text;
@@ -216,14 +224,14 @@ struct lab_expect {
 	bool from_read, until_read;
 	/* a command */
 	const char *run;
-	uint64_t at_ns;			/* NS_NEVER: at the end */
+	uint64_t at_ns; /* NS_NEVER: at the end */
 	bool has_status;
 	uint32_t status;
 	const char *output, *contains, *lacks, *matches;
 	struct lab_exec *exec;
 	/* the verdict */
 	bool judged, holds;
-	char *why;			/* malloc'd: what was found */
+	char *why; /* malloc'd: what was found */
 	STAILQ_ENTRY(lab_expect) next;
 };
 
@@ -237,23 +245,23 @@ enum lab_built { LAB_NOT_BUILT, LAB_BUILT, LAB_RAN };
 
 struct lab {
 	struct lab_chunk *arena;
-	const char *file;		/* as given, for messages */
+	const char *file; /* as given, for messages */
 	const char *name;
 	uint64_t seed, for_ns;
-	const char **tunables;		/* "name=value", NULL-terminated */
+	const char **tunables; /* "name=value", NULL-terminated */
 	size_t ntunables;
 	struct lab_wordlist tunable_words;
 	struct lab_wordlist sysctl;
 	bool auto_addresses, auto_routes;
-	uint32_t pool_addr, pool_plen;	/* host order */
-	struct lab_shape link_shape[2];	/* `defaults` of links */
+	uint32_t pool_addr, pool_plen;  /* host order */
+	struct lab_shape link_shape[2]; /* `defaults` of links */
 	STAILQ_HEAD(, lab_node) nodes;
 	STAILQ_HEAD(, lab_link) links;
 	STAILQ_HEAD(, lab_flow) flows;
 	STAILQ_HEAD(, lab_event) events;
 	STAILQ_HEAD(, lab_capture) captures;
 	STAILQ_HEAD(, lab_expect) expects;
-	struct lab_wordlist notes;	/* what the report tells besides: keys without a meaning here */
+	struct lab_wordlist notes; /* what the report tells besides: keys without a meaning here */
 	uint32_t nnodes, nlinks, nflows, nevents, nexpects;
 	struct lab_node *node_by_name;
 	struct lab_end *end_by_name;
@@ -261,20 +269,20 @@ struct lab {
 
 	/* built and run */
 	struct lab_options opt;
-	char *out_dir;			/* malloc'd; NULL = no files */
+	char *out_dir; /* malloc'd; NULL = no files */
 	enum lab_built built;
-	uint64_t end_ns;		/* traffic ends here; NS_NEVER: when the flows are done */
-	uint64_t known_end_ns;		/* what is known of it beforehand */
-	uint64_t now_ns, stopped_ns;	/* of the run's end */
+	uint64_t end_ns;             /* traffic ends here; NS_NEVER: when the flows are done */
+	uint64_t known_end_ns;       /* what is known of it beforehand */
+	uint64_t now_ns, stopped_ns; /* of the run's end */
 	volatile bool interrupted;
-	struct lab_event **event;	/* sorted */
+	struct lab_event **event; /* sorted */
 	STAILQ_HEAD(, lab_exec) execs;
 	STAILQ_HEAD(, lab_diff) diffs;
 	uint32_t nfailed;
 	uint64_t hops, drops;
-	uint64_t status_real_ns;	/* when the status line was last written */
+	uint64_t status_real_ns; /* when the status line was last written */
 	uint32_t next_event;
-	struct callout *tick, *stopper;	/* live runs */
+	struct callout *tick, *stopper; /* live runs */
 };
 
 /* lab_model.c: the arena (zeroed memory; never NULL), and numbers for people. */
@@ -285,7 +293,11 @@ void lab_words_add(struct lab *lab, struct lab_wordlist *list, const char *text,
 struct lab_node *lab_node_find(const struct lab *lab, const char *name);
 struct lab_end *lab_end_find(const struct lab *lab, const char *name);
 struct lab_flow *lab_flow_find(const struct lab *lab, const char *name);
-static inline struct lab_end *lab_end_peer(struct lab_end *e) { return &e->link->end[e == &e->link->end[0]]; }
+static inline struct lab_end *
+lab_end_peer(struct lab_end *e)
+{
+	return &e->link->end[e == &e->link->end[0]];
+}
 /* "19.73Mbit/s", "20.8336ms", "0.5%": the same everywhere; text needs LAB_UNIT_TEXT bytes. Returns text. */
 const char *lab_unit_text(enum lab_unit unit, double value, char *text);
 /* bytes * 8 / ns in bit/s, exact to the unit. */
@@ -299,29 +311,42 @@ void lab_parse_flows(struct ly *y, int id, void *lab);
 void lab_parse_events(struct ly *y, int id, void *lab);
 void lab_parse_captures(struct ly *y, int id, void *lab);
 void lab_parse_expects(struct ly *y, int id, void *lab);
-void lab_parse_ends(struct ly *y, struct lab *lab);	/* when the run ends; what never would is a fault */
+void lab_parse_ends(
+    struct ly *y, struct lab *lab); /* when the run ends; what never would is a fault */
 /* Keys of a link's shape in one direction or both; true if the key was one of them. */
 struct ly_pair;
 bool lab_parse_shape_key(struct ly *y, const struct ly_pair *p, struct lab_shape shape[2]);
-bool lab_parse_address(struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen);
+bool lab_parse_address(
+    struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen);
 /* A string or a list of strings, appended. */
 void lab_parse_words(struct ly *y, int id, const char *what, struct lab_wordlist *list);
 
+/* The node of that name, or NULL with a fault that names the nearest. */
+struct lab_node *lab_parse_node(struct ly *y, int id, const char *what, const char *name);
+/* Is it a list? Else a fault. */
+bool lab_parse_is_list(struct ly *y, int id, const char *what);
+/* An exit status: a number, or `any` (-1). */
+bool lab_parse_status(struct ly *y, int id, int *status);
+
 /* lab_range.c: "r[1-100]" names many. False with a fault for a bad one. A plain name is a range of one. */
 struct lab_range {
-	const char *before, *after;	/* around the number; malloc'd in the arena */
+	const char *before, *after; /* around the number; malloc'd in the arena */
 	bool many;
 	uint32_t first, last, digits;
 };
 bool lab_range_parse(struct ly *y, int id, const char *text, struct lab_range *r);
-static inline uint32_t lab_range_len(const struct lab_range *r) { return r->many ? r->last - r->first + 1 : 1; }
+static inline uint32_t
+lab_range_len(const struct lab_range *r)
+{
+	return r->many ? r->last - r->first + 1 : 1;
+}
 const char *lab_range_name(struct lab *lab, const struct lab_range *r, uint32_t i);
 /* Replace {i}, {i+N}, {i-N} by numbers. Returns text of the arena. */
 const char *lab_range_fill(struct lab *lab, const char *text, uint32_t i);
 
 /* lab_address.c */
-void lab_address_assign(struct ly *y, struct lab *lab);		/* at parsing */
-int lab_address_apply(struct lab *lab, char **why);		/* at building: addresses, then routes */
+void lab_address_assign(struct ly *y, struct lab *lab); /* at parsing */
+int lab_address_apply(struct lab *lab, char **why);     /* at building: addresses, then routes */
 
 /* lab_build.c: a message "FILE:LINE: …" (arena) as *why, malloc'd; returns err. */
 int lab_fail(struct lab *lab, char **why, int err, unsigned line, const char *fmt, ...)
@@ -332,11 +357,12 @@ void lab_captures_end(struct lab *lab);
 void lab_update_lookahead(struct lab *lab);
 
 /* lab_exec.c: start a command; it may be pending. Kept in lab->execs when `keep`. */
-struct lab_exec *lab_exec_start(struct lab *lab, struct lab_node *node, const char *line, unsigned at_line, int want_status);
+struct lab_exec *lab_exec_start(
+    struct lab *lab, struct lab_node *node, const char *line, unsigned at_line, int want_status);
 bool lab_exec_ok(const struct lab_exec *x);
 /* Why it failed, first line of its standard error or its status; text of the arena. */
 const char *lab_exec_why(const struct lab_exec *x);
-void lab_exec_end(struct lab *lab);	/* cancel what is pending */
+void lab_exec_end(struct lab *lab); /* cancel what is pending */
 void lab_exec_free(struct lab *lab);
 
 /* lab_build.c: everything that was built, in the reverse order; stacks of a process that has ended are gone already. */
@@ -346,7 +372,7 @@ void lab_release(struct lab *lab);
 int lab_link_build(struct lab *lab, struct lab_link *l, char **why);
 void lab_link_set(struct lab *lab, struct lab_link *l, const struct lab_shape shape[2]);
 void lab_link_carrier(struct lab *lab, struct lab_link *l, bool up);
-void lab_link_close(struct lab *lab);	/* end the last phases */
+void lab_link_close(struct lab *lab); /* end the last phases */
 
 /* lab_timeline.c */
 int lab_timeline_build(struct lab *lab, char **why);
@@ -356,18 +382,18 @@ void lab_timeline_free(struct lab *lab);
 /* lab_traffic.c */
 int lab_traffic_build(struct lab *lab, char **why);
 bool lab_traffic_ended(const struct lab *lab);
-uint32_t lab_node_address(const struct lab_node *n);	/* its first, 0 = none */
+uint32_t lab_node_address(const struct lab_node *n); /* its first, 0 = none */
 void lab_traffic_free(struct lab *lab);
 
 /* lab_expect.c */
-bool lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x);	/* resolve `that` */
+bool lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x); /* resolve `that` */
 int lab_expect_build(struct lab *lab, char **why);
 /* Times before `end` at which counters must be read or a command started, after `now`: the earliest. */
 uint64_t lab_expect_next(const struct lab *lab, uint64_t now);
-void lab_expect_read(struct lab *lab, uint64_t now);	/* read the counters that are due */
-void lab_expect_start(struct lab *lab, uint64_t now);	/* start the commands that are due */
-void lab_expect_end(struct lab *lab);			/* the traffic has ended: windows without `until` */
-void lab_expect_judge(struct lab *lab);			/* verdicts of the figures */
+void lab_expect_read(struct lab *lab, uint64_t now);  /* read the counters that are due */
+void lab_expect_start(struct lab *lab, uint64_t now); /* start the commands that are due */
+void lab_expect_end(struct lab *lab);   /* the traffic has ended: windows without `until` */
+void lab_expect_judge(struct lab *lab); /* verdicts of the figures */
 void lab_expect_judge_command(struct lab *lab, struct lab_expect *x);
 const char *lab_expect_text(struct lab *lab, const struct lab_expect *x);
 enum lab_unit lab_metric_unit(const struct lab_metric *m);

@@ -1,26 +1,13 @@
 /*
- * lab_parse.c - from a document to a lab: what stands at the top, nodes, links.
- *
- *	lab_parse_text	load · the top's fields · `topology` (containerlab's form) · names that others
- *			refer to are known by then, since fields are read in the order below, not the file's
- *	nodes		NAME or a range: {run, sysctl, forwarding, kind}
- *	links		[{endpoints: [A:if, B:if], …}], each shape key for both ways or one
- *
- * Traffic, timeline, captures and expectations are read by lab_parse_items.c.
+ * lab_parse.c - what all parts of a lab file are read with, and its nodes.
  */
 #include "inet/in.h"
 #include "kern/verb.h"
 #include "lab/lab_model.h"
 #include "lab/lab_yaml.h"
 
-#include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 /* --- words ------------------------------------------------------------------------------------ */
 
@@ -44,7 +31,7 @@ check_commands(struct ly *y, const struct lab_wordlist *list)
 {
 	const struct lab_words *w;
 
-	STAILQ_FOREACH (w, list, next) {
+	STAILQ_FOREACH(w, list, next) {
 		const char *why;
 		char **argv;
 		int argc;
@@ -77,7 +64,8 @@ sysctl_map(struct ly *y, int id, struct lab_wordlist *list)
 
 /* "10.0.0.1" or, with plen, "10.0.0.1/24". */
 bool
-lab_parse_address(struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen)
+lab_parse_address(
+    struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen)
 {
 	char host[32];
 	const char *slash = strchr(text, '/');
@@ -87,7 +75,8 @@ lab_parse_address(struct ly *y, int id, const char *what, const char *text, uint
 	if (len < sizeof(host) && (slash != NULL) == (plen != NULL)) {
 		memcpy(host, text, len);
 		host[len] = '\0';
-		if (in_aton(host, addr) && (slash == NULL || verb_number(slash + 1, 0, 32, &bits))) {
+		if (in_aton(host, addr) &&
+		    (slash == NULL || verb_number(slash + 1, 0, 32, &bits))) {
 			if (plen != NULL)
 				*plen = (uint8_t)bits;
 			return true;
@@ -98,105 +87,33 @@ lab_parse_address(struct ly *y, int id, const char *what, const char *text, uint
 	return false;
 }
 
-/* --- the shape of a link ---------------------------------------------------------------------- */
-
-static bool
-shape_value(struct ly *y, int id, enum lab_shape_key key, struct pipe_config *c)
+struct lab_node *
+lab_parse_node(struct ly *y, int id, const char *what, const char *name)
 {
-	static const uint64_t hour = 3600 * NS_PER_SEC;
-	uint64_t number;
-	const char *text;
+	struct lab_node *n = lab_node_find(y->lab, name), *other;
 
-	switch (key) {
-	case LAB_SHAPE_RATE:
-		return ly_value(y, id, "rate", LY_RATE, 1, UINT64_C(1000000000000000), &c->rate_bps);
-	case LAB_SHAPE_DELAY:
-		return ly_value(y, id, "delay", LY_DURATION, 0, hour, &c->delay_ns);
-	case LAB_SHAPE_JITTER:
-		return ly_value(y, id, "jitter", LY_DURATION, 0, hour, &c->jitter_ns);
-	case LAB_SHAPE_LOSS:
-		return ly_value(y, id, "loss", LY_PERCENT, 0, 0, &c->loss);
-	case LAB_SHAPE_QUEUE:
-		if (!ly_value(y, id, "queue", LY_STRING, 0, 0, &text))
-			return false;
-		if (verb_number(text, 1, 1000000, &number)) {
-			c->queue_packets = (uint32_t)number;
-			c->queue_bytes = 0;
-			return true;
+	if (n != NULL)
+		return n;
+	STAILQ_FOREACH(other, &y->lab->nodes, next) {
+		const char *one = other->name;
+
+		if (ly_nearest(name, &one, 1) != NULL) {
+			ly_fault(y, id, "%s: there is no node '%s', did you mean '%s'?", what, name,
+			    one);
+			return NULL;
 		}
-		if (verb_size(text, &number) && number >= 64) {
-			c->queue_bytes = number;
-			c->queue_packets = 0;
-			return true;
-		}
-		ly_fault(y, id, "queue: '%s' is neither a number of packets (50; 1 to 1000000) nor a "
-		    "size (64KiB; from 64B)", text);
-		return false;
 	}
-	return false;
-}
-
-static const struct {
-	const char *name;
-	enum lab_shape_key key;
-} shape_keys[] = {
-	{ "rate", LAB_SHAPE_RATE }, { "delay", LAB_SHAPE_DELAY }, { "jitter", LAB_SHAPE_JITTER },
-	{ "loss", LAB_SHAPE_LOSS }, { "queue", LAB_SHAPE_QUEUE },
-};
-
-static void
-shape_one(struct ly *y, int id, enum lab_shape_key key, struct lab_shape *s)
-{
-	if (shape_value(y, id, key, &s->c))
-		s->keys |= key;
+	ly_fault(y, id, "%s: there is no node '%s'", what, name);
+	return NULL;
 }
 
 bool
-lab_parse_shape_key(struct ly *y, const struct ly_pair *p, struct lab_shape shape[2])
+lab_parse_is_list(struct ly *y, int id, const char *what)
 {
-	static const char *const up_down[] = { "up", "down" };
-	struct ly_pair *pair;
-	size_t n, k = 0;
-
-	while (k < sizeof(shape_keys) / sizeof(shape_keys[0]) && strcmp(shape_keys[k].name, p->key) != 0)
-		k++;
-	if (k == sizeof(shape_keys) / sizeof(shape_keys[0]))
-		return false;
-	switch (ly_shape(y, p->value)) {
-	case LY_SCALAR:
-		if (shape_value(y, p->value, shape_keys[k].key, &shape[0].c)) {
-			struct pipe_config *c = &shape[1].c;
-
-			shape[0].keys |= shape_keys[k].key;
-			shape[1].keys |= shape_keys[k].key;
-			shape_value(y, p->value, shape_keys[k].key, c);
-		}
+	if (ly_shape(y, id) == LY_LIST)
 		return true;
-	case LY_LIST:
-		if (ly_len(y, p->value) != 2) {
-			ly_fault(y, p->value, "%s: a list is two values, one for each way", p->key);
-			return true;
-		}
-		for (unsigned i = 0; i < 2; i++)
-			shape_one(y, ly_item(y, p->value, i), shape_keys[k].key, &shape[i]);
-		return true;
-	case LY_MAP:
-		break;
-	}
-	pair = ly_pairs(y, p->value, p->key, &n);
-	for (size_t i = 0; i < n; i++) {
-		unsigned way = 0;
-
-		while (way < 2 && strcmp(pair[i].key, up_down[way]) != 0)
-			way++;
-		if (way < 2)
-			shape_one(y, pair[i].value, shape_keys[k].key, &shape[way]);
-		else
-			ly_fault(y, pair[i].key_id, "%s: '%s' is no way of a link: up (from the first "
-			    "endpoint) or down (to it)", p->key, pair[i].key);
-	}
-	free(pair);
-	return true;
+	ly_fault(y, id, "%s: a list is wanted", what);
+	return false;
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */
@@ -249,8 +166,9 @@ node_kind(struct ly *y, int id, void *obj)
 		if (n->forwarding == LAB_DEFAULT)
 			n->forwarding = kind[0] == 'r' ? LAB_ON : LAB_OFF;
 	} else {
-		lab_words_add(y->lab, &y->lab->notes, lab_printf(y->lab,
-		    "kind: %s has no meaning here (router, host): every node is a stack", kind),
+		lab_words_add(y->lab, &y->lab->notes,
+		    lab_printf(y->lab,
+			"kind: %s has no meaning here (router, host): every node is a stack", kind),
 		    ly_line(y, id));
 	}
 }
@@ -266,17 +184,20 @@ static const struct ly_field node_fields[] = {
 static bool
 node_foreign(struct ly *y, const struct ly_pair *p, void *obj)
 {
-	static const char *const foreign[] = { "image", "type", "group", "startup-config", "license",
-		"mgmt-ipv4", "mgmt-ipv6", "ports", "binds", "env", "env-files", "user", "entrypoint", "cmd",
-		"labels", "exec", "memory", "cpu", "cpu-set", "position", "network-mode", "publish",
-		"startup-delay", "wait-for", "image-pull-policy", "restart-policy", "runtime", "dns",
-		"stages", "healthcheck", "extras", "config", "auto-remove", "sysctls", "aliases" };
+	static const char *const foreign[] = { "image", "type", "group", "startup-config",
+		"license", "mgmt-ipv4", "mgmt-ipv6", "ports", "binds", "env", "env-files", "user",
+		"entrypoint", "cmd", "labels", "exec", "memory", "cpu", "cpu-set", "position",
+		"network-mode", "publish", "startup-delay", "wait-for", "image-pull-policy",
+		"restart-policy", "runtime", "dns", "stages", "healthcheck", "extras", "config",
+		"auto-remove", "sysctls", "aliases" };
 
 	(void)obj;
 	for (unsigned i = 0; i < sizeof(foreign) / sizeof(foreign[0]); i++) {
 		if (strcmp(p->key, foreign[i]) == 0) {
-			lab_words_add(y->lab, &y->lab->notes, lab_printf(y->lab,
-			    "%s has no meaning here: a node is a stack, not a container", p->key),
+			lab_words_add(y->lab, &y->lab->notes,
+			    lab_printf(y->lab,
+				"%s has no meaning here: a node is a stack, not a container",
+				p->key),
 			    ly_line(y, p->key_id));
 			return true;
 		}
@@ -291,8 +212,10 @@ node_add(struct ly *y, int key_id, const char *name)
 	struct lab_node *n = lab_node_find(lab, name);
 
 	if (!is_name(name, PRISON_NAME_MAX - 1)) {
-		ly_fault(y, key_id, "'%s' is no name for a node: letters, digits, _ and -, not only "
-		    "digits, at most %d", name, PRISON_NAME_MAX - 1);
+		ly_fault(y, key_id,
+		    "'%s' is no name for a node: letters, digits, _ and -, not only "
+		    "digits, at most %d",
+		    name, PRISON_NAME_MAX - 1);
 		return NULL;
 	}
 	if (n != NULL) {
@@ -317,11 +240,12 @@ node_add(struct ly *y, int key_id, const char *name)
 }
 
 static void
-words_fill(struct lab *lab, struct lab_wordlist *to, const struct lab_wordlist *from, bool many, uint32_t i)
+words_fill(struct lab *lab, struct lab_wordlist *to, const struct lab_wordlist *from, bool many,
+    uint32_t i)
 {
 	const struct lab_words *w;
 
-	STAILQ_FOREACH (w, from, next)
+	STAILQ_FOREACH(w, from, next)
 		lab_words_add(lab, to, many ? lab_range_fill(lab, w->text, i) : w->text, w->line);
 }
 
@@ -359,299 +283,4 @@ lab_parse_nodes(struct ly *y, int id, void *obj)
 	for (size_t i = 0; i < n; i++)
 		node_parse(y, &pair[i]);
 	free(pair);
-}
-
-/* --- links ------------------------------------------------------------------------------------ */
-
-/* A link as one entry of the file says it: two ranges of endpoints, and a shape. */
-struct link_entry {
-	struct lab *lab;
-	int ends_id[2];
-	const char *ends[2];
-	uint64_t mtu;
-	struct lab_shape shape[2];
-	const char *ipv4[2];
-	int ipv4_id[2];
-	struct ly_pair *ways; /* "a->b" keys: looked at when the endpoints are known */
-	size_t nways;
-};
-
-static void
-link_endpoints(struct ly *y, int id, void *obj)
-{
-	struct link_entry *le = obj;
-
-	if (ly_shape(y, id) != LY_LIST || ly_len(y, id) != 2) {
-		ly_fault(y, id, "endpoints: a list of two is wanted: [\"a:eth0\", \"b:eth0\"]");
-		return;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		le->ends_id[i] = ly_item(y, id, i);
-		ly_value(y, le->ends_id[i], "endpoints", LY_STRING, 0, 0, &le->ends[i]);
-	}
-}
-
-static void
-link_ipv4(struct ly *y, int id, void *obj)
-{
-	struct link_entry *le = obj;
-
-	if (ly_shape(y, id) != LY_LIST || ly_len(y, id) != 2) {
-		ly_fault(y, id, "ipv4: a list of two is wanted: [10.0.0.1/30, 10.0.0.2/30]");
-		return;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		le->ipv4_id[i] = ly_item(y, id, i);
-		ly_value(y, le->ipv4_id[i], "ipv4", LY_STRING, 0, 0, &le->ipv4[i]);
-	}
-}
-
-static const struct ly_field link_fields[] = {
-	{ "endpoints", .type = LY_CUSTOM, .fn = link_endpoints },
-	{ "mtu", LY_COUNT, offsetof(struct link_entry, mtu), 72, 65535, NULL },
-	{ "ipv4", .type = LY_CUSTOM, .fn = link_ipv4 },
-	/* Read through lab_parse_shape_key; here for "did you mean". */
-	{ "rate", .type = LY_CUSTOM }, { "delay", .type = LY_CUSTOM }, { "jitter", .type = LY_CUSTOM },
-	{ "loss", .type = LY_CUSTOM }, { "queue", .type = LY_CUSTOM },
-};
-enum { LINK_OWN_FIELDS = 3, LINK_FIELDS = sizeof(link_fields) / sizeof(link_fields[0]) };
-
-static void
-unknown_link_key(struct ly *y, const struct ly_pair *p, const char *what)
-{
-	const char *known[LINK_FIELDS], *nearest;
-
-	for (unsigned i = 0; i < LINK_FIELDS; i++)
-		known[i] = link_fields[i].key;
-	nearest = ly_nearest(p->key, known, LINK_FIELDS);
-	ly_fault(y, p->key_id, "%s: unknown key '%s'%s%s%s", what, p->key,
-	    nearest != NULL ? ", did you mean '" : "", nearest != NULL ? nearest : "",
-	    nearest != NULL ? "'?" : "");
-}
-
-static bool
-link_other(struct ly *y, const struct ly_pair *p, void *obj)
-{
-	struct link_entry *le = obj;
-
-	if (lab_parse_shape_key(y, p, le->shape))
-		return true;
-	if (strstr(p->key, "->") != NULL) {
-		struct ly_pair *w = reallocarray(le->ways, le->nways + 1, sizeof(*w));
-
-		if (w != NULL) {
-			le->ways = w;
-			w[le->nways++] = *p;
-		}
-		return true;
-	}
-	unknown_link_key(y, p, "link");
-	return true;
-}
-
-/* "wan" of "gw:wan" -> the node's name is cut off; false with a fault when it has no such form. */
-static bool
-end_split(struct ly *y, int id, const char *text, const char **node, const char **ifname)
-{
-	const char *colon = strchr(text, ':');
-
-	if (colon == NULL || colon == text || colon[1] == '\0' || strchr(colon + 1, ':') != NULL) {
-		ly_fault(y, id, "endpoint '%s': write it as NODE:INTERFACE", text);
-		return false;
-	}
-	*node = lab_printf(y->lab, "%.*s", (int)(colon - text), text);
-	*ifname = colon + 1;
-	if (strlen(*ifname) >= IFNAMSIZ_ || strspn(*ifname,
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != strlen(*ifname)) {
-		ly_fault(y, id, "endpoint '%s': '%s' is no interface name: letters, digits, _ . -, at most %d",
-		    text, *ifname, IFNAMSIZ_ - 1);
-		return false;
-	}
-	return true;
-}
-
-static bool
-end_attach(struct ly *y, int id, const char *text, struct lab_end *e)
-{
-	const char *node, *ifname;
-	struct lab_end *other = lab_end_find(y->lab, text);
-
-	if (!end_split(y, id, text, &node, &ifname))
-		return false;
-	e->node = lab_node_find(y->lab, node);
-	if (e->node == NULL) {
-		struct lab_node *n;
-		const char *near = NULL, *one;
-
-		STAILQ_FOREACH (n, &y->lab->nodes, next)
-			if (near == NULL && (one = n->name) != NULL)
-				near = ly_nearest(node, &one, 1);
-		ly_fault(y, id, "a link to nowhere: there is no node '%s'%s%s%s", node,
-		    near != NULL ? ", did you mean '" : "", near != NULL ? near : "", near != NULL ? "'?" : "");
-		return false;
-	}
-	if (other != NULL) {
-		ly_fault(y, id, "endpoint '%s' is used twice (first on line %u)", text, other->link->line);
-		return false;
-	}
-	if (strcmp(ifname, "lo0") == 0) {
-		ly_fault(y, id, "endpoint '%s': lo0 is the stack's own", text);
-		return false;
-	}
-	e->name = text;
-	e->ifname = ifname;
-	return true;
-}
-
-/* Which way does "a->b" mean? Names of nodes or of endpoints. -1 = none of this link. */
-static int
-way_of(struct lab_link *l, const char *key, const char **from, const char **to)
-{
-	const char *arrow = strstr(key, "->");
-	size_t n = (size_t)(arrow - key);
-
-	while (n > 0 && key[n - 1] == ' ')
-		n--;
-	arrow += 2;
-	while (*arrow == ' ')
-		arrow++;
-	*from = key;
-	*to = arrow;
-	for (int way = 0; way < 2; way++) {
-		const struct lab_end *a = &l->end[way], *b = &l->end[1 - way];
-
-		if (((strlen(a->node->name) == n && strncmp(a->node->name, key, n) == 0) ||
-		    (strlen(a->name) == n && strncmp(a->name, key, n) == 0)) &&
-		    (strcmp(b->node->name, arrow) == 0 || strcmp(b->name, arrow) == 0))
-			return way;
-	}
-	return -1;
-}
-
-static void
-link_ways(struct ly *y, const struct link_entry *le, struct lab_link *l)
-{
-	for (size_t w = 0; w < le->nways; w++) {
-		const char *from, *to;
-		int way = way_of(l, le->ways[w].key, &from, &to);
-		struct lab_shape both[2] = {};
-		struct ly_pair *pair;
-		size_t n;
-
-		if (way < 0) {
-			ly_fault(y, le->ways[w].key_id, "'%s' is no way of this link: '%s->%s' is one",
-			    le->ways[w].key, l->end[0].node->name, l->end[1].node->name);
-			continue;
-		}
-		both[0] = both[1] = l->end[way].shape;
-		pair = ly_pairs(y, le->ways[w].value, le->ways[w].key, &n);
-		for (size_t i = 0; i < n; i++) {
-			if (ly_shape(y, pair[i].value) != LY_SCALAR)
-				ly_fault(y, pair[i].value, "%s: one value is wanted in one way", pair[i].key);
-			else if (!lab_parse_shape_key(y, &pair[i], both))
-				unknown_link_key(y, &pair[i], le->ways[w].key);
-		}
-		free(pair);
-		l->end[way].shape = both[0];
-	}
-}
-
-static void
-end_finish(struct lab *lab, struct lab_link *l, unsigned side, const struct lab_shape *shape)
-{
-	struct lab_end *e = &l->end[side];
-
-	e->link = l;
-	e->shape = *shape;
-	STAILQ_INIT(&e->phases);
-	STAILQ_INSERT_TAIL(&e->node->ends, e, of_node);
-	e->node->nends++;
-	HASH_ADD_KEYPTR(hh, lab->end_by_name, e->name, strlen(e->name), e);
-}
-
-static bool
-link_add(struct ly *y, int id, const struct link_entry *le, const char *const name[2], bool first)
-{
-	struct lab *lab = y->lab;
-	struct lab_link *l;
-
-	if (lab->nlinks >= LAB_MAX_LINKS) {
-		ly_fault(y, id, "too many links: at most %d", LAB_MAX_LINKS);
-		return false;
-	}
-	l = lab_alloc(lab, sizeof(*l));
-	l->line = ly_line(y, id);
-	l->mtu = (uint32_t)le->mtu;
-	l->index = lab->nlinks;
-	for (unsigned i = 0; i < 2; i++) {
-		if (!end_attach(y, le->ends_id[i], name[i], &l->end[i]))
-			return false;
-		l->end[i].link = l;
-	}
-	if (strcmp(l->end[0].name, l->end[1].name) == 0) {
-		ly_fault(y, le->ends_id[1], "endpoint '%s' is used twice: at both ends of this link", name[1]);
-		return false;
-	}
-	for (unsigned i = 0; i < 2; i++) {
-		end_finish(lab, l, i, &le->shape[i]);
-		if (le->ipv4[i] != NULL)
-			lab_parse_address(y, le->ipv4_id[i], "ipv4", le->ipv4[i], &l->end[i].addr, &l->end[i].plen);
-	}
-	if (first)
-		link_ways(y, le, l);
-	lab->nlinks++;
-	STAILQ_INSERT_TAIL(&lab->links, l, next);
-	return true;
-}
-
-static void
-link_parse(struct ly *y, int id)
-{
-	struct lab *lab = y->lab;
-	struct link_entry le = { .lab = lab, .shape = { lab->link_shape[0], lab->link_shape[1] } };
-	struct lab_range r[2];
-
-	ly_map(y, id, "link", link_fields, LINK_OWN_FIELDS, &le, link_other);
-	if (le.ends[0] == NULL || le.ends[1] == NULL) {
-		if (le.ends_id[0] == 0)
-			ly_fault(y, id, "link: 'endpoints' is missing");
-	} else if (lab_range_parse(y, le.ends_id[0], le.ends[0], &r[0]) &&
-	    lab_range_parse(y, le.ends_id[1], le.ends[1], &r[1])) {
-		uint32_t n[2] = { lab_range_len(&r[0]), lab_range_len(&r[1]) };
-		uint32_t most = n[0] > n[1] ? n[0] : n[1];
-
-		if (n[0] != n[1] && n[0] != 1 && n[1] != 1) {
-			ly_fault(y, id, "ranges of %" PRIu32 " and of %" PRIu32 " don't go together",
-			    n[0], n[1]);
-			most = 0;
-		}
-		if (most > 1 && (le.nways > 0 || le.ipv4[0] != NULL)) {
-			ly_fault(y, id, "a range of links takes no '%s'", le.nways > 0 ? le.ways[0].key : "ipv4");
-			most = 0;
-		}
-		for (uint32_t i = 0; i < most; i++) {
-			/* A single end beside a range takes {i}: ["hub:p{i}", "leaf[1-8]:up"]. */
-			uint32_t number = (n[0] > 1 ? r[0].first : r[1].first) + i;
-			const char *name[2];
-
-			for (unsigned e = 0; e < 2; e++)
-				name[e] = n[e] > 1 ? lab_range_name(lab, &r[e], i) :
-				    lab_range_fill(lab, lab_range_name(lab, &r[e], 0), number);
-			if (!link_add(y, id, &le, name, i == 0))
-				break;
-		}
-	}
-	free(le.ways);
-}
-
-void
-lab_parse_links(struct ly *y, int id, void *obj)
-{
-	(void)obj;
-	if (ly_shape(y, id) != LY_LIST) {
-		ly_fault(y, id, "links: a list is wanted");
-		return;
-	}
-	for (size_t i = 0; i < ly_len(y, id); i++)
-		link_parse(y, ly_item(y, id, i));
 }

@@ -34,13 +34,16 @@ lab_range_parse(struct ly *y, int id, const char *text, struct lab_range *r)
 	dash = open != NULL ? strchr(open, '-') : NULL;
 	close = dash != NULL ? strchr(dash, ']') : NULL;
 	if (close == NULL || strchr(close, '[') != NULL || strchr(close + 1, ']') != NULL ||
-	    !verb_number(part(y->lab, open + 1, (size_t)(dash - open) - 1), 0, LAB_MAX_NODES * 10, &first) ||
-	    !verb_number(part(y->lab, dash + 1, (size_t)(close - dash) - 1), 0, LAB_MAX_NODES * 10, &last)) {
+	    !verb_number(
+		part(y->lab, open + 1, (size_t)(dash - open) - 1), 0, LAB_MAX_NODES * 10, &first) ||
+	    !verb_number(
+		part(y->lab, dash + 1, (size_t)(close - dash) - 1), 0, LAB_MAX_NODES * 10, &last)) {
 		ly_fault(y, id, "'%s': a range is written as r[1-100]", text);
 		return false;
 	}
 	if (first > last || last - first >= LAB_MAX_NODES) {
-		ly_fault(y, id, "'%s': the range is %s", text, first > last ? "backwards" : "too long");
+		ly_fault(
+		    y, id, "'%s': the range is %s", text, first > last ? "backwards" : "too long");
 		return false;
 	}
 	r->before = part(y->lab, text, (size_t)(open - text));
@@ -57,7 +60,8 @@ lab_range_name(struct lab *lab, const struct lab_range *r, uint32_t i)
 {
 	if (!r->many)
 		return r->before;
-	return lab_printf(lab, "%s%0*" PRIu32 "%s", r->before, (int)r->digits, r->first + i, r->after);
+	return lab_printf(
+	    lab, "%s%0*" PRIu32 "%s", r->before, (int)r->digits, r->first + i, r->after);
 }
 
 /* Length of "{i}", "{i+12}" or "{i-1}" at p with its number for index i; 0 if there is none. */

@@ -45,7 +45,7 @@ static const char *
 queue_text(struct lab *lab, const struct pipe_config *c)
 {
 	return c->queue_bytes != 0 ? unit(lab, LAB_SIZE, (double)c->queue_bytes) :
-	    lab_printf(lab, "%" PRIu32, c->queue_packets);
+				     lab_printf(lab, "%" PRIu32, c->queue_packets);
 }
 
 static void
@@ -110,8 +110,10 @@ way_total_json(struct emitter *e, const struct lab_end *end)
 		if (delay >= 0)
 			emit_uint(e, "delay-ns", NULL, (uint64_t)(delay + 0.5));
 		if (st->queueing != NULL && delay_hist_count(st->queueing) > 0) {
-			emit_uint(e, "queueing-p50-ns", NULL, delay_hist_quantile(st->queueing, 0.5));
-			emit_uint(e, "queueing-p99-ns", NULL, delay_hist_quantile(st->queueing, 0.99));
+			emit_uint(
+			    e, "queueing-p50-ns", NULL, delay_hist_quantile(st->queueing, 0.5));
+			emit_uint(
+			    e, "queueing-p99-ns", NULL, delay_hist_quantile(st->queueing, 0.99));
 			emit_uint(e, "queueing-max-ns", NULL, delay_hist_max(st->queueing));
 		}
 	}
@@ -125,13 +127,13 @@ links_json(struct lab *lab, struct emitter *e)
 	struct lab_phase *ph;
 
 	emit_list(e, "links");
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		for (unsigned side = 0; side < 2; side++)
-			STAILQ_FOREACH (ph, &l->end[side].phases, next)
+			STAILQ_FOREACH(ph, &l->end[side].phases, next)
 				way_json(lab, e, &l->end[side], ph);
 	emit_end(e);
 	emit_list(e, "ways");
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		for (unsigned side = 0; side < 2; side++)
 			way_total_json(e, &l->end[side]);
 	emit_end(e);
@@ -143,24 +145,31 @@ way_row(struct lab *lab, struct lab_table *t, struct lab_end *end, const struct 
 	uint64_t ns = ph->to_ns - ph->from_ns, in = ph->end.in_packets - ph->start.in_packets;
 	bool only = STAILQ_FIRST(&end->phases) == ph && STAILQ_NEXT(ph, next) == NULL;
 	double delay = lab_way_delay(end);
-	const char *name = only ? end->name : lab_printf(lab, "%s (%s - %s)", end->name,
-	    unit(lab, LAB_TIME, (double)ph->from_ns), unit(lab, LAB_TIME, (double)ph->to_ns));
+	const char *name = only ?
+	    end->name :
+	    lab_printf(lab, "%s (%s - %s)", end->name, unit(lab, LAB_TIME, (double)ph->from_ns),
+		unit(lab, LAB_TIME, (double)ph->to_ns));
 
-	lab_table_row(t, (const char *[]) {
-	    name,
-	    ph->c.rate_bps != 0 ? unit(lab, LAB_RATE, (double)ph->c.rate_bps) : "-",
-	    ph->c.jitter_ns != 0 ? lab_printf(lab, "%s+%s", unit(lab, LAB_TIME, (double)ph->c.delay_ns),
-		unit(lab, LAB_TIME, (double)ph->c.jitter_ns)) : unit(lab, LAB_TIME, (double)ph->c.delay_ns),
-	    unit(lab, LAB_SHARE, ph->c.loss),
-	    ph->c.rate_bps != 0 ? queue_text(lab, &ph->c) : "-",
-	    "|",
-	    unit(lab, LAB_RATE, (double)lab_rate_of(ph->end.out_bytes - ph->start.out_bytes, ns)),
-	    ph->c.rate_bps != 0 ? rounded(lab, LAB_SHARE, share(ph->end.busy_ns - ph->start.busy_ns, ns)) : "-",
-	    only && delay >= 0 ? unit(lab, LAB_TIME, delay) : "-",
-	    rounded(lab, LAB_SHARE, share(ph->end.drop_loss - ph->start.drop_loss, in)),
-	    lab_printf(lab, "%" PRIu64, ph->end.drop_queue - ph->start.drop_queue),
-	    end->final.queueing != NULL && delay_hist_count(end->final.queueing) > 0 ?
-	    rounded(lab, LAB_TIME, (double)delay_hist_quantile(end->final.queueing, 0.99)) : "-" });
+	lab_table_row(t,
+	    (const char *[]){ name,
+		ph->c.rate_bps != 0 ? unit(lab, LAB_RATE, (double)ph->c.rate_bps) : "-",
+		ph->c.jitter_ns != 0 ?
+		    lab_printf(lab, "%s+%s", unit(lab, LAB_TIME, (double)ph->c.delay_ns),
+			unit(lab, LAB_TIME, (double)ph->c.jitter_ns)) :
+		    unit(lab, LAB_TIME, (double)ph->c.delay_ns),
+		unit(lab, LAB_SHARE, ph->c.loss),
+		ph->c.rate_bps != 0 ? queue_text(lab, &ph->c) : "-", "|",
+		unit(lab, LAB_RATE,
+		    (double)lab_rate_of(ph->end.out_bytes - ph->start.out_bytes, ns)),
+		ph->c.rate_bps != 0 ?
+		    rounded(lab, LAB_SHARE, share(ph->end.busy_ns - ph->start.busy_ns, ns)) :
+		    "-",
+		only && delay >= 0 ? unit(lab, LAB_TIME, delay) : "-",
+		rounded(lab, LAB_SHARE, share(ph->end.drop_loss - ph->start.drop_loss, in)),
+		lab_printf(lab, "%" PRIu64, ph->end.drop_queue - ph->start.drop_queue),
+		end->final.queueing != NULL && delay_hist_count(end->final.queueing) > 0 ?
+		    rounded(lab, LAB_TIME, (double)delay_hist_quantile(end->final.queueing, 0.99)) :
+		    "-" });
 }
 
 /* Of a big lab only the links that carried something, and not more than people read. */
@@ -169,16 +178,16 @@ enum { ROWS_MAX = 60 };
 static void
 links_text(struct lab *lab, struct emitter *e)
 {
-	static const char *const head[] = { "way out of", "rate", "delay", "loss", "queue", "|", "throughput", "used",
-		"delay", "loss", "queue drops", "queueing p99", NULL };
+	static const char *const head[] = { "way out of", "rate", "delay", "loss", "queue", "|",
+		"throughput", "used", "delay", "loss", "queue drops", "queueing p99", NULL };
 	struct lab_table *t = lab_table_new(head, "<");
 	uint32_t rows = 0, left_out = 0;
 	struct lab_link *l;
 	struct lab_phase *ph;
 
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		for (unsigned side = 0; side < 2; side++) {
-			STAILQ_FOREACH (ph, &l->end[side].phases, next) {
+			STAILQ_FOREACH(ph, &l->end[side].phases, next) {
 				if (rows++ < ROWS_MAX)
 					way_row(lab, t, &l->end[side], ph);
 				else
@@ -229,7 +238,7 @@ queues_dropped(const struct lab *lab)
 {
 	const struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		if (l->end[0].final.drop_queue > 0 || l->end[1].final.drop_queue > 0)
 			return true;
 	return false;
@@ -326,30 +335,39 @@ flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 		udp_sender_stats(f->sender, &packets, &bytes, &errors);
 		if (f->sink_ep != NULL)
 			udp_sink_stats(f->sink_ep, &st);
-		lab_table_row(t, (const char *[]) { f->name,
-		    lab_printf(lab, "udp %s > %s", f->from->name, f->to), unit(lab, LAB_RATE, (double)f->rate_bps),
-		    "|", unit(lab, LAB_RATE, (double)lab_rate_of(packets * (f->size + 28), flow_ns(lab, f))),
-		    f->sink_ep == NULL ? "no sink" :
-		    unit(lab, LAB_RATE, (double)lab_rate_of(st.ip_bytes, flow_ns(lab, f))),
-		    f->sink_ep == NULL ? "-" : loss, times_text(lab, st.delay, 0.5), times_text(lab, st.delay, 0.99),
-		    lost == 0 ? "" : queues_dropped(lab) ? "asked for more than the path carried" :
-		    "lost on the way: see drops" });
+		lab_table_row(t,
+		    (const char *[]){ f->name, lab_printf(lab, "udp %s > %s", f->from->name, f->to),
+			unit(lab, LAB_RATE, (double)f->rate_bps), "|",
+			unit(lab, LAB_RATE,
+			    (double)lab_rate_of(packets * (f->size + 28), flow_ns(lab, f))),
+			f->sink_ep == NULL ?
+			    "no sink" :
+			    unit(lab, LAB_RATE, (double)lab_rate_of(st.ip_bytes, flow_ns(lab, f))),
+			f->sink_ep == NULL ? "-" : loss, times_text(lab, st.delay, 0.5),
+			times_text(lab, st.delay, 0.99),
+			lost == 0               ? "" :
+			    queues_dropped(lab) ? "asked for more than the path carried" :
+						  "lost on the way: see drops" });
 		break;
 	case LAB_FLOW_PING:
 		ping_stats(f->ping, &ps);
-		lab_table_row(t, (const char *[]) { f->name,
-		    lab_printf(lab, "ping %s > %s", f->from->name, f->to),
-		    lab_printf(lab, "every %s", unit(lab, LAB_TIME, (double)f->every_ns)), "|",
-		    lab_printf(lab, "%" PRIu64 " sent", ps.sent),
-		    lab_printf(lab, "%" PRIu64 " received", ps.received), loss, times_text(lab, ps.rtt, 0.5),
-		    times_text(lab, ps.rtt, 0.99), "" });
+		lab_table_row(t,
+		    (const char *[]){ f->name,
+			lab_printf(lab, "ping %s > %s", f->from->name, f->to),
+			lab_printf(lab, "every %s", unit(lab, LAB_TIME, (double)f->every_ns)), "|",
+			lab_printf(lab, "%" PRIu64 " sent", ps.sent),
+			lab_printf(lab, "%" PRIu64 " received", ps.received), loss,
+			times_text(lab, ps.rtt, 0.5), times_text(lab, ps.rtt, 0.99), "" });
 		break;
 	case LAB_FLOW_REPLAY:
 		replay_stats(f->replay, &rs);
-		lab_table_row(t, (const char *[]) { f->name, lab_printf(lab, "replay on %s", f->on),
-		    f->rate_pps != 0 ? lab_printf(lab, "%" PRIu64 "pps", f->rate_pps) : "its own times", "|",
-		    lab_printf(lab, "%" PRIu64 " read", rs.read), lab_printf(lab, "%" PRIu64 " sent", rs.sent), "-",
-		    "-", "-", rs.done ? "" : "cut off by the end" });
+		lab_table_row(t,
+		    (const char *[]){ f->name, lab_printf(lab, "replay on %s", f->on),
+			f->rate_pps != 0 ? lab_printf(lab, "%" PRIu64 "pps", f->rate_pps) :
+					   "its own times",
+			"|", lab_printf(lab, "%" PRIu64 " read", rs.read),
+			lab_printf(lab, "%" PRIu64 " sent", rs.sent), "-", "-", "-",
+			rs.done ? "" : "cut off by the end" });
 		break;
 	case LAB_FLOW_NONE:
 		break;
@@ -359,17 +377,18 @@ flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 static void
 flows_text(struct lab *lab, struct emitter *e)
 {
-	static const char *const head[] = { "traffic", "what", "asked", "|", "sent", "arrived", "loss", "p50", "p99",
-		"", NULL };
+	static const char *const head[] = { "traffic", "what", "asked", "|", "sent", "arrived",
+		"loss", "p50", "p99", "", NULL };
 	struct lab_table *t;
 	const struct lab_flow *f;
 
 	if (STAILQ_EMPTY(&lab->flows))
 		return;
 	t = lab_table_new(head, "<<       <");
-	STAILQ_FOREACH (f, &lab->flows, next)
+	STAILQ_FOREACH(f, &lab->flows, next)
 		flow_row(lab, t, f);
-	emit_text(e, "\ntraffic: requested | achieved (p50, p99: one-way delay of udp, round trip of ping)\n");
+	emit_text(e,
+	    "\ntraffic: requested | achieved (p50, p99: one-way delay of udp, round trip of ping)\n");
 	lab_table_print(t, e);
 	lab_table_free(t);
 }
@@ -401,13 +420,13 @@ reasons_sorted(size_t *n)
 	const struct drop_reason *const *p, **all;
 
 	*n = 0;
-	LINKERSET_FOREACH (p, drop)
+	LINKERSET_FOREACH(p, drop)
 		(*n)++;
 	all = calloc(*n + 1, sizeof(struct drop_reason *));
 	*n = 0;
 	if (all == NULL)
 		return NULL;
-	LINKERSET_FOREACH (p, drop)
+	LINKERSET_FOREACH(p, drop)
 		all[(*n)++] = *p;
 	qsort(all, *n, sizeof(struct drop_reason *), reason_compare);
 	return all;
@@ -422,7 +441,7 @@ drops_report(struct lab *lab, struct emitter *e)
 	bool titled = false;
 
 	emit_list(e, "nodes");
-	STAILQ_FOREACH (n, &lab->nodes, next) {
+	STAILQ_FOREACH(n, &lab->nodes, next) {
 		bool any = false;
 
 		if (n->prison == NULL || drop_total(n->prison->vnet) == 0)
@@ -471,7 +490,7 @@ commands_report(struct lab *lab, struct emitter *e)
 	bool titled = false;
 
 	emit_list(e, "commands");
-	STAILQ_FOREACH (x, &lab->execs, next) {
+	STAILQ_FOREACH(x, &lab->execs, next) {
 		if (!titled)
 			emit_text(e, "\ncommands\n");
 		titled = true;
@@ -500,7 +519,7 @@ captures_report(struct lab *lab, struct emitter *e)
 	const struct lab_capture *c;
 
 	emit_list(e, "captures");
-	STAILQ_FOREACH (c, &lab->captures, next) {
+	STAILQ_FOREACH(c, &lab->captures, next) {
 		if (STAILQ_FIRST(&lab->captures) == c)
 			emit_text(e, "\ncaptures\n");
 		emit_object(e, NULL);
@@ -521,7 +540,7 @@ verdict_report(struct lab *lab, struct emitter *e)
 	const struct lab_words *w;
 
 	emit_list(e, "expectations");
-	STAILQ_FOREACH (x, &lab->expects, next) {
+	STAILQ_FOREACH(x, &lab->expects, next) {
 		if (STAILQ_FIRST(&lab->expects) == x)
 			emit_text(e, "\nexpectations\n");
 		emit_object(e, NULL);
@@ -534,7 +553,7 @@ verdict_report(struct lab *lab, struct emitter *e)
 	}
 	emit_end(e);
 	emit_list(e, "differences");
-	STAILQ_FOREACH (d, &lab->diffs, next) {
+	STAILQ_FOREACH(d, &lab->diffs, next) {
 		if (STAILQ_FIRST(&lab->diffs) == d)
 			emit_text(e, "\nnot as requested\n");
 		emit_text(e, "  %s\n", d->text != NULL ? d->text : "?");
@@ -544,7 +563,7 @@ verdict_report(struct lab *lab, struct emitter *e)
 	}
 	emit_end(e);
 	emit_list(e, "notes");
-	STAILQ_FOREACH (w, &lab->notes, next) {
+	STAILQ_FOREACH(w, &lab->notes, next) {
 		if (STAILQ_FIRST(&lab->notes) == w)
 			emit_text(e, "\nnotes\n");
 		emit_text(e, "  line %u: %s\n", w->line, w->text);
@@ -574,7 +593,7 @@ lab_report(struct lab *lab, struct emitter *e)
 	if (emitter_form(e) == EMIT_JSON) {
 		links_json(lab, e);
 		emit_list(e, "traffic");
-		STAILQ_FOREACH (f, &lab->flows, next)
+		STAILQ_FOREACH(f, &lab->flows, next)
 			flow_json(lab, e, f);
 		emit_end(e);
 	} else {
@@ -592,7 +611,8 @@ lab_report(struct lab *lab, struct emitter *e)
 /* --- TAP -------------------------------------------------------------------------------------- */
 
 static void
-tap_line(struct lab *lab, struct emitter *e, int *number, bool ok, unsigned line, const char *what, const char *why)
+tap_line(struct lab *lab, struct emitter *e, int *number, bool ok, unsigned line, const char *what,
+    const char *why)
 {
 	emit_text(e, "%sok %d - %s: %s\n", ok ? "" : "not ", ++*number, lab->name, what);
 	if (!ok)
@@ -607,20 +627,22 @@ lab_tap(struct lab *lab, struct emitter *e, int *number)
 	const struct lab_diff *d;
 	int failed = 0;
 
-	STAILQ_FOREACH (x, &lab->expects, next) {
-		tap_line(lab, e, number, x->holds, x->line, lab_expect_text(lab, x), x->why != NULL ? x->why : "");
+	STAILQ_FOREACH(x, &lab->expects, next) {
+		tap_line(lab, e, number, x->holds, x->line, lab_expect_text(lab, x),
+		    x->why != NULL ? x->why : "");
 		failed += !x->holds;
 	}
-	STAILQ_FOREACH (c, &lab->execs, next) {
+	STAILQ_FOREACH(c, &lab->execs, next) {
 		if (lab_exec_ok(c))
 			continue;
-		tap_line(lab, e, number, false, c->at_line, lab_printf(lab, "%s: %s", c->node->name, c->line),
+		tap_line(lab, e, number, false, c->at_line,
+		    lab_printf(lab, "%s: %s", c->node->name, c->line),
 		    lab_printf(lab, "exit status %d: %s", c->status, lab_exec_why(c)));
 		failed++;
 	}
 	tap_line(lab, e, number, STAILQ_EMPTY(&lab->diffs), 1, "achieved as requested",
 	    STAILQ_EMPTY(&lab->diffs) ? "" : STAILQ_FIRST(&lab->diffs)->text);
-	STAILQ_FOREACH (d, &lab->diffs, next) {
+	STAILQ_FOREACH(d, &lab->diffs, next) {
 		if (d != STAILQ_FIRST(&lab->diffs))
 			emit_text(e, "# %s\n", d->text);
 		failed++;

@@ -33,7 +33,7 @@ lab_hops(const struct lab *lab)
 	const struct lab_link *l;
 	uint64_t n = 0;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		for (unsigned side = 0; side < 2; side++)
 			if (l->end[side].ifp != NULL)
 				n += l->end[side].ifp->if_data.ipackets;
@@ -46,7 +46,7 @@ lab_drops(const struct lab *lab)
 	const struct lab_node *node;
 	uint64_t n = 0;
 
-	STAILQ_FOREACH (node, &lab->nodes, next)
+	STAILQ_FOREACH(node, &lab->nodes, next)
 		if (node->prison != NULL)
 			n += drop_total(node->prison->vnet);
 	return n;
@@ -70,8 +70,8 @@ status_line(struct lab *lab, bool last)
 	lab->status_real_ns = real;
 	hops = lab_hops(lab);
 	real = real > begun_real_ns ? real - begun_real_ns : 1;
-	fprintf(stderr, "\r\033[K%s: %s, %.1fx real time, %.3g packet-hops/s, %" PRIu64 " drops%s", lab->name,
-	    lab_unit_text(LAB_TIME, (double)(clock_now() / NS_PER_MS * NS_PER_MS), now),
+	fprintf(stderr, "\r\033[K%s: %s, %.1fx real time, %.3g packet-hops/s, %" PRIu64 " drops%s",
+	    lab->name, lab_unit_text(LAB_TIME, (double)(clock_now() / NS_PER_MS * NS_PER_MS), now),
 	    (double)clock_now() / (double)real, (double)hops * 1e9 / (double)real, lab_drops(lab),
 	    last ? "\n" : "");
 }
@@ -81,7 +81,7 @@ captures_flush(struct lab *lab)
 {
 	struct lab_capture *c;
 
-	STAILQ_FOREACH (c, &lab->captures, next)
+	STAILQ_FOREACH(c, &lab->captures, next)
 		if (c->cap != NULL)
 			capture_flush(c->cap, clock_now());
 }
@@ -161,7 +161,7 @@ in_flight(const struct lab *lab)
 {
 	struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next) {
+	STAILQ_FOREACH(l, &lab->links, next) {
 		for (unsigned side = 0; side < 2; side++) {
 			struct pipe_stats st;
 
@@ -176,7 +176,8 @@ in_flight(const struct lab *lab)
 static void
 settle(struct lab *lab)
 {
-	for (unsigned i = 0; i < SETTLE_ROUNDS && !lab->interrupted && (i == 0 || in_flight(lab)); i++)
+	for (unsigned i = 0; i < SETTLE_ROUNDS && !lab->interrupted && (i == 0 || in_flight(lab));
+	     i++)
 		run_to(lab, clock_now() + LAB_SETTLE_NS);
 }
 
@@ -187,7 +188,7 @@ judge_commands(struct lab *lab)
 {
 	struct lab_expect *x;
 
-	STAILQ_FOREACH (x, &lab->expects, next) {
+	STAILQ_FOREACH(x, &lab->expects, next) {
 		uint64_t limit = clock_now() + COMMAND_NS;
 
 		if (x->run == NULL)
@@ -198,7 +199,8 @@ judge_commands(struct lab *lab)
 			while (x->exec != NULL && !x->exec->done && clock_update() < limit)
 				loop_turn(SLICE_NS);
 		} else {
-			while (x->exec != NULL && !x->exec->done && clock_now() < limit && !lab->interrupted)
+			while (x->exec != NULL && !x->exec->done && clock_now() < limit &&
+			    !lab->interrupted)
 				run_to(lab, clock_now() + SLICE_NS);
 		}
 		lab_expect_judge_command(lab, x);
@@ -210,7 +212,7 @@ finals_read(struct lab *lab)
 {
 	struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		for (unsigned side = 0; side < 2; side++)
 			lab_way_stats(&l->end[side], &l->end[side].final);
 }
@@ -223,11 +225,11 @@ failures(const struct lab *lab)
 	const struct lab_diff *d;
 	uint32_t n = 0;
 
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		n += !x->holds;
-	STAILQ_FOREACH (e, &lab->execs, next)
+	STAILQ_FOREACH(e, &lab->execs, next)
 		n += !lab_exec_ok(e);
-	STAILQ_FOREACH (d, &lab->diffs, next)
+	STAILQ_FOREACH(d, &lab->diffs, next)
 		n++;
 	return n;
 }
@@ -285,17 +287,18 @@ finish(struct lab *lab)
 	lab_captures_end(lab);
 	lab->nfailed = failures(lab);
 	lab->built = LAB_RAN;
-	STAILQ_FOREACH (c, &lab->captures, next) {
+	STAILQ_FOREACH(c, &lab->captures, next) {
 		if (c->error != 0) {
-			fprintf(stderr, "%s:%u: capture %s: %s\n", lab->file, c->line, c->file, strerror(-c->error));
+			fprintf(stderr, "%s:%u: capture %s: %s\n", lab->file, c->line, c->file,
+			    strerror(-c->error));
 			error = c->error;
 		}
 	}
 	if (lab->out_dir != NULL && (error = report_write(lab, "report.json", EMIT_JSON)) == 0)
 		error = report_write(lab, "report.txt", EMIT_TEXT);
 	if (error != 0) {
-		fprintf(stderr, "%s: report in %s: %s\n", lab->file, lab->out_dir != NULL ? lab->out_dir : "",
-		    strerror(-error));
+		fprintf(stderr, "%s: report in %s: %s\n", lab->file,
+		    lab->out_dir != NULL ? lab->out_dir : "", strerror(-error));
 		return 3;
 	}
 	return lab->nfailed > 0 ? 1 : 0;
@@ -332,7 +335,8 @@ run_live(struct lab *lab)
 	callout_init(lab->stopper, NULL, live_stop, lab);
 	live_tick(lab);
 	if (lab->end_ns != NS_NEVER)
-		callout_reset(lab->stopper, lab->end_ns > clock_now() ? lab->end_ns - clock_now() : 0);
+		callout_reset(
+		    lab->stopper, lab->end_ns > clock_now() ? lab->end_ns - clock_now() : 0);
 	loop_run();
 	callout_stop(lab->tick);
 	callout_stop(lab->stopper);

@@ -74,7 +74,8 @@ lab_table_print(const struct lab_table *t, struct emitter *e)
 			/* No blanks at a line's end. */
 			if (last && text[0] == '\0')
 				continue;
-			emit_text(e, "  %*s%s%*s", left ? 0 : pad, "", text, left && !last ? pad : 0, "");
+			emit_text(
+			    e, "  %*s%s%*s", left ? 0 : pad, "", text, left && !last ? pad : 0, "");
 		}
 		emit_text(e, "\n");
 	}

@@ -12,7 +12,8 @@
 static int
 event_compare(const void *a, const void *b)
 {
-	const struct lab_event *x = *(struct lab_event *const *)a, *y = *(struct lab_event *const *)b;
+	const struct lab_event *x = *(struct lab_event *const *)a,
+			       *y = *(struct lab_event *const *)b;
 
 	if (x->at_ns != y->at_ns)
 		return x->at_ns < y->at_ns ? -1 : 1;
@@ -25,7 +26,7 @@ carriers_hold(struct lab *lab)
 {
 	struct lab_link *l;
 
-	STAILQ_FOREACH (l, &lab->links, next)
+	STAILQ_FOREACH(l, &lab->links, next)
 		if (l->down)
 			lab_link_carrier(lab, l, false);
 }
@@ -37,7 +38,7 @@ lab_timeline_fire(struct lab *lab, struct lab_event *ev)
 
 	switch (ev->kind) {
 	case LAB_EVENT_RUN:
-		STAILQ_FOREACH (w, &ev->run, next)
+		STAILQ_FOREACH(w, &ev->run, next)
 			lab_exec_start(lab, ev->node, w->text, w->line, ev->want_status);
 		carriers_hold(lab);
 		/* A command can have made links or moved interfaces. */
@@ -71,12 +72,12 @@ lab_timeline_build(struct lab *lab, char **why)
 
 	(void)why;
 	lab->event = lab_alloc(lab, (lab->nevents + 1) * sizeof(struct lab_event *));
-	STAILQ_FOREACH (ev, &lab->events, next)
+	STAILQ_FOREACH(ev, &lab->events, next)
 		lab->event[i++] = ev;
 	qsort(lab->event, i, sizeof(struct lab_event *), event_compare);
 	if (!lab->opt.live)
 		return 0;
-	STAILQ_FOREACH (ev, &lab->events, next) {
+	STAILQ_FOREACH(ev, &lab->events, next) {
 		ev->callout = lab_alloc(lab, sizeof(*ev->callout));
 		callout_init(ev->callout, NULL, event_due, ev);
 		callout_reset(ev->callout, ev->at_ns);
@@ -89,7 +90,7 @@ lab_timeline_free(struct lab *lab)
 {
 	struct lab_event *ev;
 
-	STAILQ_FOREACH (ev, &lab->events, next)
+	STAILQ_FOREACH(ev, &lab->events, next)
 		if (ev->callout != NULL)
 			callout_stop(ev->callout);
 }

@@ -21,8 +21,7 @@ lab_node_address(const struct lab_node *n)
 	struct ifnet *ifp;
 
 	VNET_SCOPE(n->prison->vnet);
-	IF_FOREACH(ifp)
-	{
+	IF_FOREACH(ifp) {
 		const struct in_ifaddr *ia = in_ifaddr_first(ifp);
 
 		if (ia != NULL && !(ifp->if_flags & IFF_LOOPBACK_))
@@ -37,7 +36,7 @@ address_seen_from(const struct lab_node *from, const struct lab_node *to)
 {
 	struct lab_end *e;
 
-	STAILQ_FOREACH (e, &from->ends, of_node) {
+	STAILQ_FOREACH(e, &from->ends, of_node) {
 		struct lab_end *peer = lab_end_peer(e);
 
 		if (peer->node == to && peer->ifp != NULL) {
@@ -55,7 +54,7 @@ owner_of(const struct lab *lab, uint32_t addr)
 {
 	struct lab_node *n;
 
-	STAILQ_FOREACH (n, &lab->nodes, next) {
+	STAILQ_FOREACH(n, &lab->nodes, next) {
 		VNET_SCOPE(n->prison->vnet);
 		if (in_local(addr) != NULL)
 			return n;
@@ -74,13 +73,13 @@ resolve(struct lab *lab, struct lab_flow *f, char **why)
 		return 0;
 	}
 	if (n == NULL)
-		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: '%s' is neither an address nor a node",
-		    f->name, f->to);
+		return lab_fail(lab, why, -EINVAL, f->line,
+		    "traffic %s: '%s' is neither an address nor a node", f->name, f->to);
 	f->to_node = n;
 	f->dst = address_seen_from(f->from, n);
 	if (f->dst == 0)
-		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: node %s has no IPv4 address", f->name,
-		    n->name);
+		return lab_fail(lab, why, -EINVAL, f->line,
+		    "traffic %s: node %s has no IPv4 address", f->name, n->name);
 	return 0;
 }
 
@@ -96,14 +95,18 @@ sink_build(struct lab *lab, struct lab_flow *f, char **why)
 	if (f->sink != NULL)
 		f->to_node = lab_node_find(lab, f->sink);
 	if (f->to_node == NULL)
-		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: no node has the address %s: say on which "
-		    "node the sink is (sink: NODE), or that there is none (sink: none)", f->name, f->to);
+		return lab_fail(lab, why, -EINVAL, f->line,
+		    "traffic %s: no node has the address %s: say on which "
+		    "node the sink is (sink: NODE), or that there is none (sink: none)",
+		    f->name, f->to);
 	VNET_SCOPE(f->to_node->prison->vnet);
 	f->sink_ep = udp_sink_new(group ? 0 : f->dst, (uint16_t)f->port, false);
 	if (f->sink_ep == NULL)
-		return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s", f->name,
-		    f->port, f->to_node->name, errno == EADDRINUSE ?
-		    "in use: each flow to an address needs a port of its own" : strerror(errno));
+		return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s",
+		    f->name, f->port, f->to_node->name,
+		    errno == EADDRINUSE ?
+			"in use: each flow to an address needs a port of its own" :
+			strerror(errno));
 	return 0;
 }
 
@@ -133,7 +136,8 @@ udp_build(struct lab *lab, struct lab_flow *f, char **why)
 	VNET_SCOPE(f->from->prison->vnet);
 	f->sender = udp_sender_new(&c);
 	if (f->sender == NULL)
-		return lab_fail(lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
+		return lab_fail(
+		    lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
 	return 0;
 }
 
@@ -186,7 +190,8 @@ ping_build(struct lab *lab, struct lab_flow *f, char **why)
 	VNET_SCOPE(f->from->prison->vnet);
 	f->ping = ping_new(&c, ping_reply, ping_over, f);
 	if (f->ping == NULL)
-		return lab_fail(lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
+		return lab_fail(
+		    lab, why, -errno, f->line, "traffic %s: %s", f->name, strerror(errno));
 	return 0;
 }
 
@@ -205,7 +210,8 @@ static int
 replay_build(struct lab *lab, struct lab_flow *f, char **why)
 {
 	const char *colon = strchr(f->on, ':'), *reason = NULL;
-	struct lab_node *n = lab_node_find(lab, lab_printf(lab, "%.*s", (int)(colon - f->on), f->on));
+	struct lab_node *n = lab_node_find(
+	    lab, lab_printf(lab, "%.*s", (int)(colon - f->on), f->on));
 	struct replay_config c = {
 		.file = beside_lab(lab, f->file),
 		.speed = f->speed,
@@ -222,8 +228,8 @@ replay_build(struct lab *lab, struct lab_flow *f, char **why)
 	VNET_SCOPE(n->prison->vnet);
 	c.ifp = if_byname(colon + 1);
 	if (c.ifp == NULL)
-		return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: on: node %s has no interface %s", f->name,
-		    n->name, colon + 1);
+		return lab_fail(lab, why, -EINVAL, f->line,
+		    "traffic %s: on: node %s has no interface %s", f->name, n->name, colon + 1);
 	memcpy(c.map, f->map, sizeof(c.map));
 	/* Frames keep the addresses of the wire that they were captured on: here they go to who is there. */
 	if (!c.route) {
@@ -246,7 +252,7 @@ lab_traffic_build(struct lab *lab, char **why)
 	struct lab_flow *f;
 	int error = 0;
 
-	STAILQ_FOREACH (f, &lab->flows, next) {
+	STAILQ_FOREACH(f, &lab->flows, next) {
 		/* Traffic ends with the run at the latest; what is under way then still arrives. */
 		if (f->unbounded || f->stop_ns > lab->end_ns)
 			f->stop_ns = lab->end_ns;
@@ -299,7 +305,7 @@ lab_traffic_ended(const struct lab *lab)
 {
 	const struct lab_flow *f;
 
-	STAILQ_FOREACH (f, &lab->flows, next)
+	STAILQ_FOREACH(f, &lab->flows, next)
 		if (!flow_ended(f))
 			return false;
 	return true;
@@ -310,7 +316,7 @@ lab_traffic_free(struct lab *lab)
 {
 	struct lab_flow *f;
 
-	STAILQ_FOREACH (f, &lab->flows, next) {
+	STAILQ_FOREACH(f, &lab->flows, next) {
 		if (f->sender != NULL)
 			udp_sender_free(f->sender);
 		if (f->sink_ep != NULL)

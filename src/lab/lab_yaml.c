@@ -125,7 +125,8 @@ depth_check(struct ly *y)
 			break;
 		}
 		if (nd->type == YAML_SEQUENCE_NODE)
-			for (const int *c = nd->data.sequence.items.start; c < nd->data.sequence.items.top; c++)
+			for (const int *c = nd->data.sequence.items.start;
+			     c < nd->data.sequence.items.top; c++)
 				if ((size_t)*c > i)
 					depth[*c] = (uint8_t)(depth[i] + 1);
 		if (nd->type == YAML_MAPPING_NODE)
@@ -145,7 +146,8 @@ ly_load(struct ly *y, struct lab *lab, const char *file, const char *text, size_
 
 	*y = (struct ly){ .file = file, .lab = lab };
 	if (len > LY_MAX_BYTES) {
-		ly_fault_line(y, 1, "the file is too big: %zu bytes, at most %d", len, LY_MAX_BYTES);
+		ly_fault_line(
+		    y, 1, "the file is too big: %zu bytes, at most %d", len, LY_MAX_BYTES);
 		return false;
 	}
 	if (!yaml_parser_initialize(&p)) {
@@ -234,7 +236,8 @@ ly_len(const struct ly *y, int id)
 	const yaml_node_t *n = node(y, id);
 
 	return n->type == YAML_SEQUENCE_NODE ?
-	    (size_t)(n->data.sequence.items.top - n->data.sequence.items.start) : 0;
+	    (size_t)(n->data.sequence.items.top - n->data.sequence.items.start) :
+	    0;
 }
 
 int
@@ -281,7 +284,8 @@ pairs_of(struct ly *y, int id, const char *what, struct pairs *ps, bool merged, 
 {
 	const yaml_node_t *n = node(y, id);
 
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	     p++) {
 		const char *key = scalar(y, p->key, "a key");
 		struct seen *s;
 		void *bigger;
@@ -310,13 +314,16 @@ pairs_of(struct ly *y, int id, const char *what, struct pairs *ps, bool merged, 
 		}
 		*s = (struct seen){ .key = key, .line = ly_line(y, p->key) };
 		HASH_ADD_KEYPTR(hh, ps->seen, s->key, strlen(s->key), s);
-		ps->v[ps->n++] = (struct ly_pair){ .key = key, .key_id = p->key, .value = p->value };
+		ps->v[ps->n++] =
+		    (struct ly_pair){ .key = key, .key_id = p->key, .value = p->value };
 	}
 	/* One `<<` a mapping: with more, a few lines that refer to each other would be walked for ever. */
-	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top; p++) {
+	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
+	     p++) {
 		const yaml_node_t *k = node(y, p->key);
 
-		if (k->type != YAML_SCALAR_NODE || strcmp((const char *)k->data.scalar.value, "<<") != 0)
+		if (k->type != YAML_SCALAR_NODE ||
+		    strcmp((const char *)k->data.scalar.value, "<<") != 0)
 			continue;
 		if (depth >= 4)
 			ly_fault(y, p->key, "%s: '<<' is nested too deep", what);
@@ -343,7 +350,7 @@ ly_pairs(struct ly *y, int id, const char *what, size_t *n)
 		return NULL;
 	}
 	pairs_of(y, id, what, &ps, false, 0);
-	HASH_ITER (hh, ps.seen, s, next) {
+	HASH_ITER(hh, ps.seen, s, next) {
 		HASH_DEL(ps.seen, s);
 		free(s);
 	}
@@ -405,7 +412,8 @@ ly_nearest(const char *word, const char *const *candidates, size_t n)
 static bool
 read_bool(const char *text, bool *value)
 {
-	static const char *const yes[] = { "true", "yes", "on" }, *const no[] = { "false", "no", "off" };
+	static const char *const yes[] = { "true", "yes", "on" },
+				 *const no[] = { "false", "no", "off" };
 
 	for (unsigned i = 0; i < 3; i++) {
 		if (strcasecmp(text, yes[i]) == 0 || strcasecmp(text, no[i]) == 0) {
@@ -468,7 +476,8 @@ read_unit(struct ly *y, int id, const char *what, const char *text, enum ly_type
     uint64_t max, uint64_t *value)
 {
 	bool ok = type == LY_DURATION ? verb_duration(text, value) :
-	    type == LY_RATE ? verb_rate(text, value) : verb_size(text, value);
+	    type == LY_RATE           ? verb_rate(text, value) :
+					verb_size(text, value);
 
 	if (!ok) {
 		unit_fault(y, id, what, text, type);
@@ -477,7 +486,8 @@ read_unit(struct ly *y, int id, const char *what, const char *text, enum ly_type
 	if ((min != 0 || max != 0) && (*value < min || *value > max)) {
 		char lo[LAB_UNIT_TEXT], hi[LAB_UNIT_TEXT];
 		enum lab_unit u = type == LY_DURATION ? LAB_TIME :
-		    type == LY_RATE ? LAB_RATE : LAB_SIZE;
+		    type == LY_RATE                   ? LAB_RATE :
+							LAB_SIZE;
 
 		ly_fault(y, id, "%s: '%s' is out of range: %s to %s", what, text,
 		    lab_unit_text(u, (double)min, lo), lab_unit_text(u, (double)max, hi));
@@ -487,7 +497,8 @@ read_unit(struct ly *y, int id, const char *what, const char *text, enum ly_type
 }
 
 bool
-ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min, uint64_t max, void *out)
+ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min, uint64_t max,
+    void *out)
 {
 	const char *text = scalar(y, id, what);
 	uint64_t number;
@@ -518,8 +529,8 @@ ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min
 			return false;
 		}
 		if (number < min || number > max) {
-			ly_fault(y, id, "%s: %s is out of range: %" PRIu64 " to %" PRIu64, what, text,
-			    min, max);
+			ly_fault(y, id, "%s: %s is out of range: %" PRIu64 " to %" PRIu64, what,
+			    text, min, max);
 			return false;
 		}
 		if (type == LY_U32)
@@ -553,7 +564,8 @@ ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min
 }
 
 static void
-unknown_key(struct ly *y, const struct ly_pair *p, const char *what, const struct ly_field *f, size_t nf)
+unknown_key(
+    struct ly *y, const struct ly_pair *p, const char *what, const struct ly_field *f, size_t nf)
 {
 	const char *known[64], *nearest;
 	size_t n = 0;
@@ -562,7 +574,8 @@ unknown_key(struct ly *y, const struct ly_pair *p, const char *what, const struc
 		known[n++] = f[i].key;
 	nearest = ly_nearest(p->key, known, n);
 	if (nearest != NULL)
-		ly_fault(y, p->key_id, "%s: unknown key '%s', did you mean '%s'?", what, p->key, nearest);
+		ly_fault(y, p->key_id, "%s: unknown key '%s', did you mean '%s'?", what, p->key,
+		    nearest);
 	else
 		ly_fault(y, p->key_id, "%s: unknown key '%s'", what, p->key);
 }

@@ -34,7 +34,8 @@ void ly_free(struct ly *y);
 
 /* Write down what is wrong at a node of the document (0 = at line `line`). */
 void ly_fault(struct ly *y, int id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
-void ly_fault_line(struct ly *y, unsigned line, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+void ly_fault_line(struct ly *y, unsigned line, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* All faults, "FILE:LINE: text" each on its line, in order of lines; NULL if there are none. malloc'd. */
 char *ly_faults(const struct ly *y);
 
@@ -58,22 +59,23 @@ struct ly_pair {
 struct ly_pair *ly_pairs(struct ly *y, int id, const char *what, size_t *n);
 
 enum ly_type {
-	LY_STRING,	/* const char * */
-	LY_DURATION,	/* uint64_t, ns */
-	LY_RATE,	/* uint64_t, bit/s */
-	LY_SIZE,	/* uint64_t, bytes */
-	LY_COUNT,	/* uint64_t */
-	LY_U32,		/* uint32_t, a count */
-	LY_BOOL,	/* bool */
-	LY_PERCENT,	/* double, 0..1 */
-	LY_CUSTOM	/* fn reads it; offset is not used */
+	LY_STRING,   /* const char * */
+	LY_DURATION, /* uint64_t, ns */
+	LY_RATE,     /* uint64_t, bit/s */
+	LY_SIZE,     /* uint64_t, bytes */
+	LY_COUNT,    /* uint64_t */
+	LY_U32,      /* uint32_t, a count */
+	LY_BOOL,     /* bool */
+	LY_PERCENT,  /* double, 0..1 */
+	LY_CUSTOM    /* fn reads it; offset is not used */
 };
 
 struct ly_field {
 	const char *key;
 	enum ly_type type;
 	size_t offset;
-	uint64_t min, max; /* both 0: any; of counts, and of durations and rates in their base unit */
+	uint64_t min,
+	    max; /* both 0: any; of counts, and of durations and rates in their base unit */
 	void (*fn)(struct ly *y, int id, void *obj);
 };
 
@@ -82,11 +84,12 @@ struct ly_field {
  * bit for each field of the table that was there (1 << index); faults leave the member as it was.
  * other (may be NULL) is asked about keys that the table doesn't know: true = it took the key.
  */
-uint64_t ly_map(struct ly *y, int id, const char *what, const struct ly_field *f, size_t nf, void *obj,
-    bool (*other)(struct ly *y, const struct ly_pair *p, void *obj));
+uint64_t ly_map(struct ly *y, int id, const char *what, const struct ly_field *f, size_t nf,
+    void *obj, bool (*other)(struct ly *y, const struct ly_pair *p, void *obj));
 
 /* One value of a type into *out (whose C type goes with `type`). `what` names it in the fault. */
-bool ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min, uint64_t max, void *out);
+bool ly_value(struct ly *y, int id, const char *what, enum ly_type type, uint64_t min, uint64_t max,
+    void *out);
 
 /* "did you mean" for a word: the nearest of n candidates, or NULL if none is near. */
 const char *ly_nearest(const char *word, const char *const *candidates, size_t n);

@@ -33,7 +33,7 @@ run(const char *text, char *verdicts)
 		fail_msg("%s", why);
 	free(why);
 	lab_run(lab);
-	STAILQ_FOREACH (x, &lab->expects, next)
+	STAILQ_FOREACH(x, &lab->expects, next)
 		*verdicts++ = x->holds ? '+' : '-';
 	*verdicts = '\0';
 	return lab;
@@ -68,7 +68,8 @@ test_expect_delay_is_exact_to_the_nanosecond(void **state)
 	    "  - {that: f.delay.min, is: 3542us}\n"
 	    "  - {that: f.delay.max, is: 3542us}\n"
 	    "  - {that: f.delay.max, is: 3542001ns}\n"
-	    "  - {that: f.delay.mean, between: [3542us, 3542us]}\n", v);
+	    "  - {that: f.delay.mean, between: [3542us, 3542us]}\n",
+	    v);
 
 	(void)state;
 	assert_string_equal(v, "++-+");
@@ -89,7 +90,8 @@ test_expect_bounds_are_strict_for_above_and_below_and_not_for_between(void **sta
 	    "  - {that: p.sent, between: [3, 3]}\n"
 	    "  - {that: p.sent, is: 3}\n"
 	    "  - {that: p.sent, above: 2, below: 4}\n"
-	    "  - {that: p.loss, is: 0%}\n", v);
+	    "  - {that: p.loss, is: 0%}\n",
+	    v);
 
 	(void)state;
 	assert_string_equal(v, "-+-++++");
@@ -109,7 +111,8 @@ test_expect_windows_count_what_falls_into_them(void **state)
 	    "  - {that: f.received, until: 1s, is: 0}\n"
 	    "  - {that: f.goodput, from: 2s, until: 3s, is: 422400bit/s}\n"
 	    "  - {that: f.received, is: 400}\n"
-	    "  - {that: \"a:x.utilisation\", from: 2s, until: 3s, between: [5.42%, 5.42%]}\n", v);
+	    "  - {that: \"a:x.utilisation\", from: 2s, until: 3s, between: [5.42%, 5.42%]}\n",
+	    v);
 
 	(void)state;
 	assert_string_equal(v, "+++++");
@@ -127,7 +130,8 @@ test_expect_pings_of_a_window_have_percentiles_of_their_own(void **state)
 	    "expect:\n"
 	    "  - {that: p.rtt.p99, from: 1.5s, until: 2s, is: 6196us}\n"
 	    "  - {that: p.rtt.min, from: 2.1s, until: 4s, is: 20196us}\n"
-	    "  - {that: p.rtt.p50, from: 1ns, until: 1ms, is: 1ms}\n", v);
+	    "  - {that: p.rtt.p50, from: 1ns, until: 1ms, is: 1ms}\n",
+	    v);
 
 	(void)state;
 	assert_string_equal(v, "++-");
@@ -148,7 +152,8 @@ test_expect_commands_are_judged_by_status_and_output(void **state)
 	    "  - {node: a, run: \"sysctl -n net.inet.ip.ttl\", output: \"65\"}\n"
 	    "  - {node: a, run: \"ifconfig x\", matches: \"inet 10\\\\.0\\\\.0\\\\.1 \"}\n"
 	    "  - {node: a, run: \"ifconfig x\", lacks: \"inet 10.0.0.1 \"}\n"
-	    "  - {node: a, run: \"nosuchtool\"}\n", v);
+	    "  - {node: a, run: \"nosuchtool\"}\n",
+	    v);
 
 	(void)state;
 	assert_string_equal(v, "+-++-+--");
@@ -174,11 +179,13 @@ static void
 test_expect_what_was_asked_of_links_is_achieved(void **state)
 {
 	char v[16];
-	struct lab *lab = run("addresses: auto\nseed: 5\nnodes: {a: {}, b: {}}\n"
+	struct lab *lab = run(
+	    "addresses: auto\nseed: 5\nnodes: {a: {}, b: {}}\n"
 	    "links: [{endpoints: [\"a:x\", \"b:x\"], rate: 50Mbit/s, delay: 7ms, jitter: 2ms, loss: 3%, queue: 64KiB}]\n"
 	    "traffic:\n"
 	    "  - {name: f, from: a, to: b, udp: 1, rate: 70Mbit/s, for: 3s, pattern: poisson}\n"
-	    "  - {name: g, from: b, to: a, udp: 2, rate: 7Mbit/s, for: 3s, size: 333, flows: 3}\n", v);
+	    "  - {name: g, from: b, to: a, udp: 2, rate: 7Mbit/s, for: 3s, size: 333, flows: 3}\n",
+	    v);
 
 	(void)state;
 	if (!STAILQ_EMPTY(&lab->diffs))
@@ -198,7 +205,8 @@ test_expect_drop_counters_that_do_not_exist_are_refused(void **state)
 	(void)state;
 	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
 	assert_int_not_equal(lab_build(lab, &o, &why), 0);
-	assert_string_equal(why, "t.lab.yml:2: that: a.drops.ip.nonsense: there is no drop counter 'ip.nonsense'");
+	assert_string_equal(
+	    why, "t.lab.yml:2: that: a.drops.ip.nonsense: there is no drop counter 'ip.nonsense'");
 	free(why);
 	end(lab);
 }
@@ -215,8 +223,10 @@ test_expect_tap_names_file_line_and_what_was_found(void **state)
 	char v[16], *text = NULL;
 	size_t len;
 	int number = 0, failed;
-	struct lab *lab = run("name: t\nnodes: {a: {}}\n"
-	    "expect:\n  - {that: a.drops, is: 0}\n  - {that: a.forwarded, above: 7}\n", v);
+	struct lab *lab = run(
+	    "name: t\nnodes: {a: {}}\n"
+	    "expect:\n  - {that: a.drops, is: 0}\n  - {that: a.forwarded, above: 7}\n",
+	    v);
 	FILE *m = open_memstream(&text, &len);
 	struct emitter *e = emitter_new(EMIT_TEXT, collect, m);
 
@@ -226,7 +236,8 @@ test_expect_tap_names_file_line_and_what_was_found(void **state)
 	fclose(m);
 	assert_int_equal(failed, 1);
 	assert_int_equal(number, 3);
-	assert_string_equal(text, "ok 1 - t: a.drops is 0\n"
+	assert_string_equal(text,
+	    "ok 1 - t: a.drops is 0\n"
 	    "not ok 2 - t: a.forwarded above 7\n"
 	    "# t.lab.yml:5: 0\n"
 	    "ok 3 - t: achieved as requested\n");
@@ -239,7 +250,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_expect_delay_is_exact_to_the_nanosecond),
-		cmocka_unit_test(test_expect_bounds_are_strict_for_above_and_below_and_not_for_between),
+		cmocka_unit_test(
+		    test_expect_bounds_are_strict_for_above_and_below_and_not_for_between),
 		cmocka_unit_test(test_expect_windows_count_what_falls_into_them),
 		cmocka_unit_test(test_expect_pings_of_a_window_have_percentiles_of_their_own),
 		cmocka_unit_test(test_expect_commands_are_judged_by_status_and_output),

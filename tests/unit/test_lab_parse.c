@@ -48,7 +48,8 @@ assert_fault(const char *text, const char *first)
 static void
 test_lab_reads_the_sketch_of_an_office(void **state)
 {
-	struct lab *lab = good("name: office\n"
+	struct lab *lab = good(
+	    "name: office\n"
 	    "nodes:\n"
 	    "  pc: {run: [\"ifconfig eth0 inet 10.0.0.2/24\"]}\n"
 	    "  gw: {}\n"
@@ -67,7 +68,8 @@ test_lab_reads_the_sketch_of_an_office(void **state)
 	assert_true(e->shape.c.loss > 0.00499 && e->shape.c.loss < 0.00501);
 	assert_int_equal(f->rate_bps, 30000000);
 	assert_int_equal(lab->end_ns, 11 * NS_PER_SEC);
-	assert_string_equal(STAILQ_FIRST(&lab_node_find(lab, "pc")->run)->text, "ifconfig eth0 inet 10.0.0.2/24");
+	assert_string_equal(
+	    STAILQ_FIRST(&lab_node_find(lab, "pc")->run)->text, "ifconfig eth0 inet 10.0.0.2/24");
 	lab_free(lab);
 }
 
@@ -75,11 +77,11 @@ static void
 test_lab_links_differ_by_direction(void **state)
 {
 	struct lab *lab = good("nodes: {a: {}, b: {}}\n"
-	    "links:\n"
-	    "  - endpoints: [\"a:x\", \"b:x\"]\n"
-	    "    rate: {up: 1Mbit/s, down: 8Mbit/s}\n"
-	    "    delay: [1ms, 2ms]\n"
-	    "    b->a: {loss: 1%}\n");
+			       "links:\n"
+			       "  - endpoints: [\"a:x\", \"b:x\"]\n"
+			       "    rate: {up: 1Mbit/s, down: 8Mbit/s}\n"
+			       "    delay: [1ms, 2ms]\n"
+			       "    b->a: {loss: 1%}\n");
 	const struct lab_end *a = lab_end_find(lab, "a:x"), *b = lab_end_find(lab, "b:x");
 
 	(void)state;
@@ -95,7 +97,8 @@ test_lab_links_differ_by_direction(void **state)
 static void
 test_lab_ranges_make_a_chain(void **state)
 {
-	struct lab *lab = good("addresses: auto\n"
+	struct lab *lab = good(
+	    "addresses: auto\n"
 	    "nodes: {\"r[1-100]\": {run: \"ifconfig lo0 inet 10.1.{i}.{i+1}/32 alias\"}}\n"
 	    "links: [{endpoints: [\"r[1-99]:right\", \"r[2-100]:left\"], delay: 1ms}]\n");
 	struct lab_end *e = lab_end_find(lab, "r7:right");
@@ -112,7 +115,8 @@ test_lab_ranges_make_a_chain(void **state)
 static void
 test_lab_gives_each_link_a_network_and_passes_over_given_ones(void **state)
 {
-	struct lab *lab = good("addresses: 10.0.0.0/24\n"
+	struct lab *lab = good(
+	    "addresses: 10.0.0.0/24\n"
 	    "nodes: {a: {}, b: {}}\n"
 	    "links:\n"
 	    "  - {endpoints: [\"a:x\", \"b:x\"]}\n"
@@ -131,7 +135,8 @@ test_lab_gives_each_link_a_network_and_passes_over_given_ones(void **state)
 static void
 test_lab_merges_what_an_alias_says(void **state)
 {
-	struct lab *lab = good("nodes: {a: {}, b: {}}\n"
+	struct lab *lab = good(
+	    "nodes: {a: {}, b: {}}\n"
 	    "links:\n"
 	    "  - &dsl {endpoints: [\"a:x\", \"b:x\"], rate: 16Mbit/s, delay: 20ms}\n"
 	    "  - {<<: *dsl, endpoints: [\"a:y\", \"b:y\"], delay: 5ms}\n");
@@ -150,11 +155,13 @@ test_lab_tells_all_faults_in_order_of_lines(void **state)
 
 	(void)state;
 	assert_null(parse("nodes: {a: {}, b: {}}\n"
-	    "links:\n"
-	    "  - {endpoints: [\"a:x\", \"c:x\"], rate: 5}\n"
-	    "  - {endpoints: [\"a:y\", \"b:y\"], delya: 5ms}\n"
-	    "seed: minus\n", &why));
-	assert_string_equal(why, "t.lab.yml:3: rate: '5' has no unit: write a rate as 20Mbit/s (units: bit/s, "
+			  "links:\n"
+			  "  - {endpoints: [\"a:x\", \"c:x\"], rate: 5}\n"
+			  "  - {endpoints: [\"a:y\", \"b:y\"], delya: 5ms}\n"
+			  "seed: minus\n",
+	    &why));
+	assert_string_equal(why,
+	    "t.lab.yml:3: rate: '5' has no unit: write a rate as 20Mbit/s (units: bit/s, "
 	    "kbit/s, Mbit/s, Gbit/s, Byte/s …)\n"
 	    "t.lab.yml:3: a link to nowhere: there is no node 'c'\n"
 	    "t.lab.yml:4: link: unknown key 'delya', did you mean 'delay'?\n"
@@ -191,7 +198,9 @@ test_lab_survives_references_to_itself(void **state)
 
 	(void)state;
 	/* Each line refers to the one before many times over: walking it all would take for ever. */
-	assert_null(parse("a: &a {x: 1}\nb: &b {<<: *a, <<: *a}\nc: &c {<<: *b, <<: *b}\nnodes: {<<: *c}\n", &why));
+	assert_null(
+	    parse("a: &a {x: 1}\nb: &b {<<: *a, <<: *a}\nc: &c {<<: *b, <<: *b}\nnodes: {<<: *c}\n",
+		&why));
 	free(why);
 	why = NULL;
 	lab = parse("nodes: &n {a: *n}\n", &why);
@@ -206,7 +215,8 @@ test_lab_refuses_bytes_that_are_no_text(void **state)
 
 	(void)state;
 	assert_fault(nul, "t.lab.yml:1: a key: holds a NUL byte");
-	assert_fault("nodes: \xff\xfe\n", "t.lab.yml:1: not YAML: invalid leading UTF-8 octet at byte 7");
+	assert_fault(
+	    "nodes: \xff\xfe\n", "t.lab.yml:1: not YAML: invalid leading UTF-8 octet at byte 7");
 }
 
 /* Each file of tests/lab/bad says in its first line what is to be said of it first. */
@@ -223,7 +233,8 @@ check_bad_files(const char *dir)
 		FILE *f;
 
 		snprintf(path, sizeof(path), "%s/%s", dir, entry[i]->d_name);
-		if (strstr(entry[i]->d_name, ".lab.yml") != NULL && (f = fopen(path, "r")) != NULL) {
+		if (strstr(entry[i]->d_name, ".lab.yml") != NULL &&
+		    (f = fopen(path, "r")) != NULL) {
 			assert_non_null(fgets(line, sizeof(line), f));
 			line[strcspn(line, "\n")] = '\0';
 			assert_int_equal(strncmp(line, "# expect: ", 10), 0);

@@ -167,7 +167,8 @@ test_lab_another_seed_gives_other_bytes(void **state)
 static void
 test_lab_batches_of_one_and_of_64_give_the_same_bytes(void **state)
 {
-	struct result a = run_all(office, 1, 1), b = run_all(office, 1, 64), c = run_all(office, 1, 7);
+	struct result a = run_all(office, 1, 1), b = run_all(office, 1, 64),
+		      c = run_all(office, 1, 7);
 
 	(void)state;
 	assert_same(&a, &b);
@@ -181,7 +182,8 @@ test_lab_batches_of_one_and_of_64_give_the_same_bytes(void **state)
 static void
 test_lab_windows_of_many_domains_change_nothing(void **state)
 {
-	static const char chain[] = "name: chain\naddresses: auto\nnodes: {\"r[1-6]\": {}}\n"
+	static const char chain[] =
+	    "name: chain\naddresses: auto\nnodes: {\"r[1-6]\": {}}\n"
 	    "links: [{endpoints: [\"r[1-5]:right\", \"r[2-6]:left\"], rate: 100Mbit/s, delay: 5ms, jitter: 1ms, loss: 1%}]\n"
 	    "traffic:\n"
 	    "  - {name: there, from: r1, to: r6, udp: 1, rate: 50Mbit/s, for: 1s, pattern: poisson}\n"
@@ -226,7 +228,8 @@ test_lab_leaves_nothing_behind(void **state)
 static void
 test_lab_day_of_idleness_passes_and_arp_forgets(void **state)
 {
-	static const char day[] = "addresses: auto\nfor: 24h\nnodes: {a: {}, b: {}}\n"
+	static const char day[] =
+	    "addresses: auto\nfor: 24h\nnodes: {a: {}, b: {}}\n"
 	    "links: [{endpoints: [\"a:x\", \"b:x\"], rate: 1Gbit/s, delay: 1ms}]\n"
 	    "traffic: [{name: hello, from: a, ping: b, count: 1}]\n"
 	    "expect:\n"
@@ -244,7 +247,8 @@ test_lab_day_of_idleness_passes_and_arp_forgets(void **state)
 static void
 test_lab_wrong_run_line_names_file_line_and_reason(void **state)
 {
-	static const char text[] = "nodes:\n  a:\n    run:\n      - ifconfig lo0 up\n      - ifconfig nix0 up\n";
+	static const char text[] =
+	    "nodes:\n  a:\n    run:\n      - ifconfig lo0 up\n      - ifconfig nix0 up\n";
 	static const struct lab_options o = { .no_files = true, .quiet = true };
 	char *why = NULL;
 	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
@@ -260,7 +264,8 @@ test_lab_wrong_run_line_names_file_line_and_reason(void **state)
 static void
 test_lab_tunables_that_were_not_set_are_not_passed_over(void **state)
 {
-	static const char text[] = "tunables: {net.fibs: 4}\nnodes: {a: {run: \"setfib 3 route add default -blackhole 127.0.0.1\"}}\n";
+	static const char text[] =
+	    "tunables: {net.fibs: 4}\nnodes: {a: {run: \"setfib 3 route add default -blackhole 127.0.0.1\"}}\n";
 	static const struct lab_options o = { .no_files = true, .quiet = true };
 	char *why = NULL;
 	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
@@ -270,7 +275,8 @@ test_lab_tunables_that_were_not_set_are_not_passed_over(void **state)
 	assert_string_equal(lab_tunables(lab)[0], "net.fibs=4");
 	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
 	assert_int_equal(lab_build(lab, &o, &why), -EINVAL);
-	assert_string_equal(why, "t.lab.yml:1: tunables: net.fibs is 1 in this process and can be set at its start only");
+	assert_string_equal(why,
+	    "t.lab.yml:1: tunables: net.fibs is 1 in this process and can be set at its start only");
 	free(why);
 	stop(lab);
 	stop(start(text, &o));
@@ -279,7 +285,8 @@ test_lab_tunables_that_were_not_set_are_not_passed_over(void **state)
 static void
 test_lab_forwards_where_two_links_meet_unless_told_otherwise(void **state)
 {
-	static const char text[] = "addresses: auto\nnodes: {a: {}, r: {}, b: {}, q: {forwarding: false}, c: {kind: router}}\n"
+	static const char text[] =
+	    "addresses: auto\nnodes: {a: {}, r: {}, b: {}, q: {forwarding: false}, c: {kind: router}}\n"
 	    "links:\n"
 	    "  - {endpoints: [\"a:x\", \"r:a\"]}\n  - {endpoints: [\"r:b\", \"b:x\"]}\n"
 	    "  - {endpoints: [\"q:a\", \"a:q\"]}\n  - {endpoints: [\"q:b\", \"b:q\"]}\n"
