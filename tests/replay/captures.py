@@ -26,6 +26,8 @@ traffic:
   - {{name: file, replay: {file}, on: "{on}", way: {way}, rate: {rate}}}
 capture:
   - {{on: ["src:eth0", "gw:lan", "gw:wan"], file: all.pcapng, drops: true}}
+  - {{on: "src:eth0", file: before.pcapng}}
+  - {{on: "gw:wan", file: behind.pcapng}}
 expect:
   - {{node: gw, run: "netstat -s --json", status: 0}}
 """
