@@ -19,10 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void differ(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void
-differ(struct lab *lab, const char *fmt, ...)
+void
+lab_differ(struct lab *lab, const char *fmt, ...)
 {
 	struct lab_diff *d = lab_alloc(lab, sizeof(*d));
 	va_list ap;
@@ -43,7 +41,7 @@ check_loss(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph)
 	char asked[LAB_UNIT_TEXT], got[LAB_UNIT_TEXT];
 
 	if (n > 0 && fabs(lost - n * ph->c.loss) > bound)
-		differ(lab, "%s: loss %s asked, %s achieved (%.0f of %.0f frames, bound %.0f)",
+		lab_differ(lab, "%s: loss %s asked, %s achieved (%.0f of %.0f frames, bound %.0f)",
 		    e->name, lab_unit_text(LAB_SHARE, ph->c.loss, asked),
 		    lab_unit_text(LAB_SHARE, lost / n, got), lost, n, bound);
 }
@@ -64,7 +62,7 @@ check_rate(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph)
 	want_ns = (uint64_t)want;
 	off = want_ns > st->busy_ns ? want_ns - st->busy_ns : st->busy_ns - want_ns;
 	if (off > want_ns / 1000000 + st->out_packets)
-		differ(lab, "%s: rate %s asked, %s achieved", e->name,
+		lab_differ(lab, "%s: rate %s asked, %s achieved", e->name,
 		    lab_unit_text(LAB_RATE, (double)ph->c.rate_bps, asked),
 		    lab_unit_text(LAB_RATE, (double)lab_rate_of(st->out_bytes, st->busy_ns), got));
 }
@@ -79,7 +77,7 @@ check_delay(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph
 		return;
 	if (delay < (double)ph->c.delay_ns - 1 ||
 	    delay > (double)(ph->c.delay_ns + ph->c.jitter_ns) + 1)
-		differ(lab, "%s: delay %s asked, %s achieved", e->name,
+		lab_differ(lab, "%s: delay %s asked, %s achieved", e->name,
 		    lab_unit_text(LAB_TIME, (double)ph->c.delay_ns, asked),
 		    lab_unit_text(LAB_TIME, delay, got));
 }
@@ -155,7 +153,8 @@ check_sender(struct lab *lab, const struct lab_flow *f)
 	want = (double)f->rate_bps * (double)(stop - f->start_ns) / 8e9 / (double)(f->size + 28);
 	bound = f->pattern == UDP_POISSON ? 5 * sqrt(want) + f->flows : 1 + f->flows;
 	if (fabs((double)packets - want) > bound)
-		differ(lab, "%s: rate %s asked, %s sent (%" PRIu64 " packets, %" PRIu64 " refused)",
+		lab_differ(lab,
+		    "%s: rate %s asked, %s sent (%" PRIu64 " packets, %" PRIu64 " refused)",
 		    f->name, lab_unit_text(LAB_RATE, (double)f->rate_bps, asked),
 		    lab_unit_text(LAB_RATE,
 			(double)lab_rate_of(packets * (f->size + 28), stop - f->start_ns), got),
@@ -177,7 +176,7 @@ lab_check(struct lab *lab)
 		lost += lab_flow_lost(f, NULL);
 	}
 	if (lost > lab->drops && !lab->interrupted && !lab->opt.live)
-		differ(lab,
+		lab_differ(lab,
 		    "%" PRIu64 " packets of the traffic were lost, but only %" PRIu64
 		    " drops were counted",
 		    lost, lab->drops);

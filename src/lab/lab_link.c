@@ -126,13 +126,19 @@ lab_link_set(struct lab *lab, struct lab_link *l, const struct lab_shape shape[2
 	for (unsigned side = 0; side < 2; side++) {
 		struct lab_end *e = &l->end[side];
 		struct pipe_config c = {};
+		int error = -ENXIO;
 
-		if (shape[side].keys == 0 || !lab_end_is_alive(e))
+		if (shape[side].keys == 0)
 			continue;
-		if (pipe_of(e->ifp) != NULL)
-			pipe_config_get(pipe_of(e->ifp), &c);
-		config_merge(&c, &shape[side]);
-		end_shape(lab, e, &c);
+		if (lab_end_is_alive(e)) {
+			if (pipe_of(e->ifp) != NULL)
+				pipe_config_get(pipe_of(e->ifp), &c);
+			config_merge(&c, &shape[side]);
+			error = end_shape(lab, e, &c);
+		}
+		if (error != 0)
+			lab_differ(lab, "%s: the change of the timeline could not be made: %s",
+			    e->name, error == -ENXIO ? "the interface is gone" : strerror(-error));
 	}
 	lab_update_lookahead(lab);
 }
@@ -140,9 +146,14 @@ lab_link_set(struct lab *lab, struct lab_link *l, const struct lab_shape shape[2
 void
 lab_link_carrier(struct lab *lab, struct lab_link *l, bool up)
 {
-	(void)lab;
 	l->down = !up;
-	for (unsigned side = 0; side < 2 && lab_end_is_alive(&l->end[side]); side++) {
+	if (!lab_end_is_alive(&l->end[0])) {
+		lab_differ(lab,
+		    "%s: the change of the timeline could not be made: the interface is gone",
+		    l->end[0].name);
+		return;
+	}
+	for (unsigned side = 0; side < 2; side++) {
 		struct ifnet *ifp = l->end[side].ifp;
 		const struct ifnet *other = l->end[1 - side].ifp;
 

@@ -401,6 +401,7 @@ struct lab_parse_expect;
 
 /* lab_check.c: requested beside achieved: fills lab->diffs. */
 void lab_check(struct lab *lab);
+void lab_differ(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* A way's delay as it was: mean time in the pipe less queueing and serialisation, ns; negative when not known. */
 double lab_way_delay(const struct lab_end *e);
 /* Packets of a flow that were sent and did not arrive; *sent may be NULL. */

@@ -181,6 +181,15 @@ settle(struct lab *lab)
 		run_to(lab, clock_now() + LAB_SETTLE_NS);
 }
 
+static void
+settle_live(struct lab *lab)
+{
+	uint64_t limit = clock_now() + LAB_SETTLE_NS;
+
+	while (clock_update() < limit && in_flight(lab))
+		loop_turn(SLICE_NS);
+}
+
 /* --- the verdict ------------------------------------------------------------------------------ */
 
 static void
@@ -274,7 +283,9 @@ finish(struct lab *lab)
 	lab->stopped_ns = lab->end_ns;
 	lab_expect_end(lab);
 	lab_link_close(lab);
-	if (!lab->opt.live)
+	if (lab->opt.live)
+		settle_live(lab);
+	else
 		settle(lab);
 	finals_read(lab);
 	lab->hops = lab_hops(lab);

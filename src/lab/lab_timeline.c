@@ -27,7 +27,7 @@ carriers_hold(struct lab *lab)
 	struct lab_link *l;
 
 	STAILQ_FOREACH(l, &lab->links, next)
-		if (l->down)
+		if (l->down && lab_end_is_alive(&l->end[0]))
 			lab_link_carrier(lab, l, false);
 }
 

@@ -176,6 +176,25 @@ test_expect_a_failing_timeline_command_fails_the_run(void **state)
 }
 
 static void
+test_expect_a_change_of_a_link_that_is_gone_fails_the_run(void **state)
+{
+	char v[16];
+	struct lab *lab = run(TWO_NODES
+	    "timeline:\n"
+	    "  - {at: 1s, node: a, run: \"ifconfig x destroy\"}\n"
+	    "  - {at: 2s, link: \"b:x\", set: {delay: 1ms}}\n"
+	    "  - {at: 3s, link: \"b:x\", down: true}\n"
+	    "traffic: [{name: p, from: a, ping: b, every: 100ms, count: 30}]\n"
+	    "expect: [{that: p.received, is: 10}, {that: \"a:x.packets\", above: 0}]\n",
+	    v);
+
+	(void)state;
+	assert_true(lab->nfailed >= 3);
+	assert_int_equal(v[0], '+');
+	end(lab);
+}
+
+static void
 test_expect_what_was_asked_of_links_is_achieved(void **state)
 {
 	char v[16];
@@ -256,6 +275,7 @@ main(void)
 		cmocka_unit_test(test_expect_pings_of_a_window_have_percentiles_of_their_own),
 		cmocka_unit_test(test_expect_commands_are_judged_by_status_and_output),
 		cmocka_unit_test(test_expect_a_failing_timeline_command_fails_the_run),
+		cmocka_unit_test(test_expect_a_change_of_a_link_that_is_gone_fails_the_run),
 		cmocka_unit_test(test_expect_what_was_asked_of_links_is_achieved),
 		cmocka_unit_test(test_expect_drop_counters_that_do_not_exist_are_refused),
 		cmocka_unit_test(test_expect_tap_names_file_line_and_what_was_found),
