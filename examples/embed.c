@@ -49,8 +49,8 @@ main(void)
 	struct warren_port *port;
 	unsigned frames = 0;
 
-	w = warren_open(&(struct warren_options) {
-	    .clock = WARREN_VIRTUAL, .seed = 1, .error = &why });
+	w = warren_open(
+	    &(struct warren_options){ .clock = WARREN_VIRTUAL, .seed = 1, .error = &why });
 	if (w == NULL) {
 		fprintf(stderr, "embed: %s\n", why);
 		return 1;

@@ -19,7 +19,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char folder[] = "/tmp/warren-fuzz-XXXXXX";
-static int home;	/* the fuzzer's own files lie where it was started */
+static int home; /* the fuzzer's own files lie where it was started */
 
 /* Only if nothing was made in it. */
 static void

@@ -7,10 +7,11 @@
 #	format		clang-format has nothing to change
 #	unit		cmocka programs, tests/unit
 #	fuzz		fuzz targets over seeds and a bounded series of mutations
+#	cli		programs in tests/cli that drive the program, and the example program
 #	labs		tests/lab/*.lab.yml and examples/*.lab.yml, in virtual time
 #	interop		programs in tests/interop that speak TAP, each in network namespaces of its own
 #	replay		programs in tests/replay that speak TAP
-#	asan		unit, fuzz, labs, interop and replay again, clang with ASan and UBSan
+#	asan		unit, fuzz, cli, labs, interop and replay again, clang with ASan and UBSan
 #	tsan		the unit tests of suite 'threads' again, under ThreadSanitizer
 #	libfuzzer	libFuzzer on every target (--long only: 120 s a target)
 #
@@ -27,7 +28,7 @@ if [ "${1-}" = --long ]; then
 	export LONG=1	# programs that have more to try then look at this
 	shift
 fi
-suites=${*:-layering format unit fuzz labs interop replay asan tsan ${long:+libfuzzer}}
+suites=${*:-layering format unit fuzz cli labs interop replay asan tsan ${long:+libfuzzer}}
 
 logs=$PWD/build/check
 results=$logs/results
@@ -186,7 +187,7 @@ run_libfuzzer() {
 
 main_build=
 case " $suites " in
-*" unit "* | *" fuzz "* | *" labs "* | *" interop "* | *" replay "*)
+*" unit "* | *" fuzz "* | *" cli "* | *" labs "* | *" interop "* | *" replay "*)
 	heading build
 	if build build gcc; then
 		main_build=ok
@@ -203,10 +204,10 @@ for suite in $suites; do
 	format)
 		run_format
 		;;
-	unit | fuzz | labs | interop | replay)
+	unit | fuzz | cli | labs | interop | replay)
 		[ -n "$main_build" ] || continue
 		case $suite in
-		unit | fuzz)
+		unit | fuzz | cli)
 			run_meson "$suite" build "$suite"
 			;;
 		labs)
@@ -227,6 +228,8 @@ for suite in $suites; do
 		summary asan-unit
 		run_meson asan-fuzz build-asan fuzz
 		summary asan-fuzz
+		run_meson asan-cli build-asan cli
+		summary asan-cli
 		run_labs asan-labs build-asan
 		summary asan-labs
 		run_interop asan-interop build-asan

@@ -18,17 +18,17 @@ static const char lab_options[] =
     "--out DIR        where captures and report.json go\n"
     "-o NAME=VALUE    a tunable, set before the start\n"
     "-q               no status line\n";
-static const char up_options[] =
-    "-d               in the background; prints the process's number\n"
-    "--socket PATH    the control socket\n"
-    "-o NAME=VALUE    a tunable, set before the start\n";
+static const char up_options[] = "-d               in the background; prints the process's number\n"
+				 "--socket PATH    the control socket\n"
+				 "-o NAME=VALUE    a tunable, set before the start\n";
 
 const struct cli_verb cli_verbs[] = {
 	{ "run", "run [--for TIME] [--seed N] [--out DIR] [--live] [-o NAME=VALUE] [-q] FILE",
 	    "run a lab file in virtual time and report", lab_options, cli_run },
 	{ "test", "test [--for TIME] [--seed N] [--out DIR] [-o NAME=VALUE] FILE ...",
 	    "run lab files and say which expectations hold (TAP)", lab_options, cli_test },
-	{ "check", "check FILE ...", "read and build lab files without running them", NULL, cli_check },
+	{ "check", "check FILE ...", "read and build lab files without running them", NULL,
+	    cli_check },
 	{ "up", "up [-d] [--socket PATH] [-o NAME=VALUE] [FILE]",
 	    "start the daemon, with the network of a lab file if given", up_options, cli_up },
 	{ "down", "down [--socket PATH]", "end the daemon", NULL, cli_down },
@@ -177,7 +177,8 @@ cli_main(int argc, char **argv)
 		return CLI_WORDS;
 	}
 	if (w.argc == 0) {
-		fprintf(stderr, "usage: warren [--json] [-j JAIL] [--socket PATH] TOOL [word ...]\n"
+		fprintf(stderr,
+		    "usage: warren [--json] [-j JAIL] [--socket PATH] TOOL [word ...]\n"
 		    "       warren help\n");
 		return CLI_WORDS;
 	}

@@ -18,10 +18,10 @@ enum cli_status { CLI_YES = 0, CLI_NO = 1, CLI_WORDS = 2, CLI_ENVIRONMENT = 3, C
 /* The words before the tool, taken apart. */
 struct cli_words {
 	bool json;
-	const char *jail;	/* NULL = the host */
-	const char *socket;	/* never NULL */
+	const char *jail;   /* NULL = the host */
+	const char *socket; /* never NULL */
 	uint8_t fib;
-	int argc;		/* the tool and its words; 0 = none were given */
+	int argc; /* the tool and its words; 0 = none were given */
 	char **argv;
 };
 
@@ -33,7 +33,7 @@ struct cli_verb {
 	const char *name;
 	const char *usage;
 	const char *summary;
-	const char *options;	/* for help, one a line; NULL = none */
+	const char *options; /* for help, one a line; NULL = none */
 	int (*run)(const struct cli_words *w);
 };
 const struct cli_verb *cli_verb_find(const char *name);

@@ -95,8 +95,9 @@ out_line(void *ctx, const char *bytes, size_t len)
 static void
 run_tool(struct console *c, int argc, char **argv)
 {
-	const struct verb_io io = { .out = out_line, .err = cli_stderr, .json = c->json,
-		.is_tty = true };
+	const struct verb_io io = {
+		.out = out_line, .err = cli_stderr, .json = c->json, .is_tty = true
+	};
 
 	fflush(stdout);
 	if (c->local)
@@ -142,8 +143,8 @@ word_bytes(void *ctx, const char *bytes, size_t len)
 }
 
 void
-console_complete(struct console *c, int argc, char **argv,
-    void (*add)(void *ctx, const char *word), void *ctx)
+console_complete(
+    struct console *c, int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
 {
 	static char complete[] = "complete", jexec[] = "jexec", empty[] = "";
 	struct word_lines w = { .add = add, .ctx = ctx };

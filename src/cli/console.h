@@ -10,19 +10,19 @@
 struct prison;
 
 struct console {
-	bool local;		/* stacks of our own in virtual time; else the daemon's */
+	bool local; /* stacks of our own in virtual time; else the daemon's */
 	bool json;
-	char *jail;		/* malloc'd; NULL = the host */
+	char *jail; /* malloc'd; NULL = the host */
 	const char *socket;
-	int status;		/* of the last command */
+	int status; /* of the last command */
 	bool end;
 };
 
 /* Own words of the console, NULL-terminated; `run` is known in virtual time only. */
 extern const char *const console_words[];
 /* Which words may follow (see complete_words), from wherever the stacks are. */
-void console_complete(struct console *c, int argc, char **argv,
-    void (*add)(void *ctx, const char *word), void *ctx);
+void console_complete(
+    struct console *c, int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
 /* "r1# ", with the time before it in virtual time. */
 void console_prompt(const struct console *c, char *text, size_t len);
 

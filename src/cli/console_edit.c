@@ -39,10 +39,10 @@ enum { HISTORY_LINES = 1000, LISTED_MAX = 200 };
 
 struct console_input {
 	struct console *console;
-	EditLine *el;		/* NULL: standard input is no terminal */
+	EditLine *el; /* NULL: standard input is no terminal */
 	History *history;
-	char *history_file;	/* NULL = not kept */
-	char *line;		/* the line that was handed out */
+	char *history_file; /* NULL = not kept */
+	char *line;         /* the line that was handed out */
 	size_t room;
 	char prompt[128];
 };
@@ -52,7 +52,7 @@ struct console_input {
 struct matches {
 	char *word[LISTED_MAX];
 	size_t n, all;
-	char *common;		/* what all begin with */
+	char *common; /* what all begin with */
 };
 
 static void
@@ -151,8 +151,7 @@ tab(EditLine *el, int ch)
 		return CC_ERROR;
 	typed = strlen(argv[argc - 1]);
 	console_complete(in->console, argc, argv, match_add, &m);
-	if (m.common != NULL && strlen(m.common) > typed &&
-	    el_insertstr(el, m.common + typed) == 0)
+	if (m.common != NULL && strlen(m.common) > typed && el_insertstr(el, m.common + typed) == 0)
 		result = CC_REFRESH;
 	if (m.all == 1 && el_insertstr(el, " ") == 0)
 		result = CC_REFRESH;

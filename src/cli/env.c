@@ -126,10 +126,20 @@ enum shell { SHELL_SH, SHELL_CSH, SHELL_FISH, SHELL_UNKNOWN };
 static enum shell
 shell_of(const char *path)
 {
-	static const struct { const char *name; enum shell shell; } known[] = {
-		{ "sh", SHELL_SH }, { "bash", SHELL_SH }, { "dash", SHELL_SH }, { "zsh", SHELL_SH },
-		{ "ksh", SHELL_SH }, { "ash", SHELL_SH }, { "mksh", SHELL_SH }, { "csh", SHELL_CSH },
-		{ "tcsh", SHELL_CSH }, { "fish", SHELL_FISH },
+	static const struct {
+		const char *name;
+		enum shell shell;
+	} known[] = {
+		{ "sh", SHELL_SH },
+		{ "bash", SHELL_SH },
+		{ "dash", SHELL_SH },
+		{ "zsh", SHELL_SH },
+		{ "ksh", SHELL_SH },
+		{ "ash", SHELL_SH },
+		{ "mksh", SHELL_SH },
+		{ "csh", SHELL_CSH },
+		{ "tcsh", SHELL_CSH },
+		{ "fish", SHELL_FISH },
 	};
 	const char *name = strrchr(path, '/') != NULL ? strrchr(path, '/') + 1 : path;
 
@@ -153,7 +163,8 @@ cli_env(const struct cli_words *w)
 		if (strcmp(w->argv[i], "--shell") == 0 && i + 1 < w->argc) {
 			shell = shell_of(w->argv[++i]);
 			if (shell == SHELL_UNKNOWN)
-				return cli_error(w, CLI_WORDS, "--shell %s: sh, csh or fish", w->argv[i]);
+				return cli_error(
+				    w, CLI_WORDS, "--shell %s: sh, csh or fish", w->argv[i]);
 		} else if (strcmp(w->argv[i], "--json") == 0) {
 			json = true;
 		} else if (strcmp(w->argv[i], "--libxo") == 0 && i + 1 < w->argc) {

@@ -5,9 +5,37 @@
 
 #include "base/emitter.h"
 #include "lab/lab.h"
+#include "port/loop.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
+
+static struct lab *running;
+
+/* ^C: the report tells what has happened so far. */
+static void
+interrupt(int sig)
+{
+	(void)sig;
+	lab_interrupt(running);
+	loop_stop();
+}
+
+/* One run, which ^C ends early. */
+static int
+run_interruptibly(struct lab *lab)
+{
+	struct sigaction action = { .sa_handler = interrupt }, saved;
+	int status;
+
+	running = lab;
+	sigemptyset(&action.sa_mask);
+	sigaction(SIGINT, &action, &saved);
+	status = lab_run(lab);
+	sigaction(SIGINT, &saved, NULL);
+	return status;
+}
 
 int
 cli_run(const struct cli_words *w)
@@ -23,7 +51,7 @@ cli_run(const struct cli_words *w)
 		return cli_usage(w);
 	status = cli_lab_start(w, &lw, lw.files[0], false, &lab);
 	if (status == 0) {
-		status = lab_run(lab);
+		status = run_interruptibly(lab);
 		e = emitter_new(lw.json ? EMIT_JSON : EMIT_TEXT, cli_stdout, NULL);
 		if (e != NULL) {
 			emit_object(e, NULL);
@@ -51,8 +79,9 @@ test_file(const struct cli_words *w, const struct cli_lab_words *lw, const char 
 	}
 	if (status > CLI_NO) {
 		emit_text(e, "not ok %d - %s: %s\n", ++*number, file,
-		    status == CLI_WORDS ? "wrong file" :
-		    status == CLI_ENVIRONMENT ? "not possible here" : "a fault of warren's");
+		    status == CLI_WORDS           ? "wrong file" :
+			status == CLI_ENVIRONMENT ? "not possible here" :
+						    "a fault of warren's");
 		emit_flush(e);
 	}
 	cli_lab_end(lab);

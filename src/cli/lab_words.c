@@ -58,11 +58,13 @@ option_take(const struct cli_words *w, struct cli_lab_words *lw, int c)
 	switch (c) {
 	case OPT_FOR:
 		if (!verb_duration(optarg, &lw->for_ns) || lw->for_ns == 0)
-			return cli_error(w, CLI_WORDS, "--for %s: not a time like 5s or 200ms", optarg);
+			return cli_error(
+			    w, CLI_WORDS, "--for %s: not a time like 5s or 200ms", optarg);
 		break;
 	case OPT_SEED:
 		if (!verb_number(optarg, 1, UINT64_MAX, &lw->seed))
-			return cli_error(w, CLI_WORDS, "--seed %s: not a number of 1 or more", optarg);
+			return cli_error(
+			    w, CLI_WORDS, "--seed %s: not a number of 1 or more", optarg);
 		break;
 	case OPT_OUT:
 		lw->out_dir = optarg;
@@ -101,7 +103,7 @@ cli_lab_words(const struct cli_words *w, const char *allowed, struct cli_lab_wor
 {
 	int c, status;
 
-	*lw = (struct cli_lab_words) { .json = w->json, .socket = w->socket };
+	*lw = (struct cli_lab_words){ .json = w->json, .socket = w->socket };
 	optind = 0; /* begin anew: glibc's way to say so */
 	while ((c = getopt_long(w->argc, w->argv, ":qdo:", long_options, NULL)) != -1) {
 		const char *word = w->argv[optind - 1];

@@ -6,6 +6,7 @@
  */
 #include "cli/cli.h"
 
+#include "base/clock.h"
 #include "base/emitter.h"
 #include "control/ctl_client.h"
 #include "control/ctl_server.h"
@@ -115,14 +116,19 @@ serve(const struct cli_words *w, const struct cli_lab_words *lw, int ready)
 	int signals = signals_open(&saved), status, error;
 
 	status = cli_lab_start(w, lw, file, lw->out_dir == NULL, &lab);
-	if (status == 0 && (signals < 0 ||
-	    (watch = loop_watch_add(signals, EPOLLIN, signal_event, &signals)) == NULL))
+	if (status == 0 &&
+	    (signals < 0 ||
+		(watch = loop_watch_add(signals, EPOLLIN, signal_event, &signals)) == NULL))
 		status = cli_error(w, CLI_ENVIRONMENT, "signals: %s", strerror(errno));
 	if (status == 0 && (error = ctl_server_start(lw->socket)) != 0)
 		status = serve_error(w, lw->socket, error);
 	if (status == 0) {
 		say_ready(lw, ready);
-		loop_run();
+		/* Whether expectations hold is a question to `warren run`: this network has no end. */
+		if (lab == NULL)
+			loop_run();
+		else if (lab_run(lab) > CLI_NO)
+			status = CLI_FAULT;
 		ctl_server_stop();
 	}
 	if (watch != NULL)
@@ -196,6 +202,7 @@ cli_up(const struct cli_words *w)
 	if (lw.nfiles > 1)
 		return cli_usage(w);
 	lw.live = true;
+	lw.for_ns = NS_NEVER;
 	return lw.daemon ? serve_in_background(w, &lw) : serve(w, &lw, -1);
 }
 

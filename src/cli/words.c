@@ -12,8 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int __attribute__((format(printf, 2, 3)))
-refuse(char **why, const char *fmt, ...)
+static int __attribute__((format(printf, 2, 3))) refuse(char **why, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -121,7 +120,7 @@ cli_words(int argc, char **argv, struct cli_words *w, char **why)
 	const char *env = getenv("WARREN_JAIL");
 	int at = 1;
 
-	*w = (struct cli_words) { .socket = ctl_default_path() };
+	*w = (struct cli_words){ .socket = ctl_default_path() };
 	if (as != NULL) {
 		w->argc = argc;
 		w->argv = argv;

@@ -84,8 +84,8 @@ open_failed(const struct warren_options *o, int error, const char *what, const c
 {
 	static char text[640];
 
-	snprintf(text, sizeof(text), "%s%s%s", what != NULL ? what : "", what != NULL ? ": " : "",
-	    why);
+	snprintf(
+	    text, sizeof(text), "%s%s%s", what != NULL ? what : "", what != NULL ? ": " : "", why);
 	if (o->error != NULL)
 		*o->error = text;
 	errno = error;
@@ -100,8 +100,8 @@ warren_open(const struct warren_options *o)
 	int error;
 
 	if (o->control_socket != NULL && mode == CLOCK_VIRTUAL)
-		return open_failed(o, EINVAL, o->control_socket,
-		    "a control socket needs live time");
+		return open_failed(
+		    o, EINVAL, o->control_socket, "a control socket needs live time");
 	error = process_start(mode, o->seed, o->tunables, &why);
 	if (error != 0)
 		return open_failed(o, -error, NULL, why);
@@ -128,7 +128,9 @@ warren_close(struct warren *w)
 static int
 exec_words(int argc, char *const argv[], const char *jail, bool json, struct streams *s)
 {
-	const struct verb_io io = { .out = streams_out, .err = streams_err, .ctx = s, .json = json };
+	const struct verb_io io = {
+		.out = streams_out, .err = streams_err, .ctx = s, .json = json
+	};
 	struct prison *prison = NULL;
 	char line[256];
 	int n;

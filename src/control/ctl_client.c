@@ -27,13 +27,13 @@ struct call {
 	const char *path;
 	const struct ctl_sink *sink;
 	int fd;
-	bool ended;		/* DONE was read, or there is nothing more to come */
+	bool ended; /* DONE was read, or there is nothing more to come */
 	int status;
 	uint64_t out_read, err_read;
 	uint8_t *in;
 	size_t in_len, in_room;
-	sigset_t mask;		/* the user's, for the times at which ^C may come */
-	int interrupts;		/* those we have acted on */
+	sigset_t mask;  /* the user's, for the times at which ^C may come */
+	int interrupts; /* those we have acted on */
 };
 
 static volatile sig_atomic_t interrupts;
@@ -114,7 +114,8 @@ call_connect(const struct call *call)
 	if (connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) != 0) {
 		saved = errno;
 		if (saved == ENOENT || saved == ECONNREFUSED || saved == ENOTDIR)
-			complain(call, "warren: no daemon answers at %s (start one with: warren up)",
+			complain(call,
+			    "warren: no daemon answers at %s (start one with: warren up)",
 			    call->path);
 		else
 			complain(call, "warren: %s: %s", call->path, strerror(saved));
@@ -122,9 +123,11 @@ call_connect(const struct call *call)
 		return -1;
 	}
 	/* In a place where everybody can make sockets somebody else's could wait for our words. */
-	if (geteuid() != 0 && (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
-	    (peer.uid != 0 && peer.uid != geteuid()))) {
-		complain(call, "warren: %s: the daemon there belongs to user %u", call->path, peer.uid);
+	if (geteuid() != 0 &&
+	    (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0 ||
+		(peer.uid != 0 && peer.uid != geteuid()))) {
+		complain(
+		    call, "warren: %s: the daemon there belongs to user %u", call->path, peer.uid);
 		close(fd);
 		return -1;
 	}
@@ -228,9 +231,10 @@ call_done(struct call *call, const uint8_t *payload, size_t len)
 		complain(call, "warren: %s: bad answer", call->path);
 		status = STATUS_ENVIRONMENT;
 	} else if (out_made != call->out_read || err_made != call->err_read) {
-		complain(call, "warren: answer cut: %" PRIu64 " of %" PRIu64 " bytes came "
-		    "(see sysctl kern.control)", call->out_read + call->err_read,
-		    out_made + err_made);
+		complain(call,
+		    "warren: answer cut: %" PRIu64 " of %" PRIu64 " bytes came "
+		    "(see sysctl kern.control)",
+		    call->out_read + call->err_read, out_made + err_made);
 		status = STATUS_ENVIRONMENT;
 	}
 	call_end(call, status);
@@ -258,8 +262,8 @@ call_frame(struct call *call, uint32_t type, const uint8_t *payload, size_t len)
 		call_done(call, payload, len);
 		break;
 	case CTL_REFUSED:
-		complain(call, "warren: %s: refused: %.*s", call->path, (int)(len < 512 ? len : 512),
-		    (const char *)payload);
+		complain(call, "warren: %s: refused: %.*s", call->path,
+		    (int)(len < 512 ? len : 512), (const char *)payload);
 		call_end(call, STATUS_ENVIRONMENT);
 		break;
 	default:

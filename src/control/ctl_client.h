@@ -20,7 +20,8 @@ struct ctl_sink {
 	void (*err)(void *ctx, const char *bytes, size_t len);
 	void *ctx;
 };
-int ctl_client_capture(const char *path, const char *jail, bool json, int argc, char **argv, const struct ctl_sink *sink);
+int ctl_client_capture(const char *path, const char *jail, bool json, int argc, char **argv,
+    const struct ctl_sink *sink);
 /* Does a daemon answer at path? */
 bool ctl_client_probe(const char *path);
 

@@ -28,13 +28,13 @@ struct ctl_conn {
 	void (*out)(void *ctx, const void *bytes, unsigned len);
 	size_t (*room)(void *ctx);
 	void *ctx;
-	uint8_t *in;		/* bytes of a frame that is not whole yet */
+	uint8_t *in; /* bytes of a frame that is not whole yet */
 	size_t in_len, in_room;
-	struct verb_run *run;	/* pending; NULL while verb_exec has not returned */
-	bool busy;		/* a command runs */
+	struct verb_run *run; /* pending; NULL while verb_exec has not returned */
+	bool busy;            /* a command runs */
 	bool greeted;
-	bool gone;		/* freed by its owner, waits for its command */
-	bool cut;		/* some of this command's output was left out */
+	bool gone;                   /* freed by its owner, waits for its command */
+	bool cut;                    /* some of this command's output was left out */
 	uint64_t out_made, err_made; /* bytes the command has written, sent or not */
 };
 
@@ -247,8 +247,8 @@ conn_hello(struct ctl_conn *c, const uint8_t *payload, size_t len)
 	if (r.bad || magic != CTL_MAGIC || c->greeted)
 		return -EPROTO;
 	if (version != CTL_VERSION) {
-		snprintf(why, sizeof(why), "protocol version %u: this daemon (%s) speaks %d", version,
-		    warren_version(), CTL_VERSION);
+		snprintf(why, sizeof(why), "protocol version %u: this daemon (%s) speaks %d",
+		    version, warren_version(), CTL_VERSION);
 		conn_send(c, CTL_REFUSED, why, strlen(why));
 		return -EPROTO;
 	}

@@ -8,23 +8,29 @@
 #include "base/bytes.h"
 
 enum {
-	CTL_MAGIC = 0x5752524e,		/* "WRRN" */
+	CTL_MAGIC = 0x5752524e, /* "WRRN" */
 	CTL_VERSION = 1,
-	CTL_HEADER = 8,			/* be32 length of what follows, be32 type */
-	CTL_FRAME_MAX = 256 * 1024,	/* longest payload either end accepts */
-	CTL_CHUNK = 64 * 1024,		/* longest OUT and ERR that the server makes */
-	CTL_WORDS_MAX = 4096,		/* words of one command */
+	CTL_HEADER = 8,             /* be32 length of what follows, be32 type */
+	CTL_FRAME_MAX = 256 * 1024, /* longest payload either end accepts */
+	CTL_CHUNK = 64 * 1024,      /* longest OUT and ERR that the server makes */
+	CTL_WORDS_MAX = 4096,       /* words of one command */
 	CTL_DONE_LEN = 20,
 };
 
 enum ctl_type {
-	CTL_HELLO = 1,	/* both: be32 magic, be32 version; the server adds be32 pid and its version's text */
-	CTL_RUN = 2,	/* client: be32 flags, be32 fib, jail, cwd, be32 argc, argc words (each be32 length, bytes) */
-	CTL_CANCEL = 3, /* client: end the command soon */
-	CTL_OUT = 16,	/* server: bytes of standard output */
-	CTL_ERR = 17,	/* server: bytes of standard error */
-	CTL_DONE = 18,	/* server: be32 status, be64 bytes of output made, be64 bytes of errors made */
-	CTL_REFUSED = 19, /* server: a text; then it closes */
+	/* Both: be32 magic, be32 version; the server adds be32 pid and its version's text. */
+	CTL_HELLO = 1,
+	/* Client: be32 flags, be32 fib, jail, cwd, be32 argc, argc words (each be32 length, bytes). */
+	CTL_RUN = 2,
+	/* Client: end the command soon. */
+	CTL_CANCEL = 3,
+	/* Server: bytes of standard output, of standard error. */
+	CTL_OUT = 16,
+	CTL_ERR = 17,
+	/* Server: be32 status, be64 bytes of output made, be64 bytes of errors made. */
+	CTL_DONE = 18,
+	/* Server: a text; then it closes. */
+	CTL_REFUSED = 19,
 };
 
 enum ctl_run_flags { CTL_RUN_JSON = 1 << 0, CTL_RUN_TTY = 1 << 1, CTL_RUN_FLAGS = 3 };

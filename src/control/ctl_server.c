@@ -32,8 +32,8 @@
 #include <unistd.h>
 
 enum {
-	QUEUE_HIGH = 64 * 1024,	 /* from here on a queue is written out at once, and input waits */
-	READ_BYTES = 64 * 1024,	 /* read from one client in one turn */
+	QUEUE_HIGH = 64 * 1024, /* from here on a queue is written out at once, and input waits */
+	READ_BYTES = 64 * 1024, /* read from one client in one turn */
 	BACKLOG = 64,
 };
 
@@ -52,28 +52,28 @@ struct client {
 	int fd;
 	struct loop_watch *watch;
 	struct ctl_conn *conn;
-	uint8_t *queue;		/* waits from head to tail */
+	uint8_t *queue; /* waits from head to tail */
 	size_t head, tail, queue_room;
-	uint32_t events;	/* what the watch waits for now */
-	bool broken;		/* the socket is, or memory was: close at the next chance */
+	uint32_t events; /* what the watch waits for now */
+	bool broken;     /* the socket is, or memory was: close at the next chance */
 };
 
 static struct {
 	int fd, spare_fd;
 	struct loop_watch *watch;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	struct stat st;		/* our socket: what lies at path at the end may be another's */
+	struct stat st; /* our socket: what lies at path at the end may be another's */
 	LIST_HEAD(, client) clients;
 	uint32_t nclients;
-	size_t queued;		/* bytes in all queues */
+	size_t queued; /* bytes in all queues */
 } server = { .fd = -1, .spare_fd = -1 };
 
 static void
 client_flush(struct client *cl)
 {
 	while (!cl->broken && cl->head < cl->tail) {
-		ssize_t n = send(cl->fd, cl->queue + cl->head, cl->tail - cl->head,
-		    MSG_DONTWAIT | MSG_NOSIGNAL);
+		ssize_t n = send(
+		    cl->fd, cl->queue + cl->head, cl->tail - cl->head, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -291,7 +291,8 @@ accept_event(void *ctx, uint32_t events)
 		return;
 	}
 	if (!peer_may(fd, &uid)) {
-		snprintf(why, sizeof(why), "this daemon serves user %u, you are %u", geteuid(), uid);
+		snprintf(
+		    why, sizeof(why), "this daemon serves user %u, you are %u", geteuid(), uid);
 		log_msg(LOG_LVL_WARNING, "control: user %u refused", uid);
 	} else if (server.nclients >= control_maxclients) {
 		snprintf(why, sizeof(why), "too many clients (%u)", server.nclients);
@@ -439,5 +440,5 @@ shutdown_run(struct verb_run *v)
 	loop_stop();
 	return 0;
 }
-VERB_DEFINE(shutdown, .name = "shutdown", .usage = "shutdown", .summary = "end the daemon and all its stacks",
-    .run = shutdown_run);
+VERB_DEFINE(shutdown, .name = "shutdown", .usage = "shutdown",
+    .summary = "end the daemon and all its stacks", .run = shutdown_run);

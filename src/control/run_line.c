@@ -10,7 +10,7 @@
 
 struct waiter {
 	const struct verb_io *io;
-	struct verb_run *run;	/* NULL before verb_exec has returned it and after its end */
+	struct verb_run *run; /* NULL before verb_exec has returned it and after its end */
 	int status;
 	bool done;
 };
@@ -68,7 +68,8 @@ run_words(int argc, char *const argv[], struct prison *prison, const struct verb
     const volatile int *interrupted)
 {
 	struct waiter w = { .io = io };
-	const struct verb_io mine = { waiter_out, waiter_err, waiter_done, &w, io->json, io->is_tty };
+	const struct verb_io mine = { waiter_out, waiter_err, waiter_done, &w, io->json,
+		io->is_tty };
 	bool cancelled = false;
 	struct verb_run *run;
 

@@ -26,7 +26,7 @@
 enum { LOOP_EVENTS = 64 };
 
 struct loop_watch {
-	LIST_ENTRY(loop_watch) link;	/* of watches, or of dead ones */
+	LIST_ENTRY(loop_watch) link; /* of watches, or of dead ones */
 	void (*fn)(void *ctx, uint32_t events);
 	void *ctx;
 	int fd;
@@ -37,10 +37,10 @@ LIST_HEAD(watchlist, loop_watch);
 /* One per worker, made at its first use, so a thread's own. */
 struct loop {
 	int epoll_fd, timer_fd;
-	uint64_t armed_ns;	/* where the timer stands, by clock_now(); NS_NEVER = not armed */
+	uint64_t armed_ns; /* where the timer stands, by clock_now(); NS_NEVER = not armed */
 	bool turning;
 	bool stop;
-	bool external;		/* somebody polls loop_fd(): keep the timer right between turns */
+	bool external; /* somebody polls loop_fd(): keep the timer right between turns */
 	struct watchlist watches, dead;
 };
 
@@ -240,7 +240,8 @@ loop_run(void)
 void
 loop_stop(void)
 {
-	if (loop_open() == 0)
+	/* Also called by signal handlers: nothing is made here. */
+	if (loop != NULL)
 		loop->stop = true;
 }
 

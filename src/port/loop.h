@@ -13,9 +13,10 @@
 
 struct loop_watch;
 /* events: EPOLLIN, EPOLLOUT. fn may remove any watch. NULL with errno. */
-struct loop_watch *loop_watch_add(int fd, uint32_t events, void (*fn)(void *ctx, uint32_t events), void *ctx);
+struct loop_watch *loop_watch_add(
+    int fd, uint32_t events, void (*fn)(void *ctx, uint32_t events), void *ctx);
 void loop_watch_change(struct loop_watch *w, uint32_t events);
-void loop_watch_remove(struct loop_watch *w);	/* does not close fd */
+void loop_watch_remove(struct loop_watch *w); /* does not close fd */
 
 /* Becomes readable when there is something to do (a descriptor, or a timer). -1 with errno. */
 int loop_fd(void);

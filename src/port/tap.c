@@ -51,7 +51,7 @@ struct tap {
 	unsigned linux_index;
 	char linux_name[IFNAMSIZ];
 	struct loop_watch *watch;
-	uint64_t giants;	/* frames from Linux longer than our MTU allows */
+	uint64_t giants; /* frames from Linux longer than our MTU allows */
 	struct rcu_head rcu;
 };
 
@@ -65,8 +65,7 @@ static LIST_HEAD(, tap) taps = LIST_HEAD_INITIALIZER(taps);
 static struct mnl_socket *links;
 static struct loop_watch *links_watch;
 
-static int __attribute__((format(printf, 2, 3)))
-tap_why(int error, const char *fmt, ...)
+static int __attribute__((format(printf, 2, 3))) tap_why(int error, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -87,7 +86,7 @@ links_message(const struct nlmsghdr *nlh, void *ctx)
 	(void)ctx;
 	if (nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
 		return MNL_CB_OK;
-	LIST_FOREACH (tap, &taps, link) {
+	LIST_FOREACH(tap, &taps, link) {
 		bool up = nlh->nlmsg_type == RTM_NEWLINK && (ifi->ifi_flags & IFF_UP);
 		enum link_state state = up ? LINK_STATE_UP : LINK_STATE_DOWN;
 
@@ -334,7 +333,8 @@ linux_tap_open(struct tap *tap)
 		if (error == ENOENT || error == ENODEV || error == ENXIO)
 			hint = ": the kernel has no tap driver here (modprobe tun)";
 		else if (error == EACCES || error == EPERM)
-			hint = ": needs access to the device and CAP_NET_ADMIN in this network namespace";
+			hint =
+			    ": needs access to the device and CAP_NET_ADMIN in this network namespace";
 		return tap_why(-error, "/dev/net/tun: %s%s", strerror(error), hint);
 	}
 	memcpy(ifr.ifr_name, tap->linux_name, sizeof(ifr.ifr_name));
@@ -346,8 +346,8 @@ linux_tap_open(struct tap *tap)
 		return tap_why(-error,
 		    "/dev/net/tun: %s: needs CAP_NET_ADMIN in this network namespace",
 		    strerror(error));
-	return tap_why(-error, "/dev/net/tun: Linux interface %s: %s", tap->linux_name,
-	    strerror(error));
+	return tap_why(
+	    -error, "/dev/net/tun: Linux interface %s: %s", tap->linux_name, strerror(error));
 }
 
 /*
@@ -387,8 +387,8 @@ tap_ifnet(struct tap *tap, int unit)
 	ifp->if_set_mtu = tap_set_mtu;
 	ifp->if_set_flags = tap_set_flags;
 	ifp->if_status = tap_status;
-	ifp->if_capabilities = ifp->if_capenable =
-	    IFCAP_VLAN_MTU | IFCAP_JUMBO_MTU | IFCAP_LINKSTATE;
+	ifp->if_capabilities = ifp->if_capenable = IFCAP_VLAN_MTU | IFCAP_JUMBO_MTU |
+	    IFCAP_LINKSTATE;
 	ifp->if_link_state = LINK_STATE_DOWN;
 	return ifp;
 }
@@ -414,8 +414,7 @@ tap_start(struct tap *tap, int unit)
 	error = linux_ioctl(tap, SIOCSIFMTU, &ifr);
 	if (error == 0)
 		error = ether_attach(tap->ifp, lladdr);
-	if (error == 0 &&
-	    (tap->watch = loop_watch_add(tap->fd, EPOLLIN, tap_event, tap)) == NULL) {
+	if (error == 0 && (tap->watch = loop_watch_add(tap->fd, EPOLLIN, tap_event, tap)) == NULL) {
 		error = -errno;
 		ether_detach(tap->ifp);
 	}
@@ -438,8 +437,8 @@ tap_create(int unit, const char *linux_name, struct ifnet **made)
 	if (curworker->mode != CLOCK_LIVE)
 		return tap_why(-EOPNOTSUPP, "a tap needs live time (warren up)");
 	if (linux_name != NULL && (linux_name[0] == '\0' || strlen(linux_name) >= IFNAMSIZ))
-		return tap_why(-EINVAL, "linux %s: not a name of 1 to %d bytes", linux_name,
-		    IFNAMSIZ - 1);
+		return tap_why(
+		    -EINVAL, "linux %s: not a name of 1 to %d bytes", linux_name, IFNAMSIZ - 1);
 	tap = calloc(1, sizeof(*tap));
 	if (tap == NULL)
 		return -ENOMEM;
@@ -498,7 +497,8 @@ tap_word_linux(struct verb_run *v, struct ifnet *ifp, char **args)
 	const struct tap *tap = ifp->if_softc;
 
 	if (ifp->if_transmit != tap_transmit)
-		return verb_error(v, 1, "linux: %s: %s: not a tap", ifp->if_xname, strerror(EINVAL));
+		return verb_error(
+		    v, 1, "linux: %s: %s: not a tap", ifp->if_xname, strerror(EINVAL));
 	if (strcmp(tap->linux_name, args[0]) != 0)
 		return verb_error(v, 1, "linux: %s: %s: give the Linux name with create",
 		    ifp->if_xname, strerror(EBUSY));

@@ -329,6 +329,61 @@ def test_bad_tunable_is_named():
         assert r.status == 2 and 'no.such.name=1' in r.err, r
 
 
+LAB = '''\
+name: pair
+addresses: auto
+nodes: {r1: {}, r2: {}}
+links:
+  - {endpoints: ["r1:right", "r2:left"], rate: 10Mbit/s, delay: 2ms}
+traffic:
+  - {name: probe, from: r1, ping: r2, every: 20ms, count: 5}
+expect:
+  - {that: probe.lost, is: 0}
+'''
+
+
+def write_lab(p, text=LAB):
+    with open(f'{p.folder}/pair.lab.yml', 'w', encoding='ascii') as f:
+        f.write(text)
+
+
+def test_daemon_carries_the_network_of_a_file():
+    with Place() as p:
+        write_lab(p)
+        daemon = p.up('pair.lab.yml')
+        assert {j['name'] for j in p.run('--json jls').json()['jail']} == {'r1', 'r2'}
+        address = [w for w in p.run('-j r2 ifconfig left').ok().out.split('\n') if 'inet ' in w]
+        p.run('-j', 'r1', 'ping', '-c', '2', '-i', '0.02', address[0].split()[1]).ok()
+        assert not os.path.exists(f'{p.folder}/pair.out')
+        end(daemon)
+
+
+def test_lab_file_runs_in_both_kinds_of_time():
+    with Place() as p:
+        write_lab(p)
+        p.run('check pair.lab.yml').ok()
+        tap = p.run('test pair.lab.yml').ok().out
+        assert tap.startswith('ok 1 ') and tap.endswith('1..2\n'), tap
+        first, second = (p.run(f'run --json --seed 7 --out {o} pair.lab.yml') for o in 'ab')
+        assert first.json() and first.out.replace('"a', '"b') == second.out.replace('"a', '"b')
+        live = p.run('run --live --for 500ms -q --out c pair.lab.yml')
+        assert live.status in (0, 1) and live.out, live
+        write_lab(p, LAB.replace('is: 0}', 'is: 3}'))
+        assert p.run('run -q pair.lab.yml').status == 1
+        failed = p.run('test pair.lab.yml')
+        assert failed.status == 1 and 'not ok 1 ' in failed.out, failed
+
+
+def test_wrong_lab_file_is_told_by_line():
+    with Place() as p:
+        write_lab(p, LAB.replace('delay: 2ms', 'delay: 2'))
+        for verb in ('run', 'test', 'check', 'up', 'console'):
+            r = p.run(f'{verb} pair.lab.yml')
+            assert r.status == 2 and 'pair.lab.yml:5:' in r.err, (verb, r)
+        assert p.run('test pair.lab.yml').out.startswith('not ok 1 - pair.lab.yml')
+        assert p.run('test /no/such.lab.yml').status == 2
+
+
 def test_help_knows_every_tool():
     with Place() as p:
         listed = p.run('--json help').json()

@@ -21,7 +21,7 @@ static int
 open_virtual(void **state)
 {
 	(void)state;
-	w = warren_open(&(struct warren_options) { .clock = WARREN_VIRTUAL, .seed = 1 });
+	w = warren_open(&(struct warren_options){ .clock = WARREN_VIRTUAL, .seed = 1 });
 	assert_non_null(w);
 	return 0;
 }
@@ -30,7 +30,7 @@ static int
 open_live(void **state)
 {
 	(void)state;
-	w = warren_open(&(struct warren_options) { .clock = WARREN_LIVE });
+	w = warren_open(&(struct warren_options){ .clock = WARREN_LIVE });
 	assert_non_null(w);
 	return 0;
 }
@@ -107,7 +107,8 @@ test_api_has_one_instance_and_can_be_opened_again(void **state)
 	const char *why = NULL;
 
 	(void)state;
-	assert_null(warren_open(&(struct warren_options) { .clock = WARREN_VIRTUAL, .error = &why }));
+	assert_null(
+	    warren_open(&(struct warren_options){ .clock = WARREN_VIRTUAL, .error = &why }));
 	assert_int_equal(errno, EBUSY);
 	assert_string_equal(why, "already started");
 	warren_close(w);
@@ -125,18 +126,18 @@ test_api_tunables_last_until_the_end_and_bad_ones_are_named(void **state)
 
 	warren_exec(w, NULL, "sysctl -n net.link.ifqmaxlen", &before, NULL);
 	warren_close(w);
-	w = warren_open(&(struct warren_options) { .clock = WARREN_VIRTUAL, .tunables = good });
+	w = warren_open(&(struct warren_options){ .clock = WARREN_VIRTUAL, .tunables = good });
 	assert_non_null(w);
 	warren_exec(w, NULL, "sysctl -n net.link.ifqmaxlen", &out, NULL);
 	assert_string_equal(out, "7\n");
 	free(out);
 	warren_close(w);
-	assert_null(warren_open(&(struct warren_options) {
-	    .clock = WARREN_VIRTUAL, .tunables = bad, .error = &why }));
+	assert_null(warren_open(
+	    &(struct warren_options){ .clock = WARREN_VIRTUAL, .tunables = bad, .error = &why }));
 	assert_int_equal(errno, EINVAL);
 	assert_non_null(strstr(why, "no.such=1"));
-	assert_null(warren_open(&(struct warren_options) {
-	    .clock = WARREN_VIRTUAL, .tunables = none, .error = &why }));
+	assert_null(warren_open(
+	    &(struct warren_options){ .clock = WARREN_VIRTUAL, .tunables = none, .error = &why }));
 	assert_non_null(strstr(why, "NAME=VALUE"));
 	open_virtual(state);
 	warren_exec(w, NULL, "sysctl -n net.link.ifqmaxlen", &out, NULL);
@@ -201,9 +202,48 @@ see(void *ctx, const void *frame, size_t len)
 
 /* Who has 10.0.0.1? Tell 10.0.0.2, 02:00:00:00:00:02. */
 static const uint8_t arp_request[42] = {
-	0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x02, 0, 0, 0, 0, 0x02, 0x08, 0x06,
-	0, 1, 8, 0, 6, 4, 0, 1, 0x02, 0, 0, 0, 0, 0x02, 10, 0, 0, 2,
-	0, 0, 0, 0, 0, 0, 10, 0, 0, 1,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0xff,
+	0x02,
+	0,
+	0,
+	0,
+	0,
+	0x02,
+	0x08,
+	0x06,
+	0,
+	1,
+	8,
+	0,
+	6,
+	4,
+	0,
+	1,
+	0x02,
+	0,
+	0,
+	0,
+	0,
+	0x02,
+	10,
+	0,
+	0,
+	2,
+	0,
+	0,
+	0,
+	0,
+	0,
+	0,
+	10,
+	0,
+	0,
+	1,
 };
 
 static void
@@ -320,7 +360,7 @@ test_api_live_serves_a_control_socket(void **state)
 	warren_close(w);
 	assert_non_null(mkdtemp(folder));
 	snprintf(path, sizeof(path), "%s/ctl", folder);
-	w = warren_open(&(struct warren_options) { .clock = WARREN_LIVE, .control_socket = path });
+	w = warren_open(&(struct warren_options){ .clock = WARREN_LIVE, .control_socket = path });
 	assert_non_null(w);
 	assert_int_equal(access(path, F_OK), 0);
 	warren_close(w);

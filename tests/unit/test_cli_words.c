@@ -28,7 +28,8 @@ parse(const char *line)
 	int argc = 0;
 
 	snprintf(line_of, sizeof(line_of), "%s", line);
-	for (char *word = strtok_r(line_of, " ", &save); word != NULL; word = strtok_r(NULL, " ", &save))
+	for (char *word = strtok_r(line_of, " ", &save); word != NULL;
+	     word = strtok_r(NULL, " ", &save))
 		argv_of[argc++] = word;
 	argv_of[argc] = NULL;
 	free(why);
@@ -115,8 +116,13 @@ static void
 test_words_that_are_wrong_are_refused_with_a_reason(void **state)
 {
 	static const char *const wrong[] = {
-		"warren -x sysctl", "warren -j", "warren --jail", "warren --jail= sysctl",
-		"warren --fib 16 sysctl", "warren --fib 1x sysctl", "warren --libxo xml sysctl",
+		"warren -x sysctl",
+		"warren -j",
+		"warren --jail",
+		"warren --jail= sysctl",
+		"warren --fib 16 sysctl",
+		"warren --fib 1x sysctl",
+		"warren --libxo xml sysctl",
 		"warren --jsonx sysctl",
 	};
 
@@ -156,8 +162,9 @@ static void
 test_lab_options_may_stand_before_and_behind_the_file(void **state)
 {
 	(void)state;
-	assert_int_equal(lab("warren run --for 5s a.lab.yml --seed 7 -o x=1 --out d -o y=2 --json",
-	    "fsOlqo"), 0);
+	assert_int_equal(
+	    lab("warren run --for 5s a.lab.yml --seed 7 -o x=1 --out d -o y=2 --json", "fsOlqo"),
+	    0);
 	assert_int_equal(lw.for_ns, 5 * NS_PER_SEC);
 	assert_int_equal(lw.seed, 7);
 	assert_string_equal(lw.out_dir, "d");
@@ -173,8 +180,13 @@ static void
 test_lab_options_without_unit_or_sense_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"warren run --for 5 f", "warren run --for 0s f", "warren run --seed 0 f",
-		"warren run --seed 7x f", "warren run --for", "warren run -x f", "warren run -o",
+		"warren run --for 5 f",
+		"warren run --for 0s f",
+		"warren run --seed 0 f",
+		"warren run --seed 7x f",
+		"warren run --for",
+		"warren run -x f",
+		"warren run -o",
 		"warren run --libxo xml f",
 	};
 

@@ -117,7 +117,7 @@ struct answer {
 	uint32_t status;
 	uint64_t out_made, err_made;
 	size_t out_len, err_len;
-	char out[2048], err[2048];	/* their beginnings */
+	char out[2048], err[2048]; /* their beginnings */
 };
 
 static void
@@ -396,9 +396,15 @@ test_ctl_wants_a_greeting_first(void **state)
 static void
 test_ctl_refuses_frames_that_are_not_what_they_say(void **state)
 {
-	static const struct { uint32_t length, type; } bad[] = {
-		{ CTL_FRAME_MAX + 1, CTL_RUN }, { UINT32_MAX, CTL_RUN }, { 0, CTL_RUN }, { 0, 99 },
-		{ 0, CTL_DONE }, { 0, CTL_HELLO },
+	static const struct {
+		uint32_t length, type;
+	} bad[] = {
+		{ CTL_FRAME_MAX + 1, CTL_RUN },
+		{ UINT32_MAX, CTL_RUN },
+		{ 0, CTL_RUN },
+		{ 0, 99 },
+		{ 0, CTL_DONE },
+		{ 0, CTL_HELLO },
 	};
 
 	(void)state;
@@ -658,7 +664,8 @@ test_ctl_client_that_does_not_read_gets_a_cut_answer_and_nobody_waits(void **sta
 	int deaf = dial(), other = dial();
 
 	(void)state;
-	assert_int_equal(verb_line(NULL, "sysctl kern.control.maxqueue=100000", false, NULL, NULL), 0);
+	assert_int_equal(
+	    verb_line(NULL, "sysctl kern.control.maxqueue=100000", false, NULL, NULL), 0);
 	say_hello(CTL_VERSION);
 	say_run("testloud 3000000");
 	assert_int_equal(send(deaf, said.bytes, said.len, 0), said.len);
@@ -674,7 +681,8 @@ test_ctl_client_that_does_not_read_gets_a_cut_answer_and_nobody_waits(void **sta
 	assert_true(a.out_len < 3000000);
 	close(deaf);
 	close(other);
-	assert_int_equal(verb_line(NULL, "sysctl kern.control.maxqueue=16777216", false, NULL, NULL), 0);
+	assert_int_equal(
+	    verb_line(NULL, "sysctl kern.control.maxqueue=16777216", false, NULL, NULL), 0);
 }
 
 static void
