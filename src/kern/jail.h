@@ -63,7 +63,7 @@ bool prison_ip4_ok(const struct prison *pr, uint32_t addr);
 
 /*
  * Move interface ifname of the current stack into another: vnet.interface of `jail`. net/if.c sets it,
- * since interfaces live above this floor. 0 or -errno.
+ * since interfaces live above this floor. 0 or -errno. With `to` NULL nothing is moved: could it be?
  */
 extern int (*jail_move_interface)(const char *ifname, struct vnet *to);
 

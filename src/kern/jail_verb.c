@@ -15,9 +15,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* vnet.interface=a,b: from the caller's stack into the jail's. 0 or an exit status. */
+/* vnet.interface=a,b: from the caller's stack into `to`; NULL only looks whether they could go. 0 or an exit status. */
 static int
-move_interfaces(struct verb_run *v, struct prison *pr, const char *list)
+move_interfaces(struct verb_run *v, const char *list, struct vnet *to)
 {
 	char name[64];
 
@@ -27,7 +27,7 @@ move_interfaces(struct verb_run *v, struct prison *pr, const char *list)
 
 		snprintf(name, sizeof(name), "%.*s", (int)n, list);
 		if (jail_move_interface != NULL && n < sizeof(name))
-			error = jail_move_interface(name, pr->vnet);
+			error = jail_move_interface(name, to);
 		if (error != 0)
 			return verb_error(
 			    v, 1, "vnet.interface: %s: %s", name, verb_strerror(error));
@@ -236,6 +236,9 @@ jail_create(struct verb_run *v, struct jail_conf *c, bool print_jid, bool verbos
 	if (c->persist != JAIL_YES && c->command == 0)
 		return verb_error(v, 1, "a new jail needs persist or a command");
 	status = jail_conf_check(v, c, own_vnet);
+	/* An interface loses its addresses on the way: none sets out unless all can go. */
+	if (status == 0 && c->vnet_interface != NULL)
+		status = move_interfaces(v, c->vnet_interface, NULL);
 	if (status != 0)
 		return status;
 	pr = prison_create_jid(v->prison, c->name, own_vnet, (int)c->n_jid);
@@ -248,7 +251,7 @@ jail_create(struct verb_run *v, struct jail_conf *c, bool print_jid, bool verbos
 	if (status == 0 && jail_conf_apply(c, pr) != 0)
 		status = verb_error(v, 1, "%s: %s", pr->name, verb_strerror(ENOMEM));
 	if (status == 0 && c->vnet_interface != NULL)
-		status = move_interfaces(v, pr, c->vnet_interface);
+		status = move_interfaces(v, c->vnet_interface, pr->vnet);
 	if (status != 0) {
 		prison_remove(pr);
 		return status;
@@ -276,6 +279,8 @@ jail_modify(struct verb_run *v, struct jail_conf *c, struct prison *pr, bool pri
 	status = jail_conf_check(v, c, pr->owns_vnet);
 	if (status == 0)
 		status = jail_conf_check_addresses(v, c, pr->parent);
+	if (status == 0 && c->vnet_interface != NULL)
+		status = move_interfaces(v, c->vnet_interface, NULL);
 	if (status != 0)
 		return status;
 	if (c->jid != NULL && c->name != NULL && (error = prison_rename(pr, c->name)) != 0)
@@ -285,7 +290,7 @@ jail_modify(struct verb_run *v, struct jail_conf *c, struct prison *pr, bool pri
 	if (jail_conf_apply(c, pr) != 0)
 		return verb_error(v, 1, "%s: %s", pr->name, verb_strerror(ENOMEM));
 	if (c->vnet_interface != NULL)
-		status = move_interfaces(v, pr, c->vnet_interface);
+		status = move_interfaces(v, c->vnet_interface, pr->vnet);
 	if (print_jid)
 		emit_int(v->out, "jid", "%" PRId64 "\n", pr->jid);
 	/* Nothing keeps it any more. */

@@ -11,6 +11,7 @@
 #include "net/if_internal.h"
 
 #include "kern/eventhandler.h"
+#include "kern/jail.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
 #include "net/bpf.h"
@@ -424,11 +425,25 @@ if_rcvif_vnet(const struct ifnet *ifp)
 	return ifp->if_vnet;
 }
 
+/* jail's vnet.interface; see jail.h. */
+static int
+if_move_by_name(const char *ifname, struct vnet *to)
+{
+	struct ifnet *ifp = if_byname(ifname);
+
+	if (ifp == NULL)
+		return -ENXIO;
+	if (ifp == V_loif)
+		return -EINVAL;
+	return to == NULL ? 0 : if_vmove(ifp, to);
+}
+
 static void
 if_vnet_init(void *arg)
 {
 	(void)arg;
 	netisr_rcvif_vnet = if_rcvif_vnet;
+	jail_move_interface = if_move_by_name;
 	TAILQ_INIT(&V_ifnet_head);
 }
 VNET_SYSINIT(if_vnet, SI_SUB_NET, SI_ORDER_FIRST, if_vnet_init, NULL);

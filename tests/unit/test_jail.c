@@ -217,7 +217,8 @@ move_interface(const char *ifname, struct vnet *to)
 {
 	if (strcmp(ifname, "em0") != 0)
 		return -ENXIO;
-	moved_to = to;
+	if (to != NULL)
+		moved_to = to;
 	return 0;
 }
 
@@ -229,6 +230,8 @@ test_interfaces_are_moved_into_the_new_stack_or_nothing_is_made(void **state)
 	expect_line("jail -c name=x vnet persist vnet.interface=em0,em1", 1, "",
 	    "jail: vnet.interface: em1: Device not configured\n");
 	assert_null(prison_find(NULL, "x"));
+	/* None sets out when one can't go. */
+	assert_null(moved_to);
 	expect_line("jail -c name=x vnet persist vnet.interface=em0", 0, "", "");
 	assert_ptr_equal(moved_to, prison_find(NULL, "x")->vnet);
 	jail_move_interface = NULL;
