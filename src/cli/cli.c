@@ -4,6 +4,9 @@
 #include "cli/cli.h"
 
 #include "control/ctl_client.h"
+#include "control/process.h"
+#include "control/run_line.h"
+#include "kern/state.h"
 #include "kern/verb.h"
 
 #include <stdarg.h>
@@ -154,6 +157,35 @@ unknown_tool(const char *word)
 	return CLI_WORDS;
 }
 
+/* A tool that reads a saved state (-M FILE) needs no daemon: it runs in this process. */
+static int
+run_on_saved_state(const struct cli_words *w)
+{
+	const struct verb_io io = { .out = cli_stdout,
+		.err = cli_stderr,
+		.json = w->json,
+		.is_tty = isatty(STDOUT_FILENO) };
+	char **argv = calloc((size_t)w->argc + 3, sizeof(*argv));
+	const char *why = "no memory";
+	int n = 0, status;
+
+	if (argv == NULL || process_start(CLOCK_VIRTUAL, 0, NULL, &why) != 0) {
+		free(argv);
+		return cli_error(w, CLI_FAULT, "%s", why);
+	}
+	argv[n++] = w->argv[0];
+	if (w->jail != NULL) {
+		argv[n++] = (char *)(uintptr_t) "-j";
+		argv[n++] = (char *)(uintptr_t)w->jail;
+	}
+	for (int i = 1; i < w->argc; i++)
+		argv[n++] = w->argv[i];
+	status = run_words(n, argv, NULL, &io, NULL);
+	free(argv);
+	process_stop();
+	return status;
+}
+
 /* A full pipe or disk must not look like success. */
 static int
 flush_output(int status)
@@ -168,6 +200,7 @@ int
 cli_main(int argc, char **argv)
 {
 	const struct cli_verb *own;
+	const struct verb *verb;
 	struct cli_words w;
 	char *why = NULL;
 
@@ -187,7 +220,10 @@ cli_main(int argc, char **argv)
 		return flush_output(own->run(&w));
 	if (strcmp(w.argv[0], "complete") == 0)
 		return flush_output(cli_complete(&w));
-	if (verb_find(w.argv[0]) == NULL)
+	verb = verb_find(w.argv[0]);
+	if (verb == NULL)
 		return unknown_tool(w.argv[0]);
+	if (state_asked(verb, w.argc, w.argv))
+		return flush_output(run_on_saved_state(&w));
 	return ctl_client_run(w.socket, w.jail, w.fib, w.json, w.argc, w.argv);
 }

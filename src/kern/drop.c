@@ -5,6 +5,7 @@
 
 #include "base/emitter.h"
 #include "kern/kern.h"
+#include "kern/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -131,6 +132,13 @@ drop_trace_remove(drop_tracer *fn, void *ctx)
 		tracer_n--;
 }
 
+static void
+drop_line(struct emitter *e, const char *dotted, const char *text, uint64_t n)
+{
+	emit_uint(e, dotted, "\t%" PRIu64, n);
+	emit_text(e, " %s (%s)\n", dotted, text);
+}
+
 void
 drop_show(struct emitter *e, bool all)
 {
@@ -146,8 +154,44 @@ drop_show(struct emitter *e, bool all)
 		if (n == 0 && !all)
 			continue;
 		snprintf(dotted, sizeof(dotted), "%s.%s", why->layer, why->name);
-		emit_uint(e, dotted, "\t%" PRIu64, n);
-		emit_text(e, " %s (%s)\n", dotted, why->text);
+		drop_line(e, dotted, why->text, n);
+	}
+	emit_end(e);
+}
+
+/* {"ip.ttl": {"count": n, "text": "…"}, …}: with its texts, since another build has other reasons. */
+static json_t *
+drop_save(void)
+{
+	const struct sorted_set *list = drop_list();
+	json_t *saved = json_object();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct drop_reason *why = list->object[i];
+		char dotted[96];
+
+		snprintf(dotted, sizeof(dotted), "%s.%s", why->layer, why->name);
+		json_object_set_new(saved, dotted,
+		    json_pack("{s:I, s:s}", "count", (json_int_t)drop_get(curvnet, why), "text",
+			why->text));
+	}
+	return saved;
+}
+STATE_SECTION_DEFINE(drop, "drop", true, drop_save);
+
+void
+drop_show_saved(struct emitter *e, const json_t *saved, bool all)
+{
+	const char *dotted;
+	json_t *drop;
+
+	emit_object(e, "drop");
+	emit_text(e, "drop:\n");
+	json_object_foreach((json_t *)(uintptr_t)saved, dotted, drop) {
+		uint64_t n = state_uint(drop, "count");
+
+		if (n != 0 || all)
+			drop_line(e, dotted, state_text(drop, "text"), n);
 	}
 	emit_end(e);
 }

@@ -9,8 +9,10 @@
 #include "kern/netisr_internal.h"
 #include "kern/netstat.h"
 #include "kern/show.h"
+#include "kern/state.h"
 #include "kern/sysctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -18,6 +20,8 @@
 #include <string.h>
 
 enum { FLAG_M2CPU = 1, FLAG_DRAINED = 2, FLAG_M2FLOW = 4 };
+/* Far above any build's: the most that is believed of a saved state. */
+enum { ISR_MAXPROT_MAX = 1 << 16 };
 
 /* Give out an array by the rule of opaque nodes: all of it or nothing, and always its size. */
 static int export(struct sysctl_req *req, const void *array, size_t bytes)
@@ -51,7 +55,7 @@ export_proto(const struct sysctl_oid *oid, struct sysctl_req *req)
 	}
 	return export(req, array, n * sizeof(array[0]));
 }
-SYSCTL_PROC(netisr_proto, "net.isr.proto", SYSCTL_RD, SYSCTL_T_OPAQUE, export_proto,
+SYSCTL_ARRAY(netisr_proto, "net.isr.proto", SYSCTL_RD, struct sysctl_netisr_proto, export_proto,
     "array of the registered protocols");
 
 static int
@@ -69,8 +73,8 @@ export_workstream(const struct sysctl_oid *oid, struct sysctl_req *req)
 		}
 	return export(req, array, n * sizeof(array[0]));
 }
-SYSCTL_PROC(netisr_workstream, "net.isr.workstream", SYSCTL_RD, SYSCTL_T_OPAQUE, export_workstream,
-    "array of the workstreams");
+SYSCTL_ARRAY(netisr_workstream, "net.isr.workstream", SYSCTL_RD, struct sysctl_netisr_workstream,
+    export_workstream, "array of the workstreams");
 
 static struct sysctl_netisr_work
 work_read(const struct netisr_workstream *ws, uint32_t proto)
@@ -107,7 +111,7 @@ export_work(const struct sysctl_oid *oid, struct sysctl_req *req)
 	free(array);
 	return 0;
 }
-SYSCTL_PROC(netisr_work, "net.isr.work", SYSCTL_RD, SYSCTL_T_OPAQUE, export_work,
+SYSCTL_ARRAY(netisr_work, "net.isr.work", SYSCTL_RD, struct sysctl_netisr_work, export_work,
     "array of the counters of each protocol on each workstream");
 
 static const char *const policies[] = { "default", "source", "flow", "cpu" };
@@ -118,15 +122,32 @@ policy_name(uint32_t policy)
 	return policy < sizeof(policies) / sizeof(policies[0]) ? policies[policy] : "-";
 }
 
-/* An opaque node's whole array, malloc'd; NULL if there is none. *n elements of `size` bytes. */
+/*
+ * What netstat prints: the arrays of this program or of a saved state, and the program's limits. Nothing of it is
+ * sized by our own NETISR_MAXPROT and WORKERS_MAX.
+ */
+struct isr {
+	const struct state *image; /* NULL = this program */
+	uint64_t maxprot;
+	struct sysctl_netisr_proto *proto;
+	struct sysctl_netisr_workstream *ws;
+	struct sysctl_netisr_work *work;
+	size_t protos, streams, works;
+	const struct sysctl_netisr_proto **by_number; /* maxprot of them */
+};
+
+/* A whole array, malloc'd; NULL if there is none. *n elements of `size` bytes. */
 static void *
-fetch(const char *name, size_t size, size_t *n)
+fetch(const struct isr *isr, const char *name, size_t size, size_t *n)
 {
-	const struct sysctl_oid *oid = sysctl_find(name);
+	const struct sysctl_oid *oid;
 	size_t len = 0;
 	void *array;
 
+	if (isr->image != NULL)
+		return state_array(isr->image, name, size, n);
 	*n = 0;
+	oid = sysctl_find(name);
 	if (oid == NULL || sysctl_read_opaque(oid, NULL, &len) != 0)
 		return NULL;
 	array = calloc(1, len + 1);
@@ -136,14 +157,78 @@ fetch(const char *name, size_t size, size_t *n)
 }
 
 static uint64_t
-fetch_number(const char *name)
+fetch_number(const struct isr *isr, const char *name)
 {
-	const struct sysctl_oid *oid = sysctl_find(name);
+	const struct sysctl_oid *oid = isr->image != NULL ? state_sysctl_find(isr->image, name) :
+							    sysctl_find(name);
 	char text[32];
+	int error = -ENOENT;
 
-	if (oid == NULL || sysctl_read(oid, text, sizeof(text)) != 0)
-		return 0;
-	return strtoull(text, NULL, 10);
+	if (oid != NULL)
+		error = isr->image != NULL ?
+		    state_sysctl_read(isr->image, oid, text, sizeof(text)) :
+		    sysctl_read(oid, text, sizeof(text));
+	return error == 0 ? strtoull(text, NULL, 10) : 0;
+}
+
+static bool
+has_stream(const struct isr *isr, uint32_t wsid)
+{
+	for (size_t i = 0; i < isr->streams; i++)
+		if (isr->ws[i].wsid == wsid)
+			return true;
+	return false;
+}
+
+/* Do the arrays belong together? NULL, or what is wrong. */
+static const char *
+isr_check(struct isr *isr)
+{
+	if (isr->maxprot < 1 || isr->maxprot > ISR_MAXPROT_MAX)
+		return "net.isr.maxprot: not a number of protocols";
+	if (isr->proto == NULL || isr->ws == NULL || isr->work == NULL)
+		return "net.isr: an array is missing";
+	isr->by_number = calloc(isr->maxprot, sizeof(struct sysctl_netisr_proto *));
+	if (isr->by_number == NULL)
+		return strerror(ENOMEM);
+	for (size_t i = 0; i < isr->protos; i++) {
+		struct sysctl_netisr_proto *p = &isr->proto[i];
+
+		if (p->proto >= isr->maxprot || isr->by_number[p->proto] != NULL)
+			return "net.isr.proto: a protocol's number is too high or there twice";
+		p->name[sizeof(p->name) - 1] = '\0';
+		for (char *c = p->name; *c != '\0'; c++)
+			if (!isgraph((unsigned char)*c))
+				*c = '?';
+		isr->by_number[p->proto] = p;
+	}
+	if (isr->works > isr->streams * isr->maxprot)
+		return "net.isr.work: more entries than protocols on workstreams";
+	for (size_t i = 0; i < isr->works; i++)
+		if (isr->work[i].proto >= isr->maxprot ||
+		    isr->by_number[isr->work[i].proto] == NULL ||
+		    !has_stream(isr, isr->work[i].wsid))
+			return "net.isr.work: an entry of no protocol or workstream";
+	return NULL;
+}
+
+static const char *
+isr_read(struct isr *isr)
+{
+	isr->maxprot = fetch_number(isr, "net.isr.maxprot");
+	isr->proto = fetch(isr, "net.isr.proto", sizeof(*isr->proto), &isr->protos);
+	isr->ws = fetch(isr, "net.isr.workstream", sizeof(*isr->ws), &isr->streams);
+	isr->work = fetch(isr, "net.isr.work", sizeof(*isr->work), &isr->works);
+	return isr_check(isr);
+}
+
+static void
+isr_clear(struct isr *isr)
+{
+	free(isr->proto);
+	free(isr->ws);
+	free(isr->work);
+	free(isr->by_number);
 }
 
 static void
@@ -156,28 +241,29 @@ print_limit(
 }
 
 static void
-print_switch(struct emitter *e, const char *label, const char *json, const char *sysctl)
+print_switch(struct emitter *e, const char *label, const char *json, bool on)
 {
-	bool on = fetch_number(sysctl) != 0;
-
 	emit_text(e, "%-25s %12s %12s\n", label, on ? "enabled" : "disabled", "n/a");
 	emit_bool(e, json, on);
 }
 
 static void
-print_configuration(struct emitter *e)
+print_configuration(struct emitter *e, const struct isr *isr)
 {
-	int64_t maxthreads = (int64_t)fetch_number("net.isr.maxthreads");
+	int64_t maxthreads = (int64_t)fetch_number(isr, "net.isr.maxthreads");
 
 	emit_object(e, "configuration");
 	emit_text(e, "Configuration:\n%-25s %12s %12s\n", "Setting", "Current", "Limit");
-	print_limit(e, "Thread count", "thread-count", fetch_number("net.isr.numthreads"),
+	print_limit(e, "Thread count", "thread-count", fetch_number(isr, "net.isr.numthreads"),
 	    maxthreads < 1 ? 1 : (uint64_t)maxthreads);
 	print_limit(e, "Default queue limit", "default-queue-limit",
-	    fetch_number("net.isr.defaultqlimit"), fetch_number("net.isr.maxqlimit"));
-	print_switch(e, "Direct dispatch", "direct-dispatch", "net.isr.direct");
-	print_switch(e, "Forced direct dispatch", "forced-direct-dispatch", "net.isr.direct_force");
-	print_switch(e, "Threads bound to CPUs", "threads-bound", "net.isr.bindthreads");
+	    fetch_number(isr, "net.isr.defaultqlimit"), fetch_number(isr, "net.isr.maxqlimit"));
+	print_switch(
+	    e, "Direct dispatch", "direct-dispatch", fetch_number(isr, "net.isr.direct") != 0);
+	print_switch(e, "Forced direct dispatch", "forced-direct-dispatch",
+	    fetch_number(isr, "net.isr.direct_force") != 0);
+	print_switch(e, "Threads bound to CPUs", "threads-bound",
+	    fetch_number(isr, "net.isr.bindthreads") != 0);
 	emit_end(e);
 }
 
@@ -202,15 +288,6 @@ print_protocols(struct emitter *e, const struct sysctl_netisr_proto *array, size
 	emit_end(e);
 }
 
-static const char *
-proto_name(const struct sysctl_netisr_proto *array, size_t n, uint32_t proto)
-{
-	for (size_t i = 0; i < n; i++)
-		if (array[i].proto == proto)
-			return array[i].name;
-	return "-";
-}
-
 static void
 print_work(struct emitter *e, const struct sysctl_netisr_work *w, const char *name, uint32_t cpu)
 {
@@ -233,32 +310,31 @@ print_work(struct emitter *e, const struct sysctl_netisr_work *w, const char *na
 static int
 netstat_q(struct verb_run *v, const struct netstat_opts *o)
 {
-	size_t protos, streams, works;
-	struct sysctl_netisr_proto *proto = fetch("net.isr.proto", sizeof(*proto), &protos);
-	struct sysctl_netisr_workstream *ws = fetch("net.isr.workstream", sizeof(*ws), &streams);
-	struct sysctl_netisr_work *work = fetch("net.isr.work", sizeof(*work), &works);
+	struct isr isr = { .image = o->image };
+	const char *wrong = isr_read(&isr);
 	struct emitter *e = v->out;
 
-	(void)o;
+	if (wrong != NULL) {
+		isr_clear(&isr);
+		return verb_error(v, 1, "%s", wrong);
+	}
 	emit_object(e, "netisr");
-	print_configuration(e);
-	print_protocols(e, proto, protos);
+	print_configuration(e, &isr);
+	print_protocols(e, isr.proto, isr.protos);
 	emit_text(e, "\nWorkstreams:\n%4s %3s %2s%-6s %5s %5s %8s %8s %8s %8s %8s\n", "WSID", "CPU",
 	    "", "Name", "Len", "WMark", "Disp'd", "HDisp'd", "QDrops", "Queued", "Handled");
 	emit_list(e, "workstream");
-	for (size_t i = 0; i < streams; i++)
-		for (size_t j = 0; j < works; j++)
-			if (work[j].wsid == ws[i].wsid)
-				print_work(e, &work[j], proto_name(proto, protos, work[j].proto),
-				    ws[i].cpu);
+	for (size_t i = 0; i < isr.streams; i++)
+		for (size_t j = 0; j < isr.works; j++)
+			if (isr.work[j].wsid == isr.ws[i].wsid)
+				print_work(e, &isr.work[j], isr.by_number[isr.work[j].proto]->name,
+				    isr.ws[i].cpu);
 	emit_end(e);
 	emit_end(e);
-	free(proto);
-	free(ws);
-	free(work);
+	isr_clear(&isr);
 	return 0;
 }
-NETSTAT_MODE_DEFINE(netisr, 'Q', "netisr", netstat_q);
+NETSTAT_IMAGE_MODE_DEFINE(netisr, 'Q', "netisr", netstat_q);
 
 static int
 show_netisr(struct verb_run *v, int argc, char **argv)

@@ -8,6 +8,7 @@
 #include "kern/drop.h"
 #include "kern/jail.h"
 #include "kern/kern.h"
+#include "kern/state.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -101,30 +102,42 @@ netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *jso
 static void
 drop_block(struct verb_run *v, const struct netstat_opts *o)
 {
+	if (o->image != NULL) {
+		drop_show_saved(v->out, state_section(o->image, "drop"), o->stats < 2);
+		return;
+	}
 	drop_show(v->out, o->stats < 2);
 	if (o->zero)
 		drop_zero();
 }
-NETSTAT_STATS_DEFINE(drop, "drop", AF_UNSPEC, drop_block);
+NETSTAT_IMAGE_STATS_DEFINE(drop, "drop", AF_UNSPEC, drop_block);
 
 static int
 netstat_statistics(struct verb_run *v, const struct netstat_opts *o)
 {
-	bool known = false;
+	bool known = false, saved = false;
 
 	SORTED_SET_MAKE(&blocks, netstat_stats, block_compare);
-	for (size_t i = 0; i < blocks.n && o->proto != NULL; i++)
-		known |= strcmp(((const struct netstat_stats *)blocks.object[i])->proto,
-			     o->proto) == 0;
+	for (size_t i = 0; i < blocks.n && o->proto != NULL; i++) {
+		const struct netstat_stats *block = blocks.object[i];
+
+		if (strcmp(block->proto, o->proto) == 0) {
+			known = true;
+			saved |= block->image;
+		}
+	}
 	if (o->proto != NULL && !known)
 		return verb_error(v, 1, "%s: unknown or uninstrumented protocol", o->proto);
+	if (o->proto != NULL && o->image != NULL && !saved)
+		return verb_error(v, 1, "-M: %s is not in a saved state", o->proto);
 
 	emit_object(v->out, "statistics");
 	for (size_t i = 0; i < blocks.n; i++) {
 		const struct netstat_stats *block = blocks.object[i];
 
 		if ((o->proto == NULL || strcmp(block->proto, o->proto) == 0) &&
-		    (o->family == AF_UNSPEC || o->family == block->family))
+		    (o->family == AF_UNSPEC || o->family == block->family) &&
+		    (o->image == NULL || block->image))
 			block->run(v, o);
 	}
 	emit_end(v->out);
@@ -136,9 +149,15 @@ netstat_mode_run(struct verb_run *v, const struct netstat_opts *o, char flag)
 {
 	const struct netstat_mode *const *p;
 
-	LINKERSET_FOREACH(p, netstat_mode)
-		if ((*p)->flag == flag)
-			return (*p)->run(v, o);
+	LINKERSET_FOREACH(p, netstat_mode) {
+		if ((*p)->flag != flag)
+			continue;
+		if (o->image != NULL && !(*p)->image)
+			break;
+		return (*p)->run(v, o);
+	}
+	if (o->image != NULL)
+		return verb_error(v, 1, "-M: only -i, -m, -Q and -s are read from a saved state");
 	if (flag == 0)
 		return verb_usage(v, "there are no endpoints to list");
 	return verb_error(v, 1, "-%c: not in this program", flag);
@@ -168,7 +187,11 @@ parse_family(const char *word, int *family)
 /* What was asked for by the mode's letters. */
 struct modes {
 	bool i, r, B, g, m, Q;
+	const char *file; /* -M */
+	const char *jail; /* -j, beside -M: one in the file */
 };
+
+static const char netstat_options[] = "46aBbdf:ghI:ij:LM:mN:np:Qq:rSsTuWw:xz";
 
 /* Read the options. 0, or an exit status. */
 static int
@@ -178,7 +201,7 @@ netstat_parse(struct verb_run *v, struct netstat_opts *o, struct modes *mode)
 	struct verb_opts opts;
 	int c;
 
-	verb_opts_init(&opts, v, v->argc, v->argv, "46aBbdf:ghI:iLM:mN:np:Qq:rSsTuWw:xz");
+	verb_opts_init(&opts, v, v->argc, v->argv, netstat_options);
 	while ((c = verb_opts_next(&opts)) != -1) {
 		switch (c) {
 		case '4':
@@ -216,9 +239,14 @@ netstat_parse(struct verb_run *v, struct netstat_opts *o, struct modes *mode)
 		case 'L':
 			o->listening = true;
 			break;
+		case 'j':
+			mode->jail = opts.arg;
+			break;
 		case 'M':
+			mode->file = opts.arg;
+			break;
 		case 'N':
-			return verb_error(v, 1, "-%c: saved images are not read", c);
+			return verb_error(v, 1, "-N: a saved state (-M) needs no name list");
 		case 'm':
 			mode->m = true;
 			break;
@@ -274,33 +302,53 @@ netstat_parse(struct verb_run *v, struct netstat_opts *o, struct modes *mode)
 	return 0;
 }
 
+/* The one thing that was asked for. Exit status or VERB_PENDING. */
+static int
+netstat_choose(struct verb_run *v, const struct netstat_opts *o, const struct modes *mode)
+{
+	/* -s belongs to -r where both stand; -p alone means -s. */
+	if (mode->m)
+		return netstat_mode_run(v, o, 'm');
+	if (mode->Q)
+		return netstat_mode_run(v, o, 'Q');
+	if (mode->B)
+		return netstat_mode_run(v, o, 'B');
+	if (mode->r)
+		return netstat_mode_run(v, o, o->stats > 0 ? 'R' : 'r');
+	if (mode->g)
+		return netstat_mode_run(v, o, 'g');
+	if (mode->i && o->stats == 0)
+		return netstat_mode_run(v, o, 'i');
+	if (o->stats > 0 || (o->proto != NULL && !o->all))
+		return netstat_statistics(v, o);
+	return netstat_mode_run(v, o, 0);
+}
+
 static int
 netstat_run(struct verb_run *v)
 {
 	struct netstat_opts o = { .family = AF_UNSPEC };
 	struct modes mode = {};
+	struct state *image;
 	int status = netstat_parse(v, &o, &mode);
 
 	if (status != 0)
 		return status;
+	if (mode.jail != NULL && mode.file == NULL)
+		return verb_usage(v, "-j jail stands before the other words");
+	if (mode.file != NULL && (o.zero || o.wait_s != 0))
+		return verb_error(v, 1, "-M: a saved state stays as it is: no -z, no -w");
 	if (o.zero && priv_check(PRIV_NET_CONFIG) != 0)
 		return verb_error(v, 1, "-z: %s", verb_strerror(EPERM));
-	/* -s belongs to -r where both stand; -p alone means -s. */
-	if (mode.m)
-		return netstat_mode_run(v, &o, 'm');
-	if (mode.Q)
-		return netstat_mode_run(v, &o, 'Q');
-	if (mode.B)
-		return netstat_mode_run(v, &o, 'B');
-	if (mode.r)
-		return netstat_mode_run(v, &o, o.stats > 0 ? 'R' : 'r');
-	if (mode.g)
-		return netstat_mode_run(v, &o, 'g');
-	if (mode.i && o.stats == 0)
-		return netstat_mode_run(v, &o, 'i');
-	if (o.stats > 0 || (o.proto != NULL && !o.all))
-		return netstat_statistics(v, &o);
-	return netstat_mode_run(v, &o, 0);
+	if (mode.file == NULL)
+		return netstat_choose(v, &o, &mode);
+	image = state_open(v, mode.file, mode.jail);
+	if (image == NULL)
+		return 1;
+	o.image = image;
+	status = netstat_choose(v, &o, &mode);
+	state_free(image);
+	return status;
 }
 
 VERB_DEFINE(netstat, .name = "netstat",
@@ -311,9 +359,47 @@ VERB_DEFINE(netstat, .name = "netstat",
 	     "netstat [-j jail] -r [-anW] [-f family]\n"
 	     "netstat [-j jail] -rs\n"
 	     "netstat -B [-I interface]\n"
-	     "netstat -g | -m | -Q",
+	     "netstat -g | -m | -Q\n"
+	     "netstat -M file [-j jail] -i | -m | -Q | -s",
     .summary = "interfaces, routes, counters and queues of a stack", .run = netstat_run,
-    .flags = VERB_HAS_JAIL);
+    .flags = VERB_HAS_JAIL, .state_options = netstat_options);
+
+static json_t *
+mbufs_save(void)
+{
+	json_t *classes = json_array();
+	struct m_stats st;
+
+	m_stats(&st);
+	for (int i = 0; i < M_NCLASSES; i++)
+		json_array_append_new(classes,
+		    json_pack("{s:I, s:I, s:I, s:I}", "buffer-bytes",
+			(json_int_t)st.class[i].buf_bytes, "current",
+			(json_int_t)st.class[i].in_use, "cache", (json_int_t)st.class[i].cached,
+			"denied", (json_int_t)st.class[i].denied));
+	return json_pack("{s:I, s:I, s:I, s:o}", "bytes", (json_int_t)st.bytes, "limit-bytes",
+	    (json_int_t)st.limit_bytes, "too-long", (json_int_t)st.too_long, "class", classes);
+}
+STATE_SECTION_DEFINE(mbuf, "mbuf", false, mbufs_save);
+
+static void
+mbufs_saved(const struct state *image, struct m_stats *st)
+{
+	const json_t *saved = state_section(image, "mbuf");
+	const json_t *classes = json_object_get(saved, "class");
+
+	*st = (struct m_stats){ .bytes = state_uint(saved, "bytes"),
+		.limit_bytes = state_uint(saved, "limit-bytes"),
+		.too_long = state_uint(saved, "too-long") };
+	for (size_t i = 0; i < M_NCLASSES; i++) {
+		const json_t *class = json_array_get(classes, i);
+
+		st->class[i].buf_bytes = (uint32_t)state_uint(class, "buffer-bytes");
+		st->class[i].in_use = state_uint(class, "current");
+		st->class[i].cached = state_uint(class, "cache");
+		st->class[i].denied = state_uint(class, "denied");
+	}
+}
 
 static int
 netstat_mbufs(struct verb_run *v, const struct netstat_opts *o)
@@ -322,8 +408,10 @@ netstat_mbufs(struct verb_run *v, const struct netstat_opts *o)
 	struct emitter *e = v->out;
 	struct m_stats st;
 
-	(void)o;
-	m_stats(&st);
+	if (o->image != NULL)
+		mbufs_saved(o->image, &st);
+	else
+		m_stats(&st);
 	for (int i = 0; i < M_NCLASSES; i++) {
 		used += st.class[i].in_use;
 		cached += st.class[i].cached;
@@ -380,4 +468,4 @@ netstat_mbufs(struct verb_run *v, const struct netstat_opts *o)
 	emit_end(e);
 	return 0;
 }
-NETSTAT_MODE_DEFINE(mbufs, 'm', "mbuf", netstat_mbufs);
+NETSTAT_IMAGE_MODE_DEFINE(mbufs, 'm', "mbuf", netstat_mbufs);

@@ -37,6 +37,8 @@
 /* AF_LINK of the field; Linux has no such number (its AF_PACKET is used for the same thing). */
 enum { AF_LINK_ = 18 };
 
+struct state;
+
 struct netstat_opts {
 	bool numeric;		/* -n: no names */
 	bool wide;		/* -W */
@@ -54,6 +56,7 @@ struct netstat_opts {
 	const char *ifname;	/* -I, NULL = all */
 	uint32_t wait_s;	/* -w N, 0 = not asked for */
 	uint32_t wait_times;	/* -q N beside -w: so many lines, 0 = for ever */
+	const struct state *image; /* -M FILE: read from this instead of the stack; only for those that say they can */
 };
 
 struct netstat_mode {
@@ -61,18 +64,26 @@ struct netstat_mode {
 	const char *name;	/* the JSON name of its answer: "interface", "route" … */
 	/* Exit status or VERB_PENDING (then v lives on; *o does not: copy what you need, strings lie in v->argv). */
 	int (*run)(struct verb_run *v, const struct netstat_opts *o);
+	bool image;		/* looks at o->image */
 };
 #define NETSTAT_MODE_DEFINE(ident, modeflag, modename, fn)                                         \
-	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn };        \
+	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn, false }; \
+	LINKERSET_ADD(netstat_mode, netstat_mode_of_##ident)
+#define NETSTAT_IMAGE_MODE_DEFINE(ident, modeflag, modename, fn)                                   \
+	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn, true };  \
 	LINKERSET_ADD(netstat_mode, netstat_mode_of_##ident)
 
 struct netstat_stats {
 	const char *proto;	/* "ip": -p selects by it */
 	int family;		/* AF_INET, AF_INET6, AF_LINK_; AF_UNSPEC = of no family (printed with all only) */
 	void (*run)(struct verb_run *v, const struct netstat_opts *o); /* curvnet is the stack asked about */
+	bool image;		/* looks at o->image */
 };
 #define NETSTAT_STATS_DEFINE(ident, protoname, fam, fn)                                            \
-	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn };          \
+	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn, false };   \
+	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
+#define NETSTAT_IMAGE_STATS_DEFINE(ident, protoname, fam, fn)                                      \
+	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn, true };    \
 	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
 
 /*

@@ -60,21 +60,25 @@ sysctl_find(const char *name)
 	return NULL;
 }
 
-void
-sysctl_foreach(const char *prefix, void (*fn)(const struct sysctl_oid *oid, void *ctx), void *ctx)
+bool
+sysctl_name_is_below(const char *name, const char *prefix)
 {
 	size_t n = strlen(prefix);
 
+	if (strncmp(name, prefix, n) != 0)
+		return false;
+	/* Whole words of the name only: net.inet is no beginning of net.inet6.ip6. */
+	return n == 0 || name[n] == '\0' || name[n] == '.' || prefix[n - 1] == '.';
+}
+
+void
+sysctl_foreach(const char *prefix, void (*fn)(const struct sysctl_oid *oid, void *ctx), void *ctx)
+{
 	SORTED_SET_MAKE(&oids, sysctl, oid_compare);
 	for (size_t i = 0; i < oids.n; i++) {
 		const struct sysctl_oid *oid = oids.object[i];
-		char behind;
 
-		if (strncmp(oid->name, prefix, n) != 0)
-			continue;
-		/* Whole words of the name only: net.inet is no beginning of net.inet6.ip6. */
-		behind = oid->name[n];
-		if (n == 0 || behind == '\0' || behind == '.' || prefix[n - 1] == '.')
+		if (sysctl_name_is_below(oid->name, prefix))
 			fn(oid, ctx);
 	}
 }

@@ -38,6 +38,7 @@ struct sysctl_oid {
 	/* called after a successful change of ptr (curvnet set); optional */
 	void (*changed)(const struct sysctl_oid *oid);
 	const char *descr;
+	uint32_t element;	/* OPAQUE: bytes of one element, for those who save the array (state.h) */
 };
 
 #define SYSCTL_DEFINE_(ident, ...)                                                                 \
@@ -67,6 +68,10 @@ struct sysctl_oid {
 /* Computed: handler, type for printing. */
 #define SYSCTL_PROC(ident, path, fl, ty, fn, text)                                                 \
 	SYSCTL_DEFINE_(ident, .name = path, .type = (ty), .flags = (fl), .handler = (fn), .descr = text)
+/* An array of `elem`, filled by fn. */
+#define SYSCTL_ARRAY(ident, path, fl, elem, fn, text)                                              \
+	SYSCTL_DEFINE_(ident, .name = path, .type = SYSCTL_T_OPAQUE, .flags = (fl), .handler = (fn), \
+	    .element = sizeof(elem), .descr = text)
 
 const struct sysctl_oid *sysctl_find(const char *name);
 /* Read the caller's stack's value as text. 0 or -errno. */
@@ -77,6 +82,8 @@ int sysctl_write(const struct sysctl_oid *oid, const char *text, char *why, size
 int sysctl_tune(const char *name, const char *text, char *why, size_t why_len);
 /* Opaque nodes: fill buf; *len in: room, out: bytes needed. Success even if the room was too small (then nothing is copied): behaviours 8. */
 int sysctl_read_opaque(const struct sysctl_oid *oid, void *buf, size_t *len);
+/* Is it the node `prefix`, or one below it? Everything is below "". */
+bool sysctl_name_is_below(const char *name, const char *prefix);
 /* All nodes whose name begins with prefix ("" = all), sorted. */
 void sysctl_foreach(const char *prefix, void (*fn)(const struct sysctl_oid *oid, void *ctx), void *ctx);
 

@@ -4,6 +4,7 @@
  * Each word is NAME (a node, or all nodes below it) or NAME=VALUE; -a is all nodes. One struct says how
  * a node is printed, and one function prints it.
  */
+#include "kern/state.h"
 #include "kern/sysctl.h"
 #include "kern/verb.h"
 
@@ -17,6 +18,8 @@ enum { VALUE_MAX = 8192 };
 
 struct print {
 	struct verb_run *v;
+	/* -M: instead of the stack */
+	const struct state *image;
 	bool all;      /* -a: no SYSCTL_SKIP nodes */
 	bool equals;   /* -e */
 	bool human;    /* -h */
@@ -61,24 +64,39 @@ print_head(const struct print *p, const struct sysctl_oid *oid)
 		emit_text(p->v->out, "%s%s", oid->name, p->equals ? "=" : ": ");
 }
 
+/* An opaque node's bytes, malloc'd; NULL if they can't be read. */
+static uint8_t *
+opaque_bytes(const struct print *p, const struct sysctl_oid *oid, size_t *len)
+{
+	uint8_t *bytes;
+
+	if (p->image != NULL)
+		return state_sysctl_bytes(p->image, oid, len);
+	/* Asked with no room it says how much it wants; in between nothing runs that could change that. */
+	*len = 0;
+	if (sysctl_read_opaque(oid, NULL, len) != 0 || (bytes = calloc(1, *len + 1)) == NULL)
+		return NULL;
+	if (sysctl_read_opaque(oid, bytes, len) == 0)
+		return bytes;
+	free(bytes);
+	return NULL;
+}
+
 static void
 print_opaque(struct print *p, const struct sysctl_oid *oid)
 {
-	size_t len = 0, shown;
-	uint8_t *bytes;
+	size_t len, shown;
+	uint8_t *bytes = opaque_bytes(p, oid, &len);
 
-	/* Asked with no room it says how much it wants; in between nothing runs that could change that. */
-	if (sysctl_read_opaque(oid, NULL, &len) != 0 || (bytes = calloc(1, len + 1)) == NULL)
+	if (bytes == NULL)
 		return;
-	if (sysctl_read_opaque(oid, bytes, &len) == 0) {
-		print_head(p, oid);
-		shown = p->hex || len < 16 ? len : 16;
-		emit_text(p->v->out, "Format:S,%s Length:%zu Dump:0x", oid->name, len);
-		for (size_t i = 0; i < shown; i++)
-			emit_text(p->v->out, "%02x", bytes[i]);
-		emit_text(p->v->out, "%s\n", shown < len ? "..." : "");
-		emit_uint(p->v->out, oid->name, NULL, len);
-	}
+	print_head(p, oid);
+	shown = p->hex || len < 16 ? len : 16;
+	emit_text(p->v->out, "Format:S,%s Length:%zu Dump:0x", oid->name, len);
+	for (size_t i = 0; i < shown; i++)
+		emit_text(p->v->out, "%02x", bytes[i]);
+	emit_text(p->v->out, "%s\n", shown < len ? "..." : "");
+	emit_uint(p->v->out, oid->name, NULL, len);
 	free(bytes);
 }
 
@@ -143,7 +161,8 @@ print_node(const struct sysctl_oid *oid, void *ctx)
 			print_opaque(p, oid);
 		return;
 	}
-	error = sysctl_read(oid, text, sizeof(text));
+	error = p->image != NULL ? state_sysctl_read(p->image, oid, text, sizeof(text)) :
+				   sysctl_read(oid, text, sizeof(text));
 	if (error != 0) {
 		if (!p->all)
 			p->status = verb_error(p->v, 1, "%s: %s", oid->name, verb_strerror(error));
@@ -193,6 +212,16 @@ set_node(struct print *p, const struct sysctl_oid *oid, const char *value)
 	emit_value(e, oid, old);
 }
 
+/* All nodes below a name ("" = all). */
+static void
+print_below(struct print *p, const char *prefix)
+{
+	if (p->image != NULL)
+		state_sysctl_foreach(p->image, prefix, print_node, p);
+	else
+		sysctl_foreach(prefix, print_node, p);
+}
+
 static void
 do_word(struct print *p, char *word)
 {
@@ -202,14 +231,16 @@ do_word(struct print *p, char *word)
 
 	if (value != NULL)
 		*value++ = '\0';
-	oid = sysctl_find(word);
-	if (oid != NULL && value != NULL) {
+	oid = p->image != NULL ? state_sysctl_find(p->image, word) : sysctl_find(word);
+	if (value != NULL && p->image != NULL) {
+		p->status = verb_error(p->v, 1, "-M: %s: a saved state stays as it is", word);
+	} else if (oid != NULL && value != NULL) {
 		set_node(p, oid, value);
 	} else if (oid != NULL) {
 		print_node(oid, p);
 	} else {
 		if (value == NULL && word[0] != '\0')
-			sysctl_foreach(word, print_node, p);
+			print_below(p, word);
 		if (p->count == before && !p->ignore)
 			p->status = verb_error(p->v, 1, "unknown oid '%s'", word);
 		else if (value != NULL && p->count > before)
@@ -224,14 +255,18 @@ sysctl_usage(struct verb_run *v)
 	return 1;
 }
 
+static const char sysctl_options[] = "Aabdehij:M:NnoqwXx";
+
 static int
 sysctl_run(struct verb_run *v)
 {
+	const char *file = NULL, *jail = NULL;
 	struct print p = { .v = v };
+	struct state *image = NULL;
 	struct verb_opts o;
 	int c;
 
-	verb_opts_init(&o, v, v->argc, v->argv, "AabdehiNnoqwXx");
+	verb_opts_init(&o, v, v->argc, v->argv, sysctl_options);
 	while ((c = verb_opts_next(&o)) != -1) {
 		switch (c) {
 		case 'A':
@@ -254,6 +289,12 @@ sysctl_run(struct verb_run *v)
 			break;
 		case 'i':
 			p.ignore = true;
+			break;
+		case 'j':
+			jail = o.arg;
+			break;
+		case 'M':
+			file = o.arg;
 			break;
 		case 'N':
 			p.no_value = true;
@@ -281,14 +322,21 @@ sysctl_run(struct verb_run *v)
 	}
 	if ((p.no_name && p.no_value) || (!p.all && o.ind == v->argc))
 		return sysctl_usage(v);
+	if (jail != NULL && file == NULL)
+		return verb_usage(v, "-j jail stands before the other words");
+	if (file != NULL && (image = state_open(v, file, jail)) == NULL)
+		return 1;
+	p.image = image;
 	if (p.all && o.ind == v->argc)
-		sysctl_foreach("", print_node, &p);
+		print_below(&p, "");
 	for (int i = o.ind; i < v->argc; i++)
 		do_word(&p, v->argv[i]);
+	state_free(image);
 	return p.status;
 }
 
 VERB_DEFINE(sysctl, .name = "sysctl",
-    .usage = "sysctl [-j jail] [-dehiNnoqx] name[=value] ...\nsysctl [-j jail] [-dehNnoqx] -a",
+    .usage = "sysctl [-j jail] [-dehiNnoqx] name[=value] ...\nsysctl [-j jail] [-dehNnoqx] -a\n"
+	     "sysctl -M file [-j jail] [-dehiNnoqx] -a | name ...",
     .summary = "read and set named values of a stack or of the program", .run = sysctl_run,
-    .flags = VERB_HAS_JAIL);
+    .flags = VERB_HAS_JAIL, .state_options = sysctl_options);

@@ -9,6 +9,7 @@
 
 #include "kern/jail.h"
 #include "kern/kern.h"
+#include "kern/state.h"
 #include "kern/sysctl.h"
 
 #include <errno.h>
@@ -431,7 +432,8 @@ request_resolve(struct request *rq, const struct verb **verb)
 		return refuse(rq, STATUS_NO_TOOL, "warren", "no tool '%s'", rq->argv[0]);
 	if (!((*verb)->flags & VERB_OWN_EXIT))
 		take_json(rq);
-	if ((*verb)->flags & VERB_HAS_JAIL) {
+	/* In a saved state -j names one of its jails. */
+	if ((*verb)->flags & VERB_HAS_JAIL && !state_asked(*verb, rq->argc, rq->argv)) {
 		status = take_jail(rq);
 		if (status == 0 && !((*verb)->flags & VERB_OWN_EXIT))
 			take_json(rq);

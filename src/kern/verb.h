@@ -56,6 +56,8 @@ struct verb {
 	/* Completion in the console: put words that may follow argv[0..argc-1] through add(); optional. */
 	void (*complete)(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
 	unsigned flags;
+	/* All option letters of a tool that reads a saved state, M: and j: among them; see kern/state.h. */
+	const char *state_options;
 };
 enum verb_flags {
 	VERB_OWN_EXIT = 1 << 0,	/* takes --json itself */

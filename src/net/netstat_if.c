@@ -5,6 +5,7 @@
 
 #include "base/callout.h"
 #include "kern/netstat.h"
+#include "kern/state.h"
 #include "net/ethernet.h"
 
 #include <errno.h>
@@ -76,18 +77,14 @@ row_link(struct emitter *e, const struct netstat_opts *o, const struct ifnet *if
 
 static void
 row_address(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp,
-    const struct ifaddr *ifa)
+    const char *network, const char *address, uint64_t ipackets, uint64_t opackets)
 {
-	char network[64] = "none", address[64] = "none";
-
-	if (ifa->ops->netstat != NULL)
-		ifa->ops->netstat(ifa, network, sizeof(network), address, sizeof(address));
 	row_begin(e, o, ifp, network, address);
-	emit_uint(e, "received-packets", " %8" PRIu64, ifa->ipackets);
+	emit_uint(e, "received-packets", " %8" PRIu64, ipackets);
 	emit_text(e, " %5s %5s", "-", "-");
 	if (o->bytes)
 		emit_text(e, " %10s", "-");
-	emit_uint(e, "sent-packets", " %8" PRIu64, ifa->opackets);
+	emit_uint(e, "sent-packets", " %8" PRIu64, opackets);
 	emit_text(e, " %5s", "-");
 	if (o->bytes)
 		emit_text(e, " %10s", "-");
@@ -98,6 +95,21 @@ row_address(struct emitter *e, const struct netstat_opts *o, const struct ifnet 
 	emit_end(e);
 }
 
+/* An address's columns. */
+struct address_text {
+	char network[64], address[64];
+};
+
+static struct address_text
+address_text(const struct ifaddr *ifa)
+{
+	struct address_text t = { "none", "none" };
+
+	if (ifa->ops->netstat != NULL)
+		ifa->ops->netstat(ifa, t.network, sizeof(t.network), t.address, sizeof(t.address));
+	return t;
+}
+
 static void
 rows_of(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp)
 {
@@ -106,8 +118,136 @@ rows_of(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp
 	if (o->family == AF_UNSPEC || o->family == AF_LINK_)
 		row_link(e, o, ifp);
 	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
-		if (o->family == AF_UNSPEC || o->family == ifa->family)
-			row_address(e, o, ifp, ifa);
+		if (o->family == AF_UNSPEC || o->family == ifa->family) {
+			struct address_text t = address_text(ifa);
+
+			row_address(e, o, ifp, t.network, t.address, ifa->ipackets, ifa->opackets);
+		}
+}
+
+/* --- in a saved state -------------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	size_t offset;
+} saved_counters[] = {
+	{ "received-packets", offsetof(struct if_counters, ipackets) },
+	{ "received-errors", offsetof(struct if_counters, ierrors) },
+	{ "dropped-packets", offsetof(struct if_counters, iqdrops) },
+	{ "received-bytes", offsetof(struct if_counters, ibytes) },
+	{ "sent-packets", offsetof(struct if_counters, opackets) },
+	{ "send-errors", offsetof(struct if_counters, oerrors) },
+	{ "sent-bytes", offsetof(struct if_counters, obytes) },
+	{ "collisions", offsetof(struct if_counters, collisions) },
+	{ "send-dropped", offsetof(struct if_counters, oqdrops) },
+};
+enum { SAVED_COUNTERS = sizeof(saved_counters) / sizeof(saved_counters[0]) };
+
+static uint64_t *
+counter_at(struct if_counters *d, size_t i)
+{
+	return (uint64_t *)(void *)((uint8_t *)d + saved_counters[i].offset);
+}
+
+static json_t *
+save_address(const struct ifaddr *ifa)
+{
+	struct address_text t = address_text(ifa);
+
+	return json_pack("{s:i, s:s, s:s, s:I, s:I}", "family", ifa->family, "network", t.network,
+	    "address", t.address, "received-packets", (json_int_t)ifa->ipackets, "sent-packets",
+	    (json_int_t)ifa->opackets);
+}
+
+/* What the table needs of each interface. */
+static json_t *
+save_interfaces(void)
+{
+	json_t *list = json_array();
+	struct ifnet *ifp;
+
+	IF_FOREACH(ifp) {
+		json_t *addresses = json_array(), *saved;
+		const struct ifaddr *ifa;
+		char lladdr[18] = "";
+
+		if (ifp->if_addrlen == 6)
+			ether_ntoa_(ifp->if_lladdr, lladdr);
+		TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
+			json_array_append_new(addresses, save_address(ifa));
+		saved = json_pack("{s:s, s:b, s:I, s:I, s:s, s:o}", "name", ifp->if_xname, "up",
+		    (ifp->if_flags & IFF_UP_) != 0, "mtu", (json_int_t)ifp->if_mtu, "index",
+		    (json_int_t)ifp->if_index, "lladdr", lladdr, "addresses", addresses);
+		for (size_t i = 0; i < SAVED_COUNTERS; i++)
+			json_object_set_new(saved, saved_counters[i].name,
+			    json_integer((json_int_t)*counter_at(&ifp->if_data, i)));
+		json_array_append_new(list, saved);
+	}
+	return list;
+}
+STATE_SECTION_DEFINE(interface, "interface", true, save_interfaces);
+
+/* An interface that only the table sees, filled from its saved entry. */
+static void
+interface_restore(struct ifnet *ifp, const json_t *saved)
+{
+	*ifp = (struct ifnet){ .if_mtu = (uint32_t)state_uint(saved, "mtu"),
+		.if_index = (uint32_t)state_uint(saved, "index"),
+		.if_flags = json_is_true(json_object_get(saved, "up")) ? IFF_UP_ : 0 };
+	snprintf(
+	    ifp->if_xname, sizeof(ifp->if_xname), "%.*s", IFNAMSIZ_ - 1, state_text(saved, "name"));
+	if (ether_aton_(state_text(saved, "lladdr"), ifp->if_lladdr))
+		ifp->if_addrlen = 6;
+	for (size_t i = 0; i < SAVED_COUNTERS; i++)
+		*counter_at(&ifp->if_data, i) = state_uint(saved, saved_counters[i].name);
+}
+
+static void
+row_saved_address(
+    struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp, const json_t *saved)
+{
+	row_address(e, o, ifp, state_text(saved, "network"), state_text(saved, "address"),
+	    state_uint(saved, "received-packets"), state_uint(saved, "sent-packets"));
+}
+
+static void
+rows_saved(struct emitter *e, const struct netstat_opts *o, const json_t *saved)
+{
+	const json_t *addresses = json_object_get(saved, "addresses");
+	const json_t *address;
+	struct ifnet ifp;
+	size_t i;
+
+	interface_restore(&ifp, saved);
+	if (o->family == AF_UNSPEC || o->family == AF_LINK_)
+		row_link(e, o, &ifp);
+	json_array_foreach(addresses, i, address) {
+		if (o->family == AF_UNSPEC || o->family == (int)state_uint(address, "family"))
+			row_saved_address(e, o, &ifp, address);
+	}
+}
+
+static int
+netstat_if_saved(struct verb_run *v, const struct netstat_opts *o)
+{
+	const json_t *list = state_section(o->image, "interface"), *saved;
+	bool found = o->ifname == NULL;
+	size_t i;
+
+	json_array_foreach(list, i, saved)
+		found |= o->ifname != NULL && strcmp(o->ifname, state_text(saved, "name")) == 0;
+	if (!found)
+		return verb_error(v, 1, "%s: no such interface", o->ifname);
+	emit_object(v->out, "statistics");
+	emit_list(v->out, "interface");
+	table_head(v->out, o);
+	json_array_foreach(list, i, saved) {
+		if (o->ifname == NULL || strcmp(o->ifname, state_text(saved, "name")) == 0)
+			rows_saved(v->out, o, saved);
+	}
+	emit_end(v->out);
+	emit_end(v->out);
+	return 0;
 }
 
 /* --- repeating totals -------------------------------------------------------------------------- */
@@ -269,6 +409,8 @@ netstat_if(struct verb_run *v, const struct netstat_opts *o)
 	struct emitter *e = v->out;
 	struct ifnet *ifp;
 
+	if (o->image != NULL)
+		return netstat_if_saved(v, o);
 	if (o->ifname != NULL && if_byname(o->ifname) == NULL)
 		return verb_error(v, 1, "%s: no such interface", o->ifname);
 	if (o->wait_s != 0)
@@ -283,4 +425,4 @@ netstat_if(struct verb_run *v, const struct netstat_opts *o)
 	emit_end(e);
 	return 0;
 }
-NETSTAT_MODE_DEFINE(interfaces, 'i', "interface", netstat_if);
+NETSTAT_IMAGE_MODE_DEFINE(interfaces, 'i', "interface", netstat_if);
