@@ -3,8 +3,11 @@
  *
  * What we send is written to the tap's descriptor and appears as received by the Linux interface; what
  * Linux sends there is read in batches when the loop says so. The Linux interface being up is our
- * carrier, which one netlink socket for all taps tells; ours being up is Linux's (TUNSETCARRIER). Our
- * MTU is set on the Linux side too, so that neither sends what the other can't take.
+ * carrier, which a netlink socket tells; ours being up is Linux's (TUNSETCARRIER). Our MTU is set on the
+ * Linux side too, so that neither sends what the other can't take.
+ *
+ * The Linux interface may be moved to another network namespace (a guest's); the tap goes on, and the
+ * netlink socket is opened anew over there. Where that isn't allowed the carrier is taken for granted.
  *
  *	ifconfig tap0 create			a Linux tap of the same name
  *	ifconfig tap0 create linux home0	of another name
@@ -17,7 +20,7 @@
 #include "net/if_clone.h"
 #include "port/loop.h"
 
-#include <bsd/sys/queue.h>
+#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -25,6 +28,7 @@
 #include <linux/if.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -34,23 +38,29 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* The kernel's own bounds for a tap (drivers/net/tun.c: MIN_MTU, and 65535 less the Ethernet header). */
 enum { TAP_MTU_MIN = 72, TAP_MTU_MAX = 65521, TAP_VLAN_TAG = 4 };
 
-/* Since Linux 5.0; older headers don't have it. */
+/* Since Linux 5.0 and 5.2; older headers don't have them. */
 #ifndef TUNSETCARRIER
 #define TUNSETCARRIER _IOW('T', 226, int)
 #endif
+#ifndef TUNGETDEVNETNS
+#define TUNGETDEVNETNS _IO('T', 227)
+#endif
 
 struct tap {
-	LIST_ENTRY(tap) link;
 	struct ifnet *ifp;
 	int fd;
 	unsigned linux_index;
 	char linux_name[IFNAMSIZ];
 	struct loop_watch *watch;
+	struct mnl_socket *links; /* tells of the Linux interface; NULL = can't be watched */
+	struct loop_watch *links_watch;
+	bool moved;      /* it has left the namespace that links listens in */
 	uint64_t giants; /* frames from Linux longer than our MTU allows */
 	struct rcu_head rcu;
 };
@@ -59,11 +69,6 @@ MODULE_DEFINE(if_tap, "if_tap");
 
 DROP_DEFINE(DROP_TAP_WRITE, "tap", "write", "Linux did not take the frame");
 DROP_DEFINE(DROP_TAP_GIANT, "tap", "giant", "frame from Linux is longer than the MTU");
-
-/* All taps of the process, and the socket that tells of their Linux sides; open while there are any. */
-static LIST_HEAD(, tap) taps = LIST_HEAD_INITIALIZER(taps);
-static struct mnl_socket *links;
-static struct loop_watch *links_watch;
 
 static int __attribute__((format(printf, 2, 3))) tap_why(int error, const char *fmt, ...)
 {
@@ -75,94 +80,175 @@ static int __attribute__((format(printf, 2, 3))) tap_why(int error, const char *
 	return error;
 }
 
-/* --- the Linux side's state ----------------------------------------------------------------------- */
+/* --- the Linux side's place and state --------------------------------------------------------------- */
+
+/* A socket in the network namespace where the Linux interface is now. -1 with errno. */
+static int
+linux_socket(const struct tap *tap, int domain, int type, int protocol)
+{
+	int there = ioctl(tap->fd, TUNGETDEVNETNS), here, fd, error;
+
+	/* Not allowed, or an old kernel: most likely it is where we are. */
+	if (there < 0)
+		return socket(domain, type | SOCK_CLOEXEC, protocol);
+	fd = -1;
+	here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	if (here >= 0 && setns(there, CLONE_NEWNET) == 0) {
+		fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+		error = errno;
+		/* To stay over there would be worse than to end. */
+		if (setns(here, CLONE_NEWNET) != 0)
+			err(3, "back to the network namespace");
+	} else {
+		struct stat a, b;
+
+		/* setns wants more rights than a tap; without them only our own namespace can be served. */
+		error = errno;
+		if (here >= 0 && fstat(here, &a) == 0 && fstat(there, &b) == 0 &&
+		    a.st_ino == b.st_ino) {
+			fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+			error = errno;
+		}
+	}
+	if (here >= 0)
+		close(here);
+	close(there);
+	errno = error;
+	return fd;
+}
+
+/* An ioctl on the Linux interface, by the name that it has now: somebody may have renamed it. */
+static int
+linux_ioctl(const struct tap *tap, unsigned long request, struct ifreq *ifr)
+{
+	struct ifreq name = {};
+	int fd, error;
+
+	if (ioctl(tap->fd, TUNGETIFF, &name) != 0)
+		return -errno;
+	fd = linux_socket(tap, AF_INET, SOCK_DGRAM, 0);
+	if (fd < 0)
+		return -errno;
+	memcpy(ifr->ifr_name, name.ifr_name, sizeof(ifr->ifr_name));
+	error = ioctl(fd, request, ifr) == 0 ? 0 : -errno;
+	close(fd);
+	return error;
+}
+
+static void
+tap_carrier(struct tap *tap, bool up)
+{
+	enum link_state state = up ? LINK_STATE_UP : LINK_STATE_DOWN;
+
+	if (tap->ifp->if_link_state == state)
+		return;
+	VNET_SCOPE(tap->ifp->if_vnet);
+	if_link_state_change(tap->ifp, state);
+}
 
 static int
 links_message(const struct nlmsghdr *nlh, void *ctx)
 {
 	const struct ifinfomsg *ifi = mnl_nlmsg_get_payload(nlh);
-	struct tap *tap;
+	struct tap *tap = ctx;
+	struct ifreq ifr = {};
 
-	(void)ctx;
-	if (nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK)
+	if ((nlh->nlmsg_type != RTM_NEWLINK && nlh->nlmsg_type != RTM_DELLINK) ||
+	    tap->linux_index != (unsigned)ifi->ifi_index)
 		return MNL_CB_OK;
-	LIST_FOREACH(tap, &taps, link) {
-		bool up = nlh->nlmsg_type == RTM_NEWLINK && (ifi->ifi_flags & IFF_UP);
-		enum link_state state = up ? LINK_STATE_UP : LINK_STATE_DOWN;
-
-		if (tap->linux_index != (unsigned)ifi->ifi_index ||
-		    tap->ifp->if_link_state == state)
-			continue;
-		VNET_SCOPE(tap->ifp->if_vnet);
-		if_link_state_change(tap->ifp, state);
+	/* Gone from here, but its descriptor still has it: it lives elsewhere now. */
+	if (nlh->nlmsg_type == RTM_DELLINK && ioctl(tap->fd, TUNGETIFF, &ifr) == 0) {
+		tap->moved = true;
+		return MNL_CB_STOP;
 	}
+	tap_carrier(tap, nlh->nlmsg_type == RTM_NEWLINK && (ifi->ifi_flags & IFF_UP));
 	return MNL_CB_OK;
 }
 
-/* Ask for the state of all links: at the start, and when messages were lost. */
+/* Ask for the state: at the start, and when messages were lost. */
 static void
-links_request(void)
+links_request(const struct tap *tap)
 {
 	_Alignas(struct nlmsghdr) char buffer[64];
 	struct nlmsghdr *nlh = mnl_nlmsg_put_header(buffer);
 	struct ifinfomsg *ifi;
 
 	nlh->nlmsg_type = RTM_GETLINK;
-	nlh->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+	nlh->nlmsg_flags = NLM_F_REQUEST;
 	ifi = mnl_nlmsg_put_extra_header(nlh, sizeof(*ifi));
 	ifi->ifi_family = AF_UNSPEC;
-	(void)mnl_socket_sendto(links, nlh, nlh->nlmsg_len);
+	ifi->ifi_index = (int)tap->linux_index;
+	(void)mnl_socket_sendto(tap->links, nlh, nlh->nlmsg_len);
+}
+
+static void
+links_close(struct tap *tap)
+{
+	loop_watch_remove(tap->links_watch);
+	tap->links_watch = NULL;
+	if (tap->links != NULL)
+		mnl_socket_close(tap->links);
+	tap->links = NULL;
+}
+
+static void links_event(void *ctx, uint32_t events);
+
+/* Listen where the Linux interface is now. 0 or -errno. */
+static int
+links_open(struct tap *tap)
+{
+	struct ifreq ifr = {};
+	int fd, error = linux_ioctl(tap, SIOCGIFINDEX, &ifr);
+
+	if (error != 0)
+		return error;
+	tap->linux_index = (unsigned)ifr.ifr_ifindex;
+	fd = linux_socket(tap, AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK, NETLINK_ROUTE);
+	if (fd < 0)
+		return -errno;
+	tap->links = mnl_socket_fdopen(fd);
+	if (tap->links == NULL) {
+		close(fd);
+		return -ENOMEM;
+	}
+	if (mnl_socket_bind(tap->links, RTMGRP_LINK, MNL_SOCKET_AUTOPID) == 0)
+		tap->links_watch = loop_watch_add(fd, EPOLLIN, links_event, tap);
+	if (tap->links_watch == NULL) {
+		error = -errno;
+		links_close(tap);
+		return error;
+	}
+	links_request(tap);
+	return 0;
 }
 
 static void
 links_event(void *ctx, uint32_t events)
 {
-	char buffer[16384];
+	_Alignas(struct nlmsghdr) char buffer[16384];
+	struct tap *tap = ctx;
 
-	(void)ctx;
 	(void)events;
 	for (int i = 0; i < 16; i++) {
-		ssize_t n = mnl_socket_recvfrom(links, buffer, sizeof(buffer));
+		ssize_t n = mnl_socket_recvfrom(tap->links, buffer, sizeof(buffer));
 
 		if (n < 0 && errno == ENOBUFS) {
-			links_request();
+			links_request(tap);
 			continue;
 		}
 		if (n <= 0)
 			return;
-		mnl_cb_run(buffer, (size_t)n, 0, 0, links_message, NULL);
+		mnl_cb_run(buffer, (size_t)n, 0, 0, links_message, tap);
+		if (!tap->moved)
+			continue;
+		tap->moved = false;
+		links_close(tap);
+		if (links_open(tap) != 0) {
+			/* It can't be watched over there; what it doesn't take is counted. */
+			tap_carrier(tap, true);
+			return;
+		}
 	}
-}
-
-static int
-links_open(void)
-{
-	if (links != NULL)
-		return 0;
-	links = mnl_socket_open2(NETLINK_ROUTE, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	if (links == NULL)
-		return tap_why(-errno, "netlink: %s", strerror(errno));
-	if (mnl_socket_bind(links, RTMGRP_LINK, MNL_SOCKET_AUTOPID) == 0)
-		links_watch = loop_watch_add(mnl_socket_get_fd(links), EPOLLIN, links_event, NULL);
-	if (links_watch == NULL) {
-		int error = -errno;
-
-		mnl_socket_close(links);
-		links = NULL;
-		return tap_why(error, "netlink: %s", strerror(-error));
-	}
-	return 0;
-}
-
-static void
-links_close(void)
-{
-	if (links == NULL || !LIST_EMPTY(&taps))
-		return;
-	loop_watch_remove(links_watch);
-	mnl_socket_close(links);
-	links_watch = NULL;
-	links = NULL;
 }
 
 /* --- frames --------------------------------------------------------------------------------------- */
@@ -248,40 +334,6 @@ tap_event(void *ctx, uint32_t events)
 /* --- control -------------------------------------------------------------------------------------- */
 
 static int
-linux_index(const char *name, unsigned *index)
-{
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
-	struct ifreq ifr = {};
-
-	if (fd < 0)
-		return -errno;
-	memcpy(ifr.ifr_name, name, strnlen(name, sizeof(ifr.ifr_name) - 1));
-	error = ioctl(fd, SIOCGIFINDEX, &ifr) == 0 ? 0 : -errno;
-	*index = (unsigned)ifr.ifr_ifindex;
-	close(fd);
-	return error;
-}
-
-/* An ioctl on the Linux interface, by the name that it has now: somebody may have renamed it. */
-static int
-linux_ioctl(const struct tap *tap, unsigned long request, struct ifreq *ifr)
-{
-	struct ifreq name = { .ifr_ifindex = (int)tap->linux_index };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0), error;
-
-	if (fd < 0)
-		return -errno;
-	error = ioctl(fd, SIOCGIFNAME, &name);
-	if (error == 0) {
-		memcpy(ifr->ifr_name, name.ifr_name, sizeof(ifr->ifr_name));
-		error = ioctl(fd, request, ifr);
-	}
-	error = error == 0 ? 0 : -errno;
-	close(fd);
-	return error;
-}
-
-static int
 tap_set_mtu(struct ifnet *ifp, uint32_t mtu)
 {
 	struct ifreq ifr = { .ifr_mtu = (int)mtu };
@@ -313,8 +365,12 @@ static void
 tap_status(struct ifnet *ifp, struct emitter *e)
 {
 	const struct tap *tap = ifp->if_softc;
+	struct ifreq now = {};
 
-	emit_str(e, "linux", "\tlinux: %s\n", tap->linux_name);
+	if (ioctl(tap->fd, TUNGETIFF, &now) == 0)
+		emit_str(e, "linux", "\tlinux: %s\n", now.ifr_name);
+	else
+		emit_str(e, "linux", "\tlinux: %s (gone)\n", tap->linux_name);
 	if (tap->giants > 0)
 		emit_uint(e, "giants", "\tframes longer than the mtu: %" PRIu64 "\n", tap->giants);
 }
@@ -399,12 +455,8 @@ tap_start(struct tap *tap, int unit)
 {
 	struct ifreq ifr = {};
 	uint8_t lladdr[6];
-	int error = links_open();
+	int error;
 
-	if (error == 0)
-		error = linux_index(tap->linux_name, &tap->linux_index);
-	if (error != 0)
-		return error;
 	tap->ifp = tap_ifnet(tap, unit);
 	if (tap->ifp == NULL)
 		return -ENOMEM;
@@ -413,18 +465,19 @@ tap_start(struct tap *tap, int unit)
 	ifr.ifr_mtu = (int)tap->ifp->if_mtu;
 	error = linux_ioctl(tap, SIOCSIFMTU, &ifr);
 	if (error == 0)
+		error = links_open(tap);
+	if (error == 0)
 		error = ether_attach(tap->ifp, lladdr);
 	if (error == 0 && (tap->watch = loop_watch_add(tap->fd, EPOLLIN, tap_event, tap)) == NULL) {
 		error = -errno;
 		ether_detach(tap->ifp);
 	}
 	if (error != 0) {
+		links_close(tap);
 		if_free(tap->ifp);
 		return error;
 	}
 	tap_set_flags(tap->ifp);
-	LIST_INSERT_HEAD(&taps, tap, link);
-	links_request();
 	return 0;
 }
 
@@ -451,7 +504,6 @@ tap_create(int unit, const char *linux_name, struct ifnet **made)
 		close(tap->fd);
 	if (error < 0) {
 		free(tap);
-		links_close();
 		return error;
 	}
 	*made = tap->ifp;
@@ -475,8 +527,7 @@ tap_clone_destroy(struct ifnet *ifp)
 	struct tap *tap = ifp->if_softc;
 
 	loop_watch_remove(tap->watch);
-	LIST_REMOVE(tap, link);
-	links_close();
+	links_close(tap);
 	{
 		VNET_SCOPE(ifp->if_vnet);
 		ether_detach(ifp);
