@@ -221,6 +221,8 @@ create_reason(int error)
 		return "prison limit exceeded, or no stack of one's own to be had here";
 	case ENOENT:
 		return "the jail that it is to be in does not exist";
+	case EINVAL:
+		return "a name is no number and shorter than 64, a jid is above all before it";
 	default:
 		return verb_strerror(error);
 	}
@@ -235,6 +237,10 @@ jail_create(struct verb_run *v, struct jail_conf *c, bool print_jid, bool verbos
 
 	if (c->persist != JAIL_YES && c->command == 0)
 		return verb_error(v, 1, "a new jail needs persist or a command");
+	/* Else the jail would be there, and stay if it persists, without its command. */
+	if (c->command != 0 && verb_find(v->argv[c->command]) == NULL)
+		return verb_error(
+		    v, 1, "execvp: %s: %s", v->argv[c->command], verb_strerror(ENOENT));
 	status = jail_conf_check(v, c, own_vnet);
 	/* An interface loses its addresses on the way: none sets out unless all can go. */
 	if (status == 0 && c->vnet_interface != NULL)
@@ -245,8 +251,8 @@ jail_create(struct verb_run *v, struct jail_conf *c, bool print_jid, bool verbos
 	if (pr == NULL && errno == EEXIST)
 		return verb_error(v, 1, "jail \"%s\" already exists", conf_target(c));
 	if (pr == NULL)
-		return verb_error(
-		    v, 1, "%s: %s", c->name != NULL ? c->name : "new jail", create_reason(errno));
+		return verb_error(v, 1, "'%s': %s", conf_target(c) != NULL ? conf_target(c) : "",
+		    create_reason(errno));
 	status = jail_conf_check_addresses(v, c, pr->parent);
 	if (status == 0 && jail_conf_apply(c, pr) != 0)
 		status = verb_error(v, 1, "%s: %s", pr->name, verb_strerror(ENOMEM));

@@ -12,6 +12,7 @@
 #include "kern/state.h"
 #include "kern/sysctl.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -77,6 +78,27 @@ verb_foreach(void (*fn)(const struct verb *verb, void *ctx), void *ctx)
 		fn(verbs.object[i], ctx);
 }
 
+enum { SAY_MAX = 500, SAY_END = 200 };
+
+/*
+ * One line, whatever words it quotes: what would move the cursor becomes '?', and of a very long text the
+ * middle goes, since the reason stands at its end.
+ */
+static void
+say_tidy(char *text)
+{
+	static const char gap[] = " ... ";
+	size_t len = strlen(text);
+
+	if (len > SAY_MAX) {
+		memcpy(text + SAY_MAX - SAY_END - (sizeof(gap) - 1), gap, sizeof(gap) - 1);
+		memmove(text + SAY_MAX - SAY_END, text + len - SAY_END, SAY_END + 1);
+	}
+	for (; *text != '\0'; text++)
+		if (iscntrl((unsigned char)*text))
+			*text = '?';
+}
+
 /* `text` behind the tool's name on somebody's standard error. */
 static void __attribute__((format(printf, 4, 0)))
 say(void (*err)(void *ctx, const char *bytes, size_t len), void *ctx, const char *tool,
@@ -87,6 +109,7 @@ say(void (*err)(void *ctx, const char *bytes, size_t len), void *ctx, const char
 
 	if (err == NULL || vasprintf(&text, fmt, ap) < 0)
 		return;
+	say_tidy(text);
 	n = asprintf(&line, "%s: %s\n", tool, text);
 	if (n > 0)
 		err(ctx, line, (size_t)n);
