@@ -202,7 +202,7 @@ print_answer(struct trace *t, const struct mbuf *m, const struct icmp_hdr *icmp)
 	emit_str(e, "from", NULL, from);
 	if (name != NULL)
 		emit_str(e, "name", NULL, name);
-	emit_num(e, "time-ms", "  %.3f ms", (double)(clock_now() - t->sent_ns) / 1e6, 6);
+	emit_num(e, "time-ms", "  %.3f ms", (double)(clock_update() - t->sent_ns) / 1e6, 6);
 	if (icmp->type == ICMP_ECHOREPLY_)
 		t->got_there = true;
 	else if (icmp->type == ICMP_UNREACH_)
@@ -238,7 +238,7 @@ trace_step(struct trace *t)
 		line_begin(t);
 	t->probe++;
 	t->seq++;
-	t->sent_ns = clock_now();
+	t->sent_ns = clock_update();
 	t->waiting = true;
 	error = t->icmp ? send_icmp(t) : send_udp(t);
 	if (error != 0) {
