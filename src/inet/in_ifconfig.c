@@ -142,12 +142,20 @@ parse_keyword(struct verb_run *v, int argc, char **argv, int *at, struct in_word
 static int
 parse_words(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used, struct in_words *w)
 {
+	const struct in_ifaddr *first;
 	int at = 0, status;
 
 	/* the operation may stand first: `inet delete A` */
 	while (at < argc && word_is_op(argv[at], &w->op))
 		at++;
 	*used = at;
+	if (at == argc && w->op == IN_OP_DELETE && (first = in_ifaddr_first(ifp)) != NULL) {
+		/* which one is not said: the first */
+		w->first = w->last = __builtin_bswap32(first->addr);
+		return 0;
+	}
+	if (at == argc && w->op == IN_OP_DELETE)
+		return verb_error(v, 1, "ioctl (SIOCDIFADDR): %s", verb_strerror(EADDRNOTAVAIL));
 	if (at == argc)
 		return verb_error(v, 1, "'%s' requires argument", argv[at - 1]);
 	if (!parse_address(argv[at], w))

@@ -371,7 +371,7 @@ ip_is_for_many(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reas
 static bool
 ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
 {
-	const struct in_ifaddr *ia = in_local(mtod(m, const struct ip_hdr *)->dst);
+	struct in_ifaddr *ia = in_local(mtod(m, const struct ip_hdr *)->dst);
 
 	*why = NULL;
 	if (ia == NULL)
@@ -379,6 +379,8 @@ ip_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason
 	if (VNET(ip_checkinterface) && ia->ifa.ifp != rcvif && !(m->flags & M_LOOP) &&
 	    !V_ip_forwarding)
 		*why = &DROP_IP_WRONGIF;
+	else
+		ia->ifa.ipackets++;
 	return true;
 }
 

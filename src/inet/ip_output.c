@@ -272,6 +272,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	}
 	if (way.nh != NULL)
 		way.nh->use++;
+	if (way.nh != NULL && way.nh->ifa != NULL)
+		way.nh->ifa->opackets++;
 	out.n = 0;
 	batch_add(&out, m);
 	ip_send(way.ifp, &out);
