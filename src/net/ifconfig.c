@@ -77,8 +77,14 @@ ifconfig_address(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv, i
 	if (at < argc && is_address_op(argv[at]))
 		op = argv[at++];
 	if (at == argc) {
-		/* `ifconfig IF alias` has nothing to add. */
-		return op == NULL ? 0 : verb_error(c->v, 1, "'%s' requires argument", op);
+		/* `ifconfig IF alias` has nothing to add; `ifconfig IF delete` is up to the family. */
+		if (op == NULL)
+			return 0;
+		if (family == NULL && !family_by_name("inet", &family, &af))
+			return verb_error(c->v, 1, "'%s' requires argument", op);
+		status = family->address(c->v, ifp, 1, &op, &took);
+		*used = at;
+		return status;
 	}
 	if (family == NULL)
 		family = family_of_address(argv[at]);
@@ -307,13 +313,17 @@ ifconfig_group(const struct ifconfig *c)
 {
 	struct emitter *e = c->v->out;
 	struct ifnet *ifp;
+	bool any = false;
 
 	emit_list(e, "names");
 	IF_FOREACH(ifp)
-		if (if_in_group(ifp, c->group))
+		if (if_in_group(ifp, c->group)) {
 			emit_str(e, "", "%s\n", ifp->if_xname);
+			any = true;
+		}
 	emit_end(e);
-	return 0;
+	/* A group is there as long as it has members. */
+	return any ? 0 : verb_error(c->v, 1, "group %s does not exist", c->group);
 }
 
 struct cloner_print {
