@@ -96,10 +96,14 @@ print_entry(struct arp_run *r, const struct llentry *lle)
 		emit_text(e, " expired");
 		emit_uint(e, "expires", NULL, 0);
 	}
-	if (lle->flags & LLE_REJECT)
+	if (lle->flags & LLE_REJECT) {
 		emit_text(e, " reject");
-	if (lle->flags & LLE_BLACKHOLE)
+		emit_bool(e, "reject", true);
+	}
+	if (lle->flags & LLE_BLACKHOLE) {
 		emit_text(e, " blackhole");
+		emit_bool(e, "blackhole", true);
+	}
 	if (lle->flags & LLE_PUB) {
 		emit_text(e, lle->flags & LLE_PROXYONLY ? " published (proxy only)" : " published");
 		emit_bool(e, "published", true);

@@ -563,12 +563,12 @@ route_run(struct verb_run *v)
 	while ((c = verb_opts_next(&o)) != -1) {
 		switch (c) {
 		case 'n':
-		case 'd': /* debugging said nothing that -v does not say here */
 			w.numeric = true;
 			break;
 		case 'q':
 			w.quiet = true;
 			break;
+		case 'd': /* both change nothing */
 		case 't':
 			w.test = true;
 			break;
