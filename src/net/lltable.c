@@ -248,11 +248,14 @@ lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_tra
 		return lle;
 	if (for_traffic && t->count >= t->limit)
 		return NULL;
-	if (!hash_grow(t))
-		return NULL;
+	/* The entry first: a hash without any would never be given back. */
 	lle = vnet_malloc(sizeof(*lle));
 	if (lle == NULL)
 		return NULL;
+	if (!hash_grow(t)) {
+		vnet_free(lle);
+		return NULL;
+	}
 	lle->table = t;
 	lle->refs = 1;
 	lle->flags = LLE_LINKED;
