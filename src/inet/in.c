@@ -14,6 +14,7 @@
 #include "inet/arp.h"
 #include "inet/in_internal.h"
 #include "kern/eventhandler.h"
+#include "kern/jail.h"
 #include "kern/sysctl.h"
 
 #include <errno.h>
@@ -307,10 +308,17 @@ in_ifaddr_free(struct ifaddr *ifa)
 	vnet_free(in_ifaddr_of(ifa));
 }
 
+static bool
+in_ifaddr_visible(const struct ifaddr *ifa, const struct prison *pr)
+{
+	return prison_ip4_ok(pr, ((const struct in_ifaddr *)(const void *)ifa)->addr);
+}
+
 static const struct ifaddr_ops in_ops = {
 	.ifconfig = in_ifaddr_ifconfig,
 	.netstat = in_ifaddr_netstat,
 	.free = in_ifaddr_free,
+	.visible = in_ifaddr_visible,
 };
 
 static void

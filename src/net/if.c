@@ -103,6 +103,12 @@ if_rele(struct ifnet *ifp)
 }
 
 /* Addresses take part in the count from their first reference on. */
+bool
+ifa_visible(const struct ifaddr *ifa)
+{
+	return ifa->ops->visible == NULL || curprison == NULL || ifa->ops->visible(ifa, curprison);
+}
+
 struct ifaddr *
 ifa_ref(struct ifaddr *ifa)
 {

@@ -60,7 +60,11 @@ struct ifaddr_ops {
 	/* netstat -i: network and address columns */
 	void (*netstat)(const struct ifaddr *ifa, char *network, size_t nlen, char *address, size_t alen);
 	void (*free)(struct ifaddr *ifa);
+	/* may this jail see it? NULL = everybody */
+	bool (*visible)(const struct ifaddr *ifa, const struct prison *pr);
 };
+/* Classic jails see their own addresses only (behaviours 46): what lists addresses asks. */
+bool ifa_visible(const struct ifaddr *ifa);
 struct ifaddr *ifa_ref(struct ifaddr *ifa);
 void ifa_rele(struct ifaddr *ifa);	/* frees at 0, through rcu */
 

@@ -63,7 +63,8 @@ print_addresses(const struct ifconfig *c, const struct ifnet *ifp, int af)
 
 	emit_list(e, "address");
 	TAILQ_FOREACH(ifa, &ifp->if_addrs, link) {
-		if ((af != AF_UNSPEC && ifa->family != af) || ifa->ops->ifconfig == NULL)
+		if ((af != AF_UNSPEC && ifa->family != af) || ifa->ops->ifconfig == NULL ||
+		    !ifa_visible(ifa))
 			continue;
 		emit_object(e, NULL);
 		ifa->ops->ifconfig(e, ifa);

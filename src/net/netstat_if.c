@@ -118,7 +118,7 @@ rows_of(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp
 	if (o->family == AF_UNSPEC || o->family == AF_LINK_)
 		row_link(e, o, ifp);
 	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
-		if (o->family == AF_UNSPEC || o->family == ifa->family) {
+		if ((o->family == AF_UNSPEC || o->family == ifa->family) && ifa_visible(ifa)) {
 			struct address_text t = address_text(ifa);
 
 			row_address(e, o, ifp, t.network, t.address, ifa->ipackets, ifa->opackets);
