@@ -21,7 +21,7 @@
 
 static struct audit_counts fixture_before;
 
-static int
+__attribute__((unused)) static int
 kern_setup(void **state)
 {
 	(void)state;
@@ -31,7 +31,7 @@ kern_setup(void **state)
 	return 0;
 }
 
-static int
+__attribute__((unused)) static int
 kern_teardown(void **state)
 {
 	char leaks[256];
