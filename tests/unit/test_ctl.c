@@ -502,8 +502,9 @@ room_up_to_100(void *ctx)
 	return h->len < 100 ? 100 - h->len : 0;
 }
 
+/* However little room: the answer is no error, it ends, and it says how much there was. */
 static void
-test_ctl_output_that_has_no_room_is_cut_and_its_size_said(void **state)
+test_b08_ctl_output_that_has_no_room_is_cut_and_its_size_said(void **state)
 {
 	struct answer a;
 
@@ -514,9 +515,18 @@ test_ctl_output_that_has_no_room_is_cut_and_its_size_said(void **state)
 	assert_int_equal(feed(), 0);
 	a = answer();
 	assert_true(a.done);
+	assert_int_equal(a.status, 0);
 	assert_int_equal(a.out_made, 100000);
 	assert_in_range(a.out_len, 1, 100);
 	assert_memory_equal(a.out, "abcdefghij", 10);
+	/* The room is used up now. */
+	say_run("testloud 201");
+	assert_int_equal(feed(), 0);
+	a = answer();
+	assert_true(a.done);
+	assert_int_equal(a.status, 0);
+	assert_int_equal(a.out_made, 201);
+	assert_int_equal(a.out_len, 0);
 }
 
 /* --- the socket ------------------------------------------------------------------------------------- */
@@ -759,7 +769,7 @@ main(void)
 		T(test_ctl_cancel_without_a_command_is_no_error),
 		T(test_ctl_refuses_a_second_command_while_one_waits),
 		T(test_ctl_client_that_leaves_cancels_its_command),
-		T(test_ctl_output_that_has_no_room_is_cut_and_its_size_said),
+		T(test_b08_ctl_output_that_has_no_room_is_cut_and_its_size_said),
 		S(test_ctl_socket_is_for_its_owner_alone),
 		S(test_ctl_socket_serves_many_clients_at_once),
 		S(test_ctl_socket_is_replaced_when_dead_and_left_when_alive),

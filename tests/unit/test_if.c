@@ -302,7 +302,7 @@ test_b38_a_handler_that_sets_a_stacked_address_ends(void **state)
 }
 
 static void
-test_b8_a_buffer_too_small_for_the_description_is_success(void **state)
+test_b08_a_buffer_too_small_for_the_description_is_success(void **state)
 {
 	struct ifnet *em0 = driver_attach("em", 0);
 	char text[201], buf[201] = "untouched", longer[1100];
@@ -550,7 +550,7 @@ main(void)
 		IF_TEST(test_frames_on_an_interface_that_is_down_are_drops),
 		IF_TEST(test_b42_a_rename_is_departure_and_arrival_with_a_flag),
 		IF_TEST(test_b38_a_handler_that_sets_a_stacked_address_ends),
-		IF_TEST(test_b8_a_buffer_too_small_for_the_description_is_success),
+		IF_TEST(test_b08_a_buffer_too_small_for_the_description_is_success),
 		IF_TEST(test_b12_a_family_that_fails_is_not_attached_and_can_be_asked_again),
 		IF_TEST(test_b11_detach_drains_the_familys_timer_with_the_state_already_empty),
 		IF_TEST(test_moving_loses_addresses_families_and_queued_packets_and_keeps_the_name),

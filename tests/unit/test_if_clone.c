@@ -103,7 +103,7 @@ IF_CLONE_DEFINE(
     refuse, .name = "refuse", .maxunit = 1, .create = refusing_create, .destroy = refusing_destroy);
 
 static void
-test_b9_a_driver_that_refuses_to_destroy_keeps_its_place(void **state)
+test_b09_a_driver_that_refuses_to_destroy_keeps_its_place(void **state)
 {
 	struct ifnet *ifp, *other;
 
@@ -146,7 +146,7 @@ racer(void *arg)
 
 /* Everybody holds a reference, as a command does; one wins, nobody frees twice. */
 static void
-test_b9_of_several_threads_one_destroys_and_the_others_hear_enxio(void **state)
+test_b09_of_several_threads_one_destroys_and_the_others_hear_enxio(void **state)
 {
 	pthread_t thread[RACERS];
 	int ids[RACERS];
@@ -185,8 +185,8 @@ main(void)
 		NET_TEST(test_names_that_make_no_sense_are_refused),
 		NET_TEST(test_a_renamed_interface_keeps_its_unit_and_a_stolen_name_is_stepped_over),
 		NET_TEST(test_either_of_a_pairs_names_blocks_its_unit),
-		NET_TEST(test_b9_a_driver_that_refuses_to_destroy_keeps_its_place),
-		NET_TEST(test_b9_of_several_threads_one_destroys_and_the_others_hear_enxio),
+		NET_TEST(test_b09_a_driver_that_refuses_to_destroy_keeps_its_place),
+		NET_TEST(test_b09_of_several_threads_one_destroys_and_the_others_hear_enxio),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

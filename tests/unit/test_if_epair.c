@@ -149,7 +149,7 @@ test_b23_epair_destroyed_in_mid_flood_leaves_nothing(void **state)
 }
 
 static void
-test_b3_netisr_queue_follows_ifqmaxlen(void **state)
+test_b03_netisr_queue_follows_ifqmaxlen(void **state)
 {
 	struct ifnet *a, *b;
 
@@ -212,7 +212,7 @@ main(void)
 		NET_TEST(test_destroying_one_end_removes_both_wherever_they_live),
 		NET_TEST(test_b23_what_netisr_refuses_waits_in_the_send_queue_in_order),
 		NET_TEST(test_b23_epair_destroyed_in_mid_flood_leaves_nothing),
-		NET_TEST(test_b3_netisr_queue_follows_ifqmaxlen),
+		NET_TEST(test_b03_netisr_queue_follows_ifqmaxlen),
 		NET_TEST(test_netisr_maxqlen_is_read_and_set),
 		NET_TEST(test_a_pipe_in_the_cable_delivers_directly),
 	};

@@ -391,6 +391,34 @@ test_b28_all_protocol_slots_can_be_registered_and_exported(void **state)
 	expect_line("netstat -Q", 0, NULL, "");
 }
 
+/* One protocol, two … to the last free slot: each time the arrays hold exactly so many. */
+static void
+test_b28_exports_hold_one_to_the_most_protocols(void **state)
+{
+	struct sysctl_netisr_proto array[NETISR_MAXPROT];
+	struct sysctl_netisr_work work[NETISR_MAXPROT];
+
+	(void)state;
+	netisr_unregister(&ip);
+	netisr_unregister(&arp);
+	for (uint32_t n = 1; n < NETISR_MAXPROT; n++) {
+		size_t len = sizeof(array), work_len = sizeof(work);
+
+		slots[n] = arp;
+		slots[n].proto = (enum netisr_proto_id)n;
+		assert_int_equal(netisr_register(&slots[n]), 0);
+		assert_int_equal(sysctl_read_opaque(sysctl_find("net.isr.proto"), array, &len), 0);
+		assert_int_equal(len, n * sizeof(array[0]));
+		assert_int_equal(
+		    sysctl_read_opaque(sysctl_find("net.isr.work"), work, &work_len), 0);
+		assert_int_equal(work_len, n * sizeof(work[0]));
+		assert_int_equal(work[n - 1].proto, n);
+		expect_line("sysctl -aox", 0, NULL, "");
+		expect_line("netstat -Q", 0, NULL, "");
+		expect_line("show netisr", 0, NULL, "");
+	}
+}
+
 static pthread_barrier_t barrier;
 
 static void *
@@ -410,7 +438,7 @@ check_with_workers(uint32_t n)
 {
 	struct sysctl_netisr_workstream ws[WORKERS_MAX];
 	pthread_t thread[WORKERS_MAX];
-	size_t len = sizeof(ws);
+	size_t len = sizeof(ws), protos;
 	char expected[16];
 
 	pthread_barrier_init(&barrier, NULL, n);
@@ -426,6 +454,12 @@ check_with_workers(uint32_t n)
 	expect_line("sysctl -A", 0, NULL, "");
 	expect_line("netstat -Q", 0, NULL, "");
 	expect_line("show netisr", 0, NULL, "");
+	len = 0;
+	assert_int_equal(sysctl_read_opaque(sysctl_find("net.isr.proto"), NULL, &len), 0);
+	protos = len / sizeof(struct sysctl_netisr_proto);
+	len = 0;
+	assert_int_equal(sysctl_read_opaque(sysctl_find("net.isr.work"), NULL, &len), 0);
+	assert_int_equal(len, n * protos * sizeof(struct sysctl_netisr_work));
 	pthread_barrier_wait(&barrier);
 	for (uint32_t i = 1; i < n; i++)
 		pthread_join(thread[i], NULL);
@@ -439,6 +473,14 @@ test_b28_exports_hold_one_to_the_most_workers(void **state)
 	check_with_workers(1);
 	check_with_workers(2);
 	check_with_workers(WORKERS_MAX - 1);
+	check_with_workers(WORKERS_MAX);
+	/* and with a full table of protocols, where the array of both is as large as it gets */
+	for (uint32_t p = 1; p < NETISR_MAXPROT; p++) {
+		slots[p] = arp;
+		slots[p].proto = (enum netisr_proto_id)p;
+		netisr_register(&slots[p]);
+	}
+	check_with_workers(1);
 	check_with_workers(WORKERS_MAX);
 }
 
@@ -529,6 +571,7 @@ main(void)
 		NETISR_TEST(test_scheduler_drains_the_queues),
 		NETISR_TEST(test_b26_netstat_prints_what_the_exported_arrays_say),
 		NETISR_TEST(test_b28_all_protocol_slots_can_be_registered_and_exported),
+		NETISR_TEST(test_b28_exports_hold_one_to_the_most_protocols),
 		NETISR_TEST(test_b28_exports_hold_one_to_the_most_workers),
 		NETISR_TEST(test_packets_cross_to_another_worker_in_order),
 	};
