@@ -424,6 +424,13 @@ state_asked(const struct verb *verb, int argc, char *const argv[])
 
 	if (verb->state_options == NULL)
 		return false;
+	/* --json and --libxo json are not the tool's. */
+	while (argc > 1 && strncmp(argv[1], "--", 2) == 0 && argv[1][2] != '\0') {
+		int n = argc > 2 && strcmp(argv[1], "--libxo") == 0 ? 2 : 1;
+
+		argc -= n;
+		argv += n;
+	}
 	verb_opts_init(&o, NULL, argc, (char **)(uintptr_t)argv, verb->state_options);
 	while ((c = verb_opts_next(&o)) != -1)
 		if (c == 'M')

@@ -46,6 +46,25 @@ def test_jail_comes_from_the_option_the_tool_or_the_environment():
         end(daemon)
 
 
+def test_saved_state_is_read_without_a_daemon():
+    with Place() as p:
+        daemon = p.up()
+        p.run('jail -c name=r1 vnet persist').ok()
+        p.run('-j r1 sysctl net.inet.ip.ttl=77').ok()
+        p.run('savecore state').ok()
+        queues = p.run('netstat -Q').ok().out
+        end(daemon)
+        assert p.run('netstat -Q -M state').ok().out == queues
+        assert p.run('sysctl -n -M state net.inet.ip.ttl').ok().out == '64\n'
+        assert p.run('sysctl -n -M state -j r1 net.inet.ip.ttl').ok().out == '77\n'
+        assert p.run('-j r1 sysctl -nM state net.inet.ip.ttl').ok().out == '77\n'
+        for words in ('--json netstat -i -M state', 'netstat --libxo json -i -M state',
+                      'netstat -i -M state --json'):
+            assert json.loads(p.run(words).ok().out)['statistics']['interface'][0]['name'] == 'lo0'
+        gone = p.run('netstat -Q -M nowhere')
+        assert gone.status == 1 and gone.err == 'netstat: nowhere: No such file or directory\n', gone
+
+
 def test_setfib_chooses_a_fib_and_refuses_one_that_is_not_there():
     with Place() as p:
         daemon = p.up('-o', 'net.fibs=2')
