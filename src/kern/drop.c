@@ -159,9 +159,9 @@ drop_show(struct emitter *e, bool all)
 	emit_end(e);
 }
 
-/* {"ip.ttl": {"count": n, "text": "…"}, …}: with its texts, since another build has other reasons. */
+/* All reasons with their texts, once: another build has others. */
 static json_t *
-drop_save(void)
+drop_save_reasons(void)
 {
 	const struct sorted_set *list = drop_list();
 	json_t *saved = json_object();
@@ -171,27 +171,48 @@ drop_save(void)
 		char dotted[96];
 
 		snprintf(dotted, sizeof(dotted), "%s.%s", why->layer, why->name);
-		json_object_set_new(saved, dotted,
-		    json_pack("{s:I, s:s}", "count", (json_int_t)drop_get(curvnet, why), "text",
-			why->text));
+		json_object_set_new(saved, dotted, json_string(why->text));
+	}
+	return saved;
+}
+STATE_SECTION_DEFINE(drop_reasons, "drop-reasons", false, drop_save_reasons);
+
+/* A stack's counters that are not zero: there may be very many stacks. */
+static json_t *
+drop_save(void)
+{
+	const struct sorted_set *list = drop_list();
+	json_t *saved = json_object();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct drop_reason *why = list->object[i];
+		uint64_t n = drop_get(curvnet, why);
+		char dotted[96];
+
+		if (n == 0)
+			continue;
+		snprintf(dotted, sizeof(dotted), "%s.%s", why->layer, why->name);
+		json_object_set_new(saved, dotted, json_integer((json_int_t)n));
 	}
 	return saved;
 }
 STATE_SECTION_DEFINE(drop, "drop", true, drop_save);
 
 void
-drop_show_saved(struct emitter *e, const json_t *saved, bool all)
+drop_show_saved(struct emitter *e, const struct state *image, bool all)
 {
+	const json_t *reasons = state_section(image, "drop-reasons");
+	const json_t *counts = state_section(image, "drop");
 	const char *dotted;
-	json_t *drop;
+	json_t *text;
 
 	emit_object(e, "drop");
 	emit_text(e, "drop:\n");
-	json_object_foreach((json_t *)(uintptr_t)saved, dotted, drop) {
-		uint64_t n = state_uint(drop, "count");
+	json_object_foreach((json_t *)(uintptr_t)reasons, dotted, text) {
+		uint64_t n = state_uint(counts, dotted);
 
 		if (n != 0 || all)
-			drop_line(e, dotted, state_text(drop, "text"), n);
+			drop_line(e, dotted, state_text(reasons, dotted), n);
 	}
 	emit_end(e);
 }

@@ -51,9 +51,9 @@ void drop_trace_remove(drop_tracer *fn, void *ctx);
 
 /* `netstat -s -p drop` / `show drops`: all non-zero (or all) counters of the current stack, sorted by layer and name. */
 void drop_show(struct emitter *e, bool all);
-/* The same of a saved state's section "drop" (state.h), which may be NULL. */
-struct json_t;
-void drop_show_saved(struct emitter *e, const struct json_t *saved, bool all);
+/* The same of a saved state (state.h). */
+struct state;
+void drop_show_saved(struct emitter *e, const struct state *image, bool all);
 /* `netstat -sz`: all counters of the current stack. */
 void drop_zero(void);
 

@@ -103,7 +103,7 @@ static void
 drop_block(struct verb_run *v, const struct netstat_opts *o)
 {
 	if (o->image != NULL) {
-		drop_show_saved(v->out, state_section(o->image, "drop"), o->stats < 2);
+		drop_show_saved(v->out, o->image, o->stats < 2);
 		return;
 	}
 	drop_show(v->out, o->stats < 2);
