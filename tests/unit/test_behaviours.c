@@ -312,6 +312,46 @@ test_b11_who_waits_inside_a_readers_section_is_stopped(void **state)
 	expect_abort(wait_inside_a_section);
 }
 
+/* --- 12: a family that is not ready --------------------------------------------------------------- */
+
+/* As if attaching were under way and could not go on: nobody may look at the family's data. */
+static void
+test_b12_an_interface_whose_family_is_not_ready_is_as_not_attached(void **state)
+{
+	static const char *const lines[] = { "ifconfig epair0a inet 10.0.0.1/24",
+		"ifconfig epair0a inet 10.0.0.2/24 alias", "ifconfig epair0a",
+		"arp -s 10.0.0.7 02:00:00:00:00:07", "arp -an", "arp -d 10.0.0.7", "arp -ad",
+		"route add 10.9.0.0/16 -interface epair0a", "ping -c 1 -t 1 10.9.0.1",
+		"route delete 10.9.0.0/16", "ifconfig epair0a down", "ifconfig epair0a up",
+		"ifconfig epair0a ether 02:00:00:00:00:99", "ifconfig epair0a mtu 1400",
+		"netstat -i", "netstat -rn", "show all lltables", "savecore -",
+		"ifconfig epair0a inet 10.0.0.1 delete" };
+	struct ifnet *ifp;
+	char *out;
+	void *data;
+
+	(void)state;
+	must(NULL, "ifconfig epair0 create");
+	must(NULL, "ifconfig epair0b up");
+	ifp = if_byname("epair0a");
+	data = ifp->if_afdata[AF_SLOT_INET];
+	ifp->if_afstate[AF_SLOT_INET] = AF_ATTACHING;
+	ifp->if_afdata[AF_SLOT_INET] = NULL;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		run_in(NULL, lines[i], NULL, NULL);
+		sched_run(clock_now() + NS_PER_SEC);
+	}
+	run_in(NULL, "ifconfig epair0a", &out, NULL);
+	assert_null(strstr(out, "inet "));
+	free(out);
+	assert_int_equal(ifp->if_afstate[AF_SLOT_INET], AF_ATTACHING);
+	ifp->if_afdata[AF_SLOT_INET] = data;
+	ifp->if_afstate[AF_SLOT_INET] = AF_READY;
+	must(NULL, "ifconfig epair0a inet 10.0.0.1/24");
+	must(NULL, "arp -s 10.0.0.7 02:00:00:00:00:07");
+	must(NULL, "ifconfig epair0a destroy");
+}
+
 /* --- 22: a stack's tables end with it ----------------------------------------------------------- */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -708,6 +748,7 @@ main(void)
 		HOUSE_TEST(test_b06_every_room_restores_the_stack_whichever_allocation_fails),
 		HOUSE_TEST(test_b06_every_room_restores_the_stack_without_packets),
 		HOUSE_TEST(test_b11_who_waits_inside_a_readers_section_is_stopped),
+		HOUSE_TEST(test_b12_an_interface_whose_family_is_not_ready_is_as_not_attached),
 		HOUSE_TEST(test_b22_ten_thousand_stacks_leave_memory_flat),
 		HOUSE_TEST(test_b22_ten_thousand_stacks_with_16_fibs_leave_memory_flat),
 		HOUSE_TEST(test_b33_teardown_of_the_whole_house_is_the_printed_list),
