@@ -1,5 +1,6 @@
 /*
- * state.c - the state file's form: checked as a whole when it is read, so that what asks later meets no surprise.
+ * state.c - the state file's form: checked as a whole when it is read, so that what asks later meets
+ * no surprise.
  */
 #include "kern/state.h"
 
@@ -11,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Elements of an array, and its bytes: far above what any build has, so that a broken file asks for no memory. */
+/* Bytes of an element, and of an array: far above any build's. A broken file asks for no more. */
 enum { ELEMENT_MAX = 1 << 16, ARRAY_MAX = 1 << 26 };
 
 struct state {

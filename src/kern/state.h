@@ -2,8 +2,9 @@
  * state.h - the state of all stacks in a file: what a crash image is to the field (behaviours 26).
  *
  * `savecore FILE` writes it, the tools read it with -M FILE instead of asking a living program. The
- * file is JSON, says its version, and says of every array how large its elements are: so a build whose arrays have
- * other sizes can read it. What the program has once stands at the top, what each stack has in its entry:
+ * file is JSON, says its version, and says of every array how large its elements are: so a build
+ * whose arrays have other sizes can read it. What the program has once stands at the top, what each
+ * stack has in its entry:
  *
  *	{"warren-state": 1, "byte-order": "little",
  *	 "nodes": [{"name", "type", "description", "stack": bool, "hidden": bool}, …]
@@ -11,7 +12,8 @@
  *	 "sections": {"mbuf": …}				what rooms save of the program
  *	 "stacks": [{"id", "jid", "name", "values": {…}, "sections": {"drop": …, "interface": …}}, …]}
  *
- * Numbers of 64 bits and texts are strings; an array is {"size": bytes of an element, "count": n, "bytes": hex digits}.
+ * Numbers of 64 bits and texts are strings; an array is {"size": bytes of an element, "count": n,
+ * "bytes": hex digits}.
  */
 #ifndef WARREN_KERN_STATE_H
 #define WARREN_KERN_STATE_H
@@ -37,15 +39,16 @@ struct state_section {
 struct state;
 
 /*
- * Read a file, or its bytes; NULL with a reason in why ("FILE: …", one line). The whole form is checked here, but for the
- * sections, which are their rooms' own. The chosen stack is the host's (jail NULL) or the named jail's.
+ * Read a file, or its bytes; NULL with a reason of one line in why. The whole form is checked here,
+ * but for the sections, which are their rooms' own. The chosen stack is the host's (jail NULL) or the
+ * named jail's.
  */
 struct state *state_load(const char *file, const char *jail, char *why, size_t why_len);
 struct state *state_parse(
     const char *bytes, size_t len, const char *jail, char *why, size_t why_len);
 void state_free(struct state *st);
 
-/* The sysctls as sysctl.h has them, of the chosen stack. The oid lives as long as the state; it has no handler. */
+/* The sysctls of the chosen stack, as sysctl.h has them. An oid lives as long as the state. */
 const struct sysctl_oid *state_sysctl_find(const struct state *st, const char *name);
 void state_sysctl_foreach(const struct state *st, const char *prefix,
     void (*fn)(const struct sysctl_oid *oid, void *ctx), void *ctx);
@@ -54,8 +57,8 @@ int state_sysctl_read(const struct state *st, const struct sysctl_oid *oid, char
 /* An array's bytes as they were, malloc'd; NULL if there is none. */
 void *state_sysctl_bytes(const struct state *st, const struct sysctl_oid *oid, size_t *len);
 /*
- * An array as elements of our size: longer ones of another build are cut, shorter ones end in zeros. malloc'd; NULL if there is
- * none.
+ * An array as elements of our size: longer ones of another build are cut, shorter ones end in zeros.
+ * malloc'd; NULL if there is none.
  */
 void *state_array(const struct state *st, const char *name, size_t size, size_t *n);
 

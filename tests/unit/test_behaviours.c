@@ -501,8 +501,8 @@ enum { HOST, CLASSIC, VNET_JAIL, NESTED, PLACES };
 static const char *const places[PLACES] = { NULL, "classic", "vnet", "vnet.nested" };
 
 /*
- * An operation in each place: status 0 ('y'), else a text of its refusal: 'p' Operation not permitted, 'r' must be
- * root, 'f' not found, 'a' no such address, '!' any other.
+ * An operation in each place: status 0 ('y'), else a text of its refusal: 'p' Operation not permitted,
+ * 'r' must be root, 'f' not found, 'a' no such address, '!' any other.
  */
 static const struct {
 	const char *line;
