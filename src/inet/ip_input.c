@@ -16,12 +16,18 @@
 
 VNET_DEFINE(struct ipstat, ipstat);
 VNET_DEFINE(bool, ip_forwarding) = false;
+VNET_DEFINE_STATIC(bool, ip_fastforwarding) = false;
 VNET_DEFINE_STATIC(bool, ip_sendredirects) = true;
+static bool ip_sourcequench = false;
 VNET_DEFINE_STATIC(bool, ip_checkinterface) = false;
 VNET_DEFINE_STATIC(bool, ip_stealth) = false;
 
 SYSCTL_VNET_BOOL(net_inet_ip_forwarding, "net.inet.ip.forwarding", SYSCTL_RW, ip_forwarding,
     "forward packets between interfaces");
+SYSCTL_VNET_BOOL(net_inet_ip_fastforwarding, "net.inet.ip.fastforwarding", SYSCTL_RW,
+    ip_fastforwarding, "forward without redirects, and count such packets as fast forwarded");
+SYSCTL_BOOL(net_inet_ip_sendsourcequench, "net.inet.ip.sendsourcequench", SYSCTL_RD,
+    ip_sourcequench, "send source quench for packets that find a full queue: never (RFC 6633)");
 SYSCTL_VNET_BOOL(net_inet_ip_redirect, "net.inet.ip.redirect", SYSCTL_RW, ip_sendredirects,
     "send ICMP redirects for packets that leave by the interface they came in by");
 SYSCTL_VNET_BOOL(net_inet_ip_check_interface, "net.inet.ip.check_interface", SYSCTL_RW, ip_checkinterface,
@@ -189,7 +195,8 @@ ip_redirect(struct mbuf *m, const struct nexthop *nh)
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 	const struct in_ifaddr *ia = in_ifaddr_for(nh->ifp, ip->src);
 
-	if (!VNET(ip_sendredirects) || ia == NULL || (nh->flags & RTF_DYNAMIC_))
+	if (!VNET(ip_sendredirects) || VNET(ip_fastforwarding) || ia == NULL ||
+	    (nh->flags & RTF_DYNAMIC_))
 		return;
 	V_ipstat.redirectsent++;
 	icmp_error(m, ICMP_REDIRECT_, 1 /* for the host */,
@@ -293,6 +300,7 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 			}
 		}
 		V_ipstat.forward++;
+		V_ipstat.fastforward += VNET(ip_fastforwarding);
 		ip_hop(m, nh[i], stealth);
 		nh[i]->use++;
 		ip_ways_add(&ways, nh[i]->ifp, m);
@@ -335,6 +343,8 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 		}
 	}
 	V_ipstat.forward += n;
+	if (VNET(ip_fastforwarding))
+		V_ipstat.fastforward += n;
 	for (uint32_t i = 0; i < n; i++)
 		ip_hop(b->m[i], nh[i], stealth);
 	for (uint32_t i = 0, same = 1; i < n; i++, same++) {

@@ -14,8 +14,10 @@
  */
 #include "port/tap.h"
 
+#include "base/log.h"
 #include "base/rcu.h"
 #include "kern/module.h"
+#include "kern/sysctl.h"
 #include "net/ethernet.h"
 #include "net/if_clone.h"
 #include "port/loop.h"
@@ -66,6 +68,19 @@ struct tap {
 };
 
 MODULE_DEFINE(if_tap, "if_tap");
+
+/* A tap is opened when it is made, by whoever runs the process: two of the field's variables only say so. */
+static bool tap_cloning = true, tap_user_open = false;
+static bool tap_up_on_open = false, tap_debug = false;
+
+SYSCTL_BOOL(net_link_tap_devfs_cloning, "net.link.tap.devfs_cloning", SYSCTL_RD, tap_cloning,
+    "taps are made when they are asked for");
+SYSCTL_BOOL(net_link_tap_user_open, "net.link.tap.user_open", SYSCTL_RD, tap_user_open,
+    "taps can be opened by others than who runs the process");
+SYSCTL_BOOL(net_link_tap_up_on_open, "net.link.tap.up_on_open", SYSCTL_RW, tap_up_on_open,
+    "a tap that is made is set up at once");
+SYSCTL_BOOL(net_link_tap_debug, "net.link.tap.debug", SYSCTL_RW, tap_debug,
+    "log when a tap's Linux side goes up or down");
 
 DROP_DEFINE(DROP_TAP_WRITE, "tap", "write", "Linux did not take the frame");
 DROP_DEFINE(DROP_TAP_GIANT, "tap", "giant", "frame from Linux is longer than the MTU");
@@ -143,6 +158,9 @@ tap_carrier(struct tap *tap, bool up)
 	if (tap->ifp->if_link_state == state)
 		return;
 	VNET_SCOPE(tap->ifp->if_vnet);
+	if (tap_debug)
+		log_msg(LOG_LVL_NOTICE, "%s: Linux's %s is %s", tap->ifp->if_xname, tap->linux_name,
+		    up ? "up" : "down");
 	if_link_state_change(tap->ifp, state);
 }
 
@@ -506,6 +524,8 @@ tap_create(int unit, const char *linux_name, struct ifnet **made)
 		free(tap);
 		return error;
 	}
+	if (tap_up_on_open)
+		(void)if_up(tap->ifp);
 	*made = tap->ifp;
 	return 0;
 }

@@ -1,8 +1,6 @@
 #!/usr/bin/env python3
 """The tools as somebody uses them who knows the BSDs': words, columns, exit statuses, what changes and what does not."""
-import json
 import re
-import time
 
 from harness import Place, end, main, until
 
@@ -134,6 +132,77 @@ def test_ifconfig_delete_alone_takes_the_first_address():
         p.run('ifconfig epair0a inet -alias').ok()
         says(p, 'ifconfig epair0a delete', 1, "ifconfig: ioctl (SIOCDIFADDR): Can't assign requested address\n")
         says(p, 'ifconfig epair0a alias', 1, "ifconfig: 'alias' requires argument\n")
+        end(daemon)
+
+
+def test_variables_that_scripts_of_the_bsds_set_are_there():
+    with Place() as p:
+        daemon = pair(p)
+        for name, value in (('net.inet.ip.fastforwarding', 0), ('net.inet.ip.sendsourcequench', 0),
+                            ('net.link.tap.devfs_cloning', 1), ('net.link.tap.user_open', 0),
+                            ('net.link.tap.up_on_open', 0), ('net.link.tap.debug', 0), ('net.my_fibnum', 0),
+                            ('net.link.ifqmaxlen', 50), ('net.link.epair.netisr_maxqlen', 2100),
+                            ('net.isr.direct_force', 1), ('net.inet.icmp.icmplim', 200), ('net.fibs', 1)):
+            assert p.run('sysctl', name).ok().out == f'{name}: {value}\n', name
+        says(p, 'sysctl net.link.tap.user_open=1', 1, "sysctl: oid 'net.link.tap.user_open' is read only\n")
+        end(daemon)
+
+
+def test_fast_forwarding_sends_no_redirects():
+    with Place() as p:
+        daemon = pair(p)
+        # A packet for 11.0.0.1 goes to r1, which has its way back over the same link.
+        p.run('jexec r1 sysctl net.inet.ip.forwarding=1').ok()
+        p.run('jexec r1 route add 11.0.0.0/8 10.0.0.77').ok()
+        p.run('jexec r1 arp -s 10.0.0.77 02:00:00:00:00:77').ok()
+        p.run('route add 11.0.0.0/8 10.0.0.9').ok()
+        for fast in (1, 0):
+            p.run(f'jexec r1 sysctl net.inet.ip.fastforwarding={fast}').ok()
+            p.run('ping -c 2 -i 0.01 -W 10 11.0.0.1')
+        counts = p.run('jexec r1 netstat -s -p ip').ok().out
+        assert '\t3 packets forwarded (2 packets fast forwarded)\n' in counts, counts
+        assert '\t1 redirect sent\n' in counts, counts
+        end(daemon)
+
+
+def test_every_listing_is_json_on_request():
+    with Place() as p:
+        daemon = pair(p)
+        for words in ('ifconfig -a', 'ifconfig -l', 'ifconfig -C', 'ifconfig -g epair', 'netstat -a', 'netstat -ibd',
+                      'netstat -rn', 'netstat -rs', 'netstat -s', 'netstat -ss', 'netstat -m', 'netstat -Q',
+                      'netstat -w 1 -q 1', 'route get 10.0.0.9', 'arp -an', 'sysctl -a', 'sysctl -ad', 'sysctl -aN',
+                      'jls', 'jls -v', 'jls jid name', 'kldstat', 'kldstat -v', 'show', 'show all vnets',
+                      'show all ifnets', 'show all lltables verbose', 'show netisr', 'show vnet_sysinit', 'show audit',
+                      'show prison', 'show drops all', 'show ifnet lo0', 'sockstat -4ql', 'ping -c 1 10.0.0.9',
+                      'traceroute -q 1 10.0.0.9', 'tcpdump -D', 'help'):
+            tool, *rest = words.split()
+            one = p.run('--json', tool, *rest).json()
+            two = p.run(tool, '--libxo', 'json', *rest).json() if tool != 'help' else one
+            assert isinstance(one, dict) and one.keys() == two.keys(), (words, one, two)
+        end(daemon)
+
+
+def test_interfaces_go_while_they_carry_traffic():
+    with Place() as p:
+        daemon = p.up()
+        before = p.run('show audit').ok().out
+        for destroy in ('ifconfig epair0a destroy', 'jexec r1 ifconfig epair0b destroy', 'jail -r r1'):
+            for words in ('ifconfig epair create', 'jail -c name=r1 vnet persist', 'ifconfig epair0b vnet r1',
+                          'jexec r1 ifconfig epair0b inet 10.0.0.9/24', 'ifconfig epair0a inet 10.0.0.1/24'):
+                p.run(words).ok()
+            pings = [p.start('ping', '-i', '0.001', '10.0.0.9'), p.start('-j', 'r1', 'ping', '-i', '0.001', '10.0.0.1')]
+            for ping in pings:
+                ping.stdout.readline()
+                ping.stdout.readline()
+            p.run(destroy).ok()
+            p.run('jail -r r1')
+            out, _ = pings[1].communicate(timeout=30)
+            assert 'packet loss' in out, out
+            pings[0].terminate()
+            pings[0].communicate(timeout=30)
+            p.run('ifconfig epair0a destroy')
+            assert p.run('ifconfig -l').ok().out == 'lo0\n'
+        until(lambda: p.run('show audit').ok().out == before, 'end of what was destroyed')
         end(daemon)
 
 
