@@ -95,14 +95,26 @@ main(void)
 	}
 	{
 		const struct udp_flow_config c = {
-			.dst = far, .dport = 5001, .flows = 1, .rate_bps = 900000000, .size = 972,
-			.pattern = UDP_CONSTANT, .ttl = 255, .start_ns = start_ns,
-			.stop_ns = start_ns + seconds * NS_PER_SEC, .name = "bench",
+			.dst = far,
+			.dport = 5001,
+			.flows = 1,
+			.rate_bps = 900000000,
+			.size = 972,
+			.pattern = UDP_CONSTANT,
+			.ttl = 255,
+			.start_ns = start_ns,
+			.stop_ns = start_ns + seconds * NS_PER_SEC,
+			.name = "bench",
 		};
 		/* each hop asks for its neighbour once, which takes a round trip: a ping goes ahead */
 		const struct ping_config ahead = {
-			.dst = far, .count = 1, .interval_ns = NS_PER_SEC, .wait_ns = NS_PER_SEC,
-			.stop_ns = NS_NEVER, .size = 56, .ttl = 255,
+			.dst = far,
+			.count = 1,
+			.interval_ns = NS_PER_SEC,
+			.wait_ns = NS_PER_SEC,
+			.stop_ns = NS_NEVER,
+			.size = 56,
+			.ttl = 255,
 		};
 		VNET_SCOPE(node[0]->vnet);
 		bench_require(ping_new(&ahead, NULL, NULL, NULL) != NULL);
@@ -119,7 +131,7 @@ main(void)
 	/* 1,014 bytes a frame: exactly as much later on each of the 101 links */
 	bench_require(delay_hist_min(st.delay) == (ROUTERS + 1) * (link.delay_ns + 1014 * 8));
 	bench_require(delay_hist_max(st.delay) == delay_hist_min(st.delay));
-	bench_say("chain_packet_hops", (double)st.packets * (ROUTERS + 1) / real / 1e6,
-	    "million/s");
+	bench_say(
+	    "chain_packet_hops", (double)st.packets * (ROUTERS + 1) / real / 1e6, "million/s");
 	return 0;
 }

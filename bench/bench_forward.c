@@ -35,7 +35,7 @@ static void
 mem_transmit(struct ifnet *ifp, struct batch *b)
 {
 	(void)ifp;
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		uint8_t *p = m->data;
 		struct ip_hdr *ip = (struct ip_hdr *)(void *)(p + ETHER_HDR_LEN_);
 		uint32_t sum = (uint32_t)ip->sum + 0xfffe; /* minus one */

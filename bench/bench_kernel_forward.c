@@ -85,7 +85,7 @@ main(int argc, char **argv)
 
 	bench_require(argc == 3);
 	bench_require(sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3],
-	    &mac[4], &mac[5]) == 6);
+			  &mac[4], &mac[5]) == 6);
 	for (int i = 0; i < 6; i++)
 		router[i] = (uint8_t)mac[i];
 	CPU_ZERO(&cpus);

@@ -67,7 +67,8 @@ static void
 add_routes(struct rng *rng, unsigned n)
 {
 	for (unsigned have = 0; have < n;) {
-		static const uint8_t usual[] = { 16, 18, 19, 20, 21, 22, 22, 23, 24, 24, 24, 24, 24, 24 };
+		static const uint8_t usual[] = { 16, 18, 19, 20, 21, 22, 22, 23, 24, 24, 24, 24, 24,
+			24 };
 		uint32_t dst = (uint32_t)rng_u64(rng), gw = 0xfe00000a;
 		struct rt_request rq = {
 			.dst = rt_addr_make(AF_INET, &dst, usual[rng_below(rng, sizeof(usual))]),
@@ -92,7 +93,8 @@ send_only(struct ifnet *ifp, struct batch *b)
 }
 
 static void
-measure_arp(struct ifnet *ifp, const char *name, uint32_t dst, void (*output)(struct ifnet *, struct batch *))
+measure_arp(struct ifnet *ifp, const char *name, uint32_t dst,
+    void (*output)(struct ifnet *, struct batch *))
 {
 	struct nexthop *nh = fib_lookup4(0, dst);
 	struct batch b, packets;
@@ -159,7 +161,8 @@ main(void)
 	measure_fib(100000);
 	start = bench_now_ns();
 	add_routes(&rng, 100000);
-	bench_say("rib_add, 100000 to 200000 routes", (double)(bench_now_ns() - start) / 100000, "ns/route");
+	bench_say("rib_add, 100000 to 200000 routes", (double)(bench_now_ns() - start) / 100000,
+	    "ns/route");
 	ether_detach(ifp);
 	if_free(ifp);
 	kern_fini();

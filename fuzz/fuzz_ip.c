@@ -19,7 +19,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum how { FROM_SECOND = 1, MEND_SUM = 2, MEND_LEN = 4, MEND_ICMP = 8, PASS_TIME = 16, LINK_BCAST = 32, HOST = 64 };
+enum how {
+	FROM_SECOND = 1,
+	MEND_SUM = 2,
+	MEND_LEN = 4,
+	MEND_ICMP = 8,
+	PASS_TIME = 16,
+	LINK_BCAST = 32,
+	HOST = 64
+};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
@@ -78,7 +86,8 @@ packet(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
 		hlen = ip_hlen(ip);
 		if ((how & MEND_ICMP) && hlen + 8 <= len) {
 			store16(m->data + hlen + 2, 0);
-			store16(m->data + hlen + 2, cksum_fold(cksum_add(0, m->data + hlen, len - hlen)));
+			store16(m->data + hlen + 2,
+			    cksum_fold(cksum_add(0, m->data + hlen, len - hlen)));
 		}
 		if ((how & MEND_SUM) && hlen >= sizeof(*ip) && hlen <= len) {
 			ip->sum = 0;
@@ -126,7 +135,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	/* A router unless the first packet says host: hosts listen to redirects. */
 	command(len > 0 && (data[0] & HOST) ? "sysctl net.inet.ip.forwarding=0" :
-	    "sysctl net.inet.ip.forwarding=1");
+					      "sysctl net.inet.ip.forwarding=1");
 	while (len >= 2 && n++ < 16) {
 		uint32_t take = data[1];
 

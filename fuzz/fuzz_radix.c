@@ -43,7 +43,8 @@ best(struct item *item, const uint8_t *key, unsigned plen, bool exact)
 	for (struct item *it = item; it < item + ITEMS; it++) {
 		if (!it->in || !covers(it->key, it->plen, key) || (exact && it->plen != plen))
 			continue;
-		if (b == NULL || it->plen > b->plen || (it->plen == b->plen && it->order < b->order))
+		if (b == NULL || it->plen > b->plen ||
+		    (it->plen == b->plen && it->order < b->order))
 			b = it;
 	}
 	return b == NULL ? NULL : &b->rn;

@@ -29,10 +29,10 @@ enum warren_clock { WARREN_LIVE, WARREN_VIRTUAL };
 
 struct warren_options {
 	enum warren_clock clock;
-	uint64_t seed;			/* 0 = 1 */
-	const char *const *tunables;	/* "net.fibs=4", …, NULL-terminated; NULL = none */
-	const char *control_socket;	/* live: serve this path; NULL = none */
-	const char **error;		/* where warren_open says why it failed; may be NULL */
+	uint64_t seed;               /* 0 = 1 */
+	const char *const *tunables; /* "net.fibs=4", …, NULL-terminated; NULL = none */
+	const char *control_socket;  /* live: serve this path; NULL = none */
+	const char **error;          /* where warren_open says why it failed; may be NULL */
 };
 
 /* NULL on failure (errno set, *error). */
@@ -57,7 +57,8 @@ int warren_fd(struct warren *w);
 void warren_process(struct warren *w);
 
 /* Run a lab file as `warren run` does; the report (JSON text, malloc'd) if report is not NULL. 0 expectations hold, 1 not, 2 file wrong (text in *err), 3, 4. */
-int warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t for_ns, char **report, char **err);
+int warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t for_ns,
+    char **report, char **err);
 
 /*
  * A port of your own: an Ethernet interface `name` in a jail whose frames you give and take. on_frame is called for
@@ -66,7 +67,8 @@ int warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t
 struct warren_port;
 struct warren_port *warren_port_open(struct warren *w, const char *jail, const char *name,
     void (*on_frame)(void *ctx, const void *frame, size_t len), void *ctx);
-int warren_port_send(struct warren_port *p, const void *frame, size_t len); /* into the stack; 0, -ENETDOWN, -EMSGSIZE, -ENOBUFS */
+int warren_port_send(struct warren_port *p, const void *frame,
+    size_t len); /* into the stack; 0, -ENETDOWN, -EMSGSIZE, -ENOBUFS */
 void warren_port_close(struct warren_port *p);
 
 const char *warren_version(void);

@@ -24,12 +24,12 @@ struct vnet;
 
 struct callout {
 	TAILQ_ENTRY(callout) link; /* of a slot of the wheel */
-	uint64_t when_ns;	/* deadline, valid while armed */
-	uint64_t seq;		/* order among equal deadlines */
+	uint64_t when_ns;          /* deadline, valid while armed */
+	uint64_t seq;              /* order among equal deadlines */
 	void (*fn)(void *arg);
 	void *arg;
-	struct vnet *vnet;	/* current stack to set around fn; NULL = none (see kern/vnet.h) */
-	struct worker *worker;	/* armed on; NULL = not armed */
+	struct vnet *vnet;     /* current stack to set around fn; NULL = none (see kern/vnet.h) */
+	struct worker *worker; /* armed on; NULL = not armed */
 };
 
 /* Prepare c; fn(arg) will run in stack vnet. */

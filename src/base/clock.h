@@ -26,13 +26,13 @@ struct sched;
 struct m_cache;
 
 struct worker {
-	uint64_t now_ns;	/* what clock_now() returns; set by clock_update() and sched */
-	uint32_t id;		/* 0 .. WORKERS_MAX - 1 */
+	uint64_t now_ns; /* what clock_now() returns; set by clock_update() and sched */
+	uint32_t id;     /* 0 .. WORKERS_MAX - 1 */
 	enum clock_mode mode;
 	struct callout_wheel *wheel; /* callout.h */
-	struct sched *sched;	/* sched.h */
-	struct m_cache *mcache; /* mbuf.c */
-	void *netisr;		/* kern/netisr.c's workstream */
+	struct sched *sched;         /* sched.h */
+	struct m_cache *mcache;      /* mbuf.c */
+	void *netisr;                /* kern/netisr.c's workstream */
 };
 
 extern __thread struct worker *curworker;

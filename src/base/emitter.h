@@ -53,11 +53,12 @@ void emit_end(struct emitter *e);
  * isn't shown, but NULL still means not in the JSON: give "".
  */
 void emit_str(struct emitter *e, const char *name, const char *textfmt, const char *value); /* %s */
-void emit_uint(struct emitter *e, const char *name, const char *textfmt, uint64_t value); /* PRIu64 or PRIx64 */
+void emit_uint(struct emitter *e, const char *name, const char *textfmt,
+    uint64_t value); /* PRIu64 or PRIx64 */
 void emit_int(struct emitter *e, const char *name, const char *textfmt, int64_t value); /* PRId64 */
 /* A number with decimals; JSON gets `decimals` of them. textfmt: %f kinds. */
 void emit_num(struct emitter *e, const char *name, const char *textfmt, double value, int decimals);
 void emit_bool(struct emitter *e, const char *name, bool value); /* JSON only */
-void emit_null(struct emitter *e, const char *name); /* JSON only */
+void emit_null(struct emitter *e, const char *name);             /* JSON only */
 
 #endif

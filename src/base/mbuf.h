@@ -25,10 +25,10 @@ struct m_tag;
 struct emitter;
 
 enum m_class {
-	M_CLASS_2K,	/* an Ethernet frame */
-	M_CLASS_10K,	/* a jumbo frame */
-	M_CLASS_64K,	/* a reassembled IP datagram or a TSO frame */
-	M_CLASS_CLONE,	/* a header without a buffer */
+	M_CLASS_2K,    /* an Ethernet frame */
+	M_CLASS_10K,   /* a jumbo frame */
+	M_CLASS_64K,   /* a reassembled IP datagram or a TSO frame */
+	M_CLASS_CLONE, /* a header without a buffer */
 	M_NCLASSES
 };
 
@@ -36,29 +36,30 @@ enum m_class {
 enum { M_HEADROOM = 128 };
 
 enum m_flag {
-	M_BCAST = 1 << 0,	/* came as, or goes to, the link's broadcast address */
-	M_MCAST = 1 << 1,	/* the same for a multicast address */
-	M_PROMISC = 1 << 2,	/* not for us: only promiscuous listeners may see it */
-	M_FRAG = 1 << 3,	/* a fragment of a datagram */
-	M_LOOP = 1 << 4,	/* came back through a loopback interface */
-	M_FORWARDED = 1 << 5,	/* passed ip_forward in this stack */
-	M_CSUM_OK = 1 << 6,	/* the transport checksum needs no check */
+	M_BCAST = 1 << 0,       /* came as, or goes to, the link's broadcast address */
+	M_MCAST = 1 << 1,       /* the same for a multicast address */
+	M_PROMISC = 1 << 2,     /* not for us: only promiscuous listeners may see it */
+	M_FRAG = 1 << 3,        /* a fragment of a datagram */
+	M_LOOP = 1 << 4,        /* came back through a loopback interface */
+	M_FORWARDED = 1 << 5,   /* passed ip_forward in this stack */
+	M_CSUM_OK = 1 << 6,     /* the transport checksum needs no check */
 	M_PASSED_PFIL = 1 << 7, /* re-injected behind the filter */
 };
 
 struct mbuf {
-	uint8_t *data;		/* first byte of the packet */
-	uint32_t len;		/* bytes of the packet, all contiguous from data */
-	uint16_t flags;		/* enum m_flag */
-	uint8_t class;		/* enum m_class of this piece of memory; mbuf.c's: the top bit says that it has tags */
-	uint8_t fib;		/* FIB for look-ups */
-	uint64_t when_ns;	/* the time at which the packet is where it is (clock.h, sched.h) */
-	struct ifnet *rcvif;	/* interface it came in by; NULL if it was made here */
-	struct mbuf *next;	/* for queues (struct mbufq) and free lists */
-	void *nh;		/* the walk's scratch: nexthop or llentry, valid in one batch only */
-	struct mbuf *owner;	/* whose buffer this is: the mbuf itself, or another for a clone */
-	uint32_t flowid;	/* flow hash, 0 = not computed */
-	uint32_t refs;		/* of an owner: itself, while not freed, and its clones; atomic */
+	uint8_t *data;  /* first byte of the packet */
+	uint32_t len;   /* bytes of the packet, all contiguous from data */
+	uint16_t flags; /* enum m_flag */
+	uint8_t class
+	    ; /* enum m_class of this piece of memory; mbuf.c's: the top bit says that it has tags */
+	uint8_t fib;         /* FIB for look-ups */
+	uint64_t when_ns;    /* the time at which the packet is where it is (clock.h, sched.h) */
+	struct ifnet *rcvif; /* interface it came in by; NULL if it was made here */
+	struct mbuf *next;   /* for queues (struct mbufq) and free lists */
+	void *nh;            /* the walk's scratch: nexthop or llentry, valid in one batch only */
+	struct mbuf *owner;  /* whose buffer this is: the mbuf itself, or another for a clone */
+	uint32_t flowid;     /* flow hash, 0 = not computed */
+	uint32_t refs;       /* of an owner: itself, while not freed, and its clones; atomic */
 };
 /* The hot header is one cache line; the cold part follows in the same piece of memory. */
 _Static_assert(sizeof(struct mbuf) == 64, "mbuf header is one cache line");
@@ -140,14 +141,14 @@ uint64_t m_set_limit(uint64_t bytes);
 
 struct m_stats {
 	struct {
-		uint64_t in_use;   /* packets handed out and not yet freed (live now) */
-		uint64_t cached;   /* free, in a worker's cache or the shared pool */
-		uint64_t denied;   /* m_get calls refused by the limit */
+		uint64_t in_use;    /* packets handed out and not yet freed (live now) */
+		uint64_t cached;    /* free, in a worker's cache or the shared pool */
+		uint64_t denied;    /* m_get calls refused by the limit */
 		uint32_t buf_bytes; /* usable bytes of one buffer */
 	} class[M_NCLASSES];
-	uint64_t bytes;       /* memory taken from the system for buffers */
+	uint64_t bytes; /* memory taken from the system for buffers */
 	uint64_t limit_bytes;
-	uint64_t too_long;    /* m_get calls for more than M_MAXLEN */
+	uint64_t too_long; /* m_get calls for more than M_MAXLEN */
 };
 /* Fill *st, summed over the workers. */
 void m_stats(struct m_stats *st);
@@ -213,8 +214,8 @@ struct batch {
 
 /* Walk a batch: declares m. Removing while walking is done by building another batch. */
 #define batch_foreach(b, m)                                                                        \
-	for (struct mbuf *const *m##_slot = (b)->m, *m; m##_slot < (b)->m + (b)->n && (m = *m##_slot, 1); \
-	     m##_slot++)
+	for (struct mbuf *const *m##_slot = (b)->m, *m;                                            \
+	     m##_slot < (b)->m + (b)->n && (m = *m##_slot, 1); m##_slot++)
 
 /* Append; the batch must not be full. */
 static inline void

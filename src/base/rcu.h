@@ -16,7 +16,7 @@ void rcu_read_unlock(void);
 
 /* Embed where something is freed late. */
 struct rcu_head {
-	void *ck[3];	/* room for ck_epoch_entry_t */
+	void *ck[3]; /* room for ck_epoch_entry_t */
 	void (*fn)(struct rcu_head *);
 };
 

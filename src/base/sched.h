@@ -29,7 +29,7 @@
 struct sched_domain;
 
 struct sched_source {
-	uint64_t next_ns;	/* time of its next event; NS_NEVER = none. Change by sched_update only */
+	uint64_t next_ns; /* time of its next event; NS_NEVER = none. Change by sched_update only */
 	/*
 	 * Do all events with a time < until_ns, at most one batch's worth or as many as is sensible, in
 	 * order, then set src->next_ns (by assignment) to the next one and return. Always does at least
@@ -37,8 +37,8 @@ struct sched_source {
 	 */
 	void (*run)(struct sched_source *src, uint64_t until_ns);
 	struct sched_domain *domain; /* where its events happen (the receiving side of a link) */
-	uint32_t heap_index;	/* the scheduler's */
-	uint64_t seq;		/* the scheduler's: order among equal times = order of sched_add */
+	uint32_t heap_index;         /* the scheduler's */
+	uint64_t seq; /* the scheduler's: order among equal times = order of sched_add */
 };
 
 /* A new domain of this worker; serial when it stands for several coupled stacks. Freed by sched_domain_free when it has no source left. */

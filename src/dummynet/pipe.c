@@ -38,27 +38,27 @@ enum { PREFETCH = 32 };
 
 /* A frame in flight. The time stands here too, so that asking for it doesn't touch the frame. */
 struct flying {
-	uint64_t when_ns;	/* = m->when_ns, delivery */
+	uint64_t when_ns; /* = m->when_ns, delivery */
 	struct mbuf *m;
 };
 
 /* A frame that waits or is being serialised. */
 struct waiting {
-	uint64_t gone_ns;	/* its last bit has left */
+	uint64_t gone_ns; /* its last bit has left */
 	uint32_t len;
 };
 
 struct pipe {
-	struct sched_source src;	/* next_ns: delivery of the oldest frame in flight */
+	struct sched_source src; /* next_ns: delivery of the oldest frame in flight */
 	struct ifnet *from;
 	struct pipe_config c;
 
 	/* serialisation; written by the sender's side */
-	uint64_t busy_ns, busy_rem;	/* the last frame ends at busy_ns + busy_rem / rate ns */
-	uint64_t last_ns;		/* delivery of the frame before: order is kept */
-	uint32_t ser_len;		/* serialisation of a frame of this length: computed once */
+	uint64_t busy_ns, busy_rem; /* the last frame ends at busy_ns + busy_rem / rate ns */
+	uint64_t last_ns;           /* delivery of the frame before: order is kept */
+	uint32_t ser_len;           /* serialisation of a frame of this length: computed once */
 	uint64_t ser_ns, ser_rem;
-	uint64_t loss_below;		/* 53-bit random numbers below this are losses */
+	uint64_t loss_below; /* 53-bit random numbers below this are losses */
 	uint32_t queue_limit;
 
 	/* waiting frames: a ring of at least queue_limit places */
@@ -68,10 +68,10 @@ struct pipe {
 
 	struct flying *flight;
 	uint32_t head, tail, mask;
-	bool running;			/* in pipe_run: it will say itself what comes next */
+	bool running; /* in pipe_run: it will say itself what comes next */
 
 	struct pipe_stats st;
-	struct delay_hist *queueing;	/* NULL until a frame has entered */
+	struct delay_hist *queueing; /* NULL until a frame has entered */
 	struct rng rng;
 	LIST_ENTRY(pipe) link;
 };
@@ -103,8 +103,7 @@ serialisation_set(struct pipe *p, uint32_t len)
 static inline void
 wait_pop(struct pipe *p, uint64_t t)
 {
-	while (p->wait_head != p->wait_tail &&
-	    p->wait[p->wait_head & p->wait_mask].gone_ns <= t)
+	while (p->wait_head != p->wait_tail && p->wait[p->wait_head & p->wait_mask].gone_ns <= t)
 		p->wait_bytes -= p->wait[p->wait_head++ & p->wait_mask].len;
 }
 
@@ -187,7 +186,7 @@ pipe_enqueue(struct ifnet *ifp, struct batch *b, void *ctx)
 	bool was_idle = p->head == p->tail;
 
 	(void)ifp;
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		uint64_t t = m->when_ns, at = t;
 
 		p->st.in_packets++;
@@ -249,7 +248,8 @@ pipe_run(struct sched_source *src, uint64_t until_ns)
 			const struct mbuf *ahead = p->flight[(p->head + PREFETCH) & p->mask].m;
 
 			__builtin_prefetch(ahead);
-			__builtin_prefetch((const uint8_t *)(ahead + 1) + M_HEADROOM - ETHER_HDR_LEN_);
+			__builtin_prefetch(
+			    (const uint8_t *)(ahead + 1) + M_HEADROOM - ETHER_HDR_LEN_);
 		}
 		p->head++;
 		bytes += f->m->len;
@@ -278,7 +278,8 @@ receiver_domain(struct ifnet *from)
 uint64_t
 pipe_lookahead(const struct pipe *p)
 {
-	uint64_t ser_ns = p->c.rate_bps == 0 ? 0 :
+	uint64_t ser_ns = p->c.rate_bps == 0 ?
+	    0 :
 	    (uint64_t)((unsigned __int128)ETHER_HDR_LEN_ * 8 * NS_PER_SEC / p->c.rate_bps);
 
 	return p->c.delay_ns + ser_ns;
@@ -382,7 +383,8 @@ pipe_attach(struct ifnet *from, const struct pipe_config *c)
 {
 	struct pipe *p = pipe_of(from), *made = NULL;
 	uint32_t limit = c->queue_packets != 0 ? c->queue_packets :
-	    c->queue_bytes != 0 ? (uint32_t)(c->queue_bytes / ETHER_HDR_LEN_ + 1) : QUEUE_DEFAULT;
+	    c->queue_bytes != 0                ? (uint32_t)(c->queue_bytes / ETHER_HDR_LEN_ + 1) :
+						 QUEUE_DEFAULT;
 	int error;
 
 	if (epair_peer(from) == NULL || (p == NULL && from->if_shaper != NULL))
@@ -504,9 +506,9 @@ static void
 pipe_init(void *arg)
 {
 	(void)arg;
-	event_register(&arrival_tag, "ifnet_arrival", EVENT_HERE, pipe_if_arrives, NULL,
-	    EVENT_PRI_ANY);
-	event_register(&departure_tag, "ifnet_departure", EVENT_HERE, pipe_if_departs, NULL,
-	    EVENT_PRI_ANY);
+	event_register(
+	    &arrival_tag, "ifnet_arrival", EVENT_HERE, pipe_if_arrives, NULL, EVENT_PRI_ANY);
+	event_register(
+	    &departure_tag, "ifnet_departure", EVENT_HERE, pipe_if_departs, NULL, EVENT_PRI_ANY);
 }
 VNET_SYSINIT(pipe, SI_SUB_NET, SI_ORDER_ANY, pipe_init, NULL);

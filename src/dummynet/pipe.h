@@ -18,20 +18,20 @@
 #include "net/if.h"
 
 struct pipe_config {
-	uint64_t rate_bps;	/* 0 = no limit */
+	uint64_t rate_bps; /* 0 = no limit */
 	uint64_t delay_ns;
-	uint64_t jitter_ns;	/* uniform in [0, jitter) on top, order kept; 0 */
-	double loss;		/* probability 0..1 of each packet */
-	uint32_t queue_packets;	/* waiting or in serialisation; 0 = default 50 */
-	uint64_t queue_bytes;	/* 0 = by packets */
+	uint64_t jitter_ns;     /* uniform in [0, jitter) on top, order kept; 0 */
+	double loss;            /* probability 0..1 of each packet */
+	uint32_t queue_packets; /* waiting or in serialisation; 0 = default 50 */
+	uint64_t queue_bytes;   /* 0 = by packets */
 };
 
 struct pipe_stats {
 	uint64_t in_packets, in_bytes, out_packets, out_bytes, drop_queue, drop_loss;
-	uint64_t busy_ns;	/* time in serialisation */
+	uint64_t busy_ns; /* time in serialisation */
 	/* from entering to delivery: waiting, serialisation and delay together */
 	uint64_t transit_packets, transit_sum_ns, transit_min_ns, transit_max_ns;
-	uint32_t max_queue;	/* packets, highest seen */
+	uint32_t max_queue;                /* packets, highest seen */
 	const struct delay_hist *queueing; /* waiting before serialisation, ns */
 };
 
@@ -42,7 +42,7 @@ struct pipe;
  * configuration if there is one. 0; -EINVAL, -ENOMEM.
  */
 int pipe_attach(struct ifnet *from, const struct pipe_config *c);
-void pipe_detach(struct ifnet *from);	/* packets in flight are dropped, counted */
+void pipe_detach(struct ifnet *from); /* packets in flight are dropped, counted */
 struct pipe *pipe_of(const struct ifnet *from);
 /* As it was given to pipe_attach; the same with the queue's default filled in. */
 const struct pipe_config *pipe_config(const struct pipe *p);
@@ -54,6 +54,6 @@ uint64_t pipe_lookahead(const struct pipe *p);
 
 DROP_DECLARE(DROP_PIPE_QUEUE);
 DROP_DECLARE(DROP_PIPE_LOSS);
-DROP_DECLARE(DROP_PIPE_GONE);	/* in flight when the link was removed */
+DROP_DECLARE(DROP_PIPE_GONE); /* in flight when the link was removed */
 
 #endif

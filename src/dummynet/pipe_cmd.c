@@ -38,10 +38,16 @@ with_unit(uint64_t n, const struct unit *units, char *text, size_t len)
 }
 
 static const struct unit rate_units[] = {
-	{ UINT64_C(1000000000), "Gbit/s" }, { 1000000, "Mbit/s" }, { 1000, "kbit/s" }, { 1, "bit/s" },
+	{ UINT64_C(1000000000), "Gbit/s" },
+	{ 1000000, "Mbit/s" },
+	{ 1000, "kbit/s" },
+	{ 1, "bit/s" },
 };
 static const struct unit time_units[] = {
-	{ UINT64_C(1000000000), "s" }, { 1000000, "ms" }, { 1000, "us" }, { 1, "ns" },
+	{ UINT64_C(1000000000), "s" },
+	{ 1000000, "ms" },
+	{ 1000, "us" },
+	{ 1, "ns" },
 };
 static const struct unit size_units[] = { { 1000000, "MB" }, { 1000, "KB" }, { 1, "B" } };
 
@@ -76,8 +82,8 @@ fail(struct verb_run *v, const struct ifnet *ifp, const char *word, int error)
 	if (error == -EINVAL)
 		return verb_error(v, 1, "%s: %s: not an end of an epair, or a value out of range",
 		    ifp->if_xname, word);
-	return verb_error(v, 1, "%s: %s: %s", ifp->if_xname, word, error == -ENOMEM ?
-	    "Cannot allocate memory" : "failed");
+	return verb_error(v, 1, "%s: %s: %s", ifp->if_xname, word,
+	    error == -ENOMEM ? "Cannot allocate memory" : "failed");
 }
 
 /* The configuration that a word changes; false when there is no pipe yet (`link` comes first). */
@@ -143,7 +149,8 @@ word_delay(struct verb_run *v, struct ifnet *ifp, char **args)
 	if (!config_of(v, ifp, "delay", &c))
 		return 1;
 	if (!verb_duration(args[0], &c.delay_ns))
-		return verb_error(v, 1, "%s: delay %s: not a time (as 10ms)", ifp->if_xname, args[0]);
+		return verb_error(
+		    v, 1, "%s: delay %s: not a time (as 10ms)", ifp->if_xname, args[0]);
 	return apply(v, ifp, "delay", &c);
 }
 
@@ -155,7 +162,8 @@ word_jitter(struct verb_run *v, struct ifnet *ifp, char **args)
 	if (!config_of(v, ifp, "jitter", &c))
 		return 1;
 	if (!verb_duration(args[0], &c.jitter_ns))
-		return verb_error(v, 1, "%s: jitter %s: not a time (as 1ms)", ifp->if_xname, args[0]);
+		return verb_error(
+		    v, 1, "%s: jitter %s: not a time (as 1ms)", ifp->if_xname, args[0]);
 	return apply(v, ifp, "jitter", &c);
 }
 
@@ -186,8 +194,9 @@ word_queue(struct verb_run *v, struct ifnet *ifp, char **args)
 	if (verb_number(args[0], 1, 1000000, &n))
 		c.queue_packets = (uint32_t)n;
 	else if (!verb_size(args[0], &c.queue_bytes) || c.queue_bytes == 0)
-		return verb_error(v, 1, "%s: queue %s: not a number of packets or a size (as 50, 64KB)",
-		    ifp->if_xname, args[0]);
+		return verb_error(v, 1,
+		    "%s: queue %s: not a number of packets or a size (as 50, 64KB)", ifp->if_xname,
+		    args[0]);
 	return apply(v, ifp, "queue", &c);
 }
 
@@ -214,15 +223,15 @@ print_config(struct emitter *e, const struct pipe *p)
 	emit_num(e, "loss", NULL, c.loss, 9);
 	emit_uint(e, "queue-packets", NULL, c.queue_packets);
 	emit_uint(e, "queue-bytes", NULL, c.queue_bytes);
-	emit_text(e, "rate %s", c.rate_bps == 0 ? "unlimited" :
-	    with_unit(c.rate_bps, rate_units, text, sizeof(text)));
+	emit_text(e, "rate %s",
+	    c.rate_bps == 0 ? "unlimited" : with_unit(c.rate_bps, rate_units, text, sizeof(text)));
 	emit_text(e, " delay %s", with_unit(c.delay_ns, time_units, text, sizeof(text)));
 	if (c.jitter_ns != 0)
 		emit_text(e, " jitter %s", with_unit(c.jitter_ns, time_units, text, sizeof(text)));
 	if (c.loss > 0)
 		emit_text(e, " loss %.9g%%", c.loss * 100);
-	emit_text(e, " queue %s", c.queue_bytes != 0 ?
-	    with_unit(c.queue_bytes, size_units, text, sizeof(text)) : "");
+	emit_text(e, " queue %s",
+	    c.queue_bytes != 0 ? with_unit(c.queue_bytes, size_units, text, sizeof(text)) : "");
 	if (c.queue_bytes == 0)
 		emit_text(e, "%u", c.queue_packets);
 }
@@ -259,9 +268,12 @@ show_pipe(struct emitter *e, const struct ifnet *ifp, const struct pipe *p)
 	emit_uint(e, "dropped-queue", " dropped %" PRIu64 " queue full", st.drop_queue);
 	emit_uint(e, "dropped-loss", " %" PRIu64 " lost\n", st.drop_loss);
 	emit_uint(e, "queue-max", "\tqueue max %" PRIu64 " packets,", st.max_queue);
-	emit_num(e, "queueing-p50-ms", " waiting p50 %.3f ms", (double)delay_hist_quantile(st.queueing, 0.5) / 1e6, 6);
-	emit_num(e, "queueing-p99-ms", " p99 %.3f ms", (double)delay_hist_quantile(st.queueing, 0.99) / 1e6, 6);
-	emit_num(e, "queueing-max-ms", " max %.3f ms,", (double)delay_hist_max(st.queueing) / 1e6, 6);
+	emit_num(e, "queueing-p50-ms", " waiting p50 %.3f ms",
+	    (double)delay_hist_quantile(st.queueing, 0.5) / 1e6, 6);
+	emit_num(e, "queueing-p99-ms", " p99 %.3f ms",
+	    (double)delay_hist_quantile(st.queueing, 0.99) / 1e6, 6);
+	emit_num(
+	    e, "queueing-max-ms", " max %.3f ms,", (double)delay_hist_max(st.queueing) / 1e6, 6);
 	emit_uint(e, "busy-ns", " busy %" PRIu64 " ns\n", st.busy_ns);
 	emit_end(e);
 }
@@ -275,7 +287,7 @@ show_pipes(struct verb_run *v, int argc, char **argv)
 	if (argc != 0)
 		return verb_usage(v, NULL);
 	emit_list(v->out, "pipe");
-	IF_FOREACH (ifp)
+	IF_FOREACH(ifp)
 		if (pipe_of(ifp) != NULL)
 			show_pipe(v->out, ifp, pipe_of(ifp));
 	emit_end(v->out);

@@ -26,7 +26,8 @@ DROP_DEFINE(DROP_ARP_HOLD, "arp", "hold", "too many packets wait for a neighbour
 DROP_DEFINE(DROP_ARP_TIMEOUT, "arp", "timeout", "neighbour did not answer");
 DROP_DEFINE(DROP_ARP_LIMIT, "arp", "limit", "neighbour table is full");
 DROP_DEFINE(DROP_ARP_REJECT, "arp", "reject", "the neighbour entry says reject or blackhole");
-DROP_DEFINE(DROP_ARP_BROADCAST, "arp", "broadcast", "directed broadcast from another link (RFC 2644)");
+DROP_DEFINE(
+    DROP_ARP_BROADCAST, "arp", "broadcast", "directed broadcast from another link (RFC 2644)");
 DROP_DEFINE(DROP_ARP_NOTABLE, "arp", "notable", "the interface has no neighbours: it is leaving");
 DROP_DEFINE(DROP_ARP_NOBUFS, "arp", "nobufs", "no memory for the link header");
 
@@ -40,12 +41,12 @@ VNET_DEFINE_STATIC(uint32_t, arp_maxentries) = 4096;
 
 SYSCTL_VNET_UINT(net_link_ether_inet_max_age, "net.link.ether.inet.max_age", SYSCTL_RW, arp_max_age,
     1, 86400 * 365, "seconds that a neighbour is remembered after it was last heard");
-SYSCTL_VNET_UINT(net_link_ether_inet_maxtries, "net.link.ether.inet.maxtries", SYSCTL_RW, arp_maxtries,
-    1, 100, "requests, one a second, before a neighbour counts as down");
+SYSCTL_VNET_UINT(net_link_ether_inet_maxtries, "net.link.ether.inet.maxtries", SYSCTL_RW,
+    arp_maxtries, 1, 100, "requests, one a second, before a neighbour counts as down");
 SYSCTL_VNET_UINT(net_link_ether_inet_maxhold, "net.link.ether.inet.maxhold", SYSCTL_RW, arp_maxhold,
     1, 4096, "packets that wait for one neighbour; the newest are kept");
-SYSCTL_VNET_UINT(net_link_ether_inet_host_down_time, "net.link.ether.inet.host_down_time", SYSCTL_RW,
-    arp_down_time, 1, 86400, "seconds for which a silent neighbour is not asked again");
+SYSCTL_VNET_UINT(net_link_ether_inet_host_down_time, "net.link.ether.inet.host_down_time",
+    SYSCTL_RW, arp_down_time, 1, 86400, "seconds for which a silent neighbour is not asked again");
 
 /* Tables that are there follow: the limit is each table's. */
 static void
@@ -59,8 +60,8 @@ maxentries_changed(const struct sysctl_oid *oid)
 			t->limit = VNET(arp_maxentries);
 }
 SYSCTL_DEFINE_(net_link_ether_inet_maxentries, .name = "net.link.ether.inet.maxentries",
-    .type = SYSCTL_T_UINT, .flags = SYSCTL_RW | SYSCTL_VNET, .ptr = &vnet_entry_arp_maxentries, .min = 1,
-    .max = 1 << 24, .changed = maxentries_changed,
+    .type = SYSCTL_T_UINT, .flags = SYSCTL_RW | SYSCTL_VNET, .ptr = &vnet_entry_arp_maxentries,
+    .min = 1, .max = 1 << 24, .changed = maxentries_changed,
     .descr = "neighbours of one interface that traffic may make");
 
 uint32_t
@@ -288,7 +289,8 @@ header_put(struct mbuf *m, const uint8_t *header)
 static inline bool
 header_fits(const struct mbuf *m)
 {
-	return m->data - (const uint8_t *)m >= (ptrdiff_t)sizeof(*m) + ETHER_HDR_LEN_ && m_writable(m);
+	return m->data - (const uint8_t *)m >= (ptrdiff_t)sizeof(*m) + ETHER_HDR_LEN_ &&
+	    m_writable(m);
 }
 
 /* Where a packet goes on the link. */
@@ -309,7 +311,8 @@ group_header(const struct ifnet *ifp, const struct mbuf *m, uint8_t header[16])
 	const uint8_t *dst = (const uint8_t *)&mtod(m, const struct ip_hdr *)->dst;
 
 	if (m->flags & M_MCAST)
-		memcpy(header, (const uint8_t[]) { 0x01, 0x00, 0x5e, dst[1] & 0x7f, dst[2], dst[3] }, 6);
+		memcpy(header, (const uint8_t[]){ 0x01, 0x00, 0x5e, dst[1] & 0x7f, dst[2], dst[3] },
+		    6);
 	else
 		memcpy(header, ether_broadcast, 6);
 	memcpy(header + 6, ifp->if_lladdr, 6);
@@ -340,7 +343,8 @@ output_slow(struct ifnet *ifp, struct mbuf *m)
 		lle = arp_entry(ifp, dst);
 		if (lle != NULL && nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->lle != lle)
 			nexthop_set_lle(nh, lle);
-		if (lle == NULL || !(lle->flags & LLE_VALID) || (lle->flags & (LLE_REJECT | LLE_BLACKHOLE))) {
+		if (lle == NULL || !(lle->flags & LLE_VALID) ||
+		    (lle->flags & (LLE_REJECT | LLE_BLACKHOLE))) {
 			arp_resolve(ifp, dst, m);
 			return NULL;
 		}
@@ -387,7 +391,9 @@ output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
 		lle = last->lle;
 	}
 	if (__builtin_expect(lle == NULL ||
-	    (lle->flags & (LLE_VALID | LLE_REJECT | LLE_BLACKHOLE | LLE_DELETED)) != LLE_VALID, 0))
+		    (lle->flags & (LLE_VALID | LLE_REJECT | LLE_BLACKHOLE | LLE_DELETED)) !=
+			LLE_VALID,
+		0))
 		return false;
 	if (nh->flags & RTF_GATEWAY_)
 		last->ready = nh;
@@ -474,7 +480,8 @@ arp_init(void *arg)
 {
 	(void)arg;
 	if (curvnet == vnet0)
-		event_register(&lladdr_tag, "iflladdr_event", EVENT_HERE, lladdr_changed, NULL, EVENT_PRI_ANY);
+		event_register(
+		    &lladdr_tag, "iflladdr_event", EVENT_HERE, lladdr_changed, NULL, EVENT_PRI_ANY);
 }
 VNET_SYSINIT(arp, SI_SUB_INET, SI_ORDER_SECOND, arp_init, NULL);
 

@@ -24,8 +24,8 @@ struct llentry *arp_entry(struct ifnet *ifp, uint32_t dst);
 /* Gratuitous announcement of one of our addresses. */
 void arp_announce(struct ifnet *ifp, uint32_t addr);
 
-DROP_DECLARE(DROP_ARP_HOLD);	 /* hold queue of an unresolved neighbour full */
-DROP_DECLARE(DROP_ARP_TIMEOUT);	 /* neighbour did not answer */
-DROP_DECLARE(DROP_ARP_LIMIT);	 /* neighbour table full */
+DROP_DECLARE(DROP_ARP_HOLD);    /* hold queue of an unresolved neighbour full */
+DROP_DECLARE(DROP_ARP_TIMEOUT); /* neighbour did not answer */
+DROP_DECLARE(DROP_ARP_LIMIT);   /* neighbour table full */
 
 #endif

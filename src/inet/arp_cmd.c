@@ -22,7 +22,7 @@
 struct arp_run {
 	struct verb_run *v;
 	bool numeric, all, del, set, replace;
-	struct ifnet *only;	/* -i */
+	struct ifnet *only; /* -i */
 	const char *file;
 	unsigned found;
 };
@@ -134,10 +134,12 @@ arp_walk(struct arp_run *r, uint32_t addr, void (*own)(struct arp_run *, const s
 	IF_FOREACH(ifp) {
 		struct lltable *t = in_lltable(ifp);
 
-		if (t == NULL || ifp->if_output != arp_output || (r->only != NULL && r->only != ifp))
+		if (t == NULL || ifp->if_output != arp_output ||
+		    (r->only != NULL && r->only != ifp))
 			continue;
 		TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
-			if (own != NULL && ifa->family == AF_INET && visible(in_ifaddr_of(ifa)->addr) &&
+			if (own != NULL && ifa->family == AF_INET &&
+			    visible(in_ifaddr_of(ifa)->addr) &&
 			    (addr == 0 || in_ifaddr_of(ifa)->addr == addr))
 				own(r, in_ifaddr_of(ifa));
 		TAILQ_FOREACH_SAFE(lle, &t->entries, link, next)
@@ -226,7 +228,7 @@ arp_delete(struct arp_run *r, const char *host, bool quiet)
 struct arp_set {
 	uint8_t mac[6];
 	bool is_auto, temp, pub, only;
-	uint16_t refuse;	/* LLE_REJECT, LLE_BLACKHOLE */
+	uint16_t refuse; /* LLE_REJECT, LLE_BLACKHOLE */
 };
 
 /*
@@ -296,18 +298,21 @@ set_one(struct arp_run *r, const char *where, int argc, char **argv)
 		return status;
 	ifp = interface_for(r, addr);
 	if (ifp == NULL)
-		return verb_error(r->v, 1, "%scannot intuit interface index and type for %s", where, argv[0]);
+		return verb_error(
+		    r->v, 1, "%scannot intuit interface index and type for %s", where, argv[0]);
 	if (in_ifaddr_exact(ifp, addr) != NULL)
-		return verb_error(r->v, 1, "%s%s: File exists: it is an address of %s", where, argv[0],
-		    ifp->if_xname);
+		return verb_error(r->v, 1, "%s%s: File exists: it is an address of %s", where,
+		    argv[0], ifp->if_xname);
 	if (r->replace)
 		(void)arp_delete(r, argv[0], true);
 	lle = lla_create(in_lltable(ifp), &addr, ETHERTYPE_IP_, false);
 	if (lle == NULL)
 		return verb_error(r->v, 1, "%s%s: %s", where, argv[0], verb_strerror(ENOMEM));
-	lle->flags = (uint16_t)((lle->flags & ~(LLE_STATIC | LLE_PUB | LLE_PROXYONLY | LLE_REJECT |
-	    LLE_BLACKHOLE)) | s.refuse | (s.temp ? 0 : LLE_STATIC) | (s.pub ? LLE_PUB : 0) |
-	    (s.only ? LLE_PROXYONLY : 0));
+	lle->flags =
+	    (uint16_t)((lle->flags &
+			   ~(LLE_STATIC | LLE_PUB | LLE_PROXYONLY | LLE_REJECT | LLE_BLACKHOLE)) |
+		s.refuse | (s.temp ? 0 : LLE_STATIC) | (s.pub ? LLE_PUB : 0) |
+		(s.only ? LLE_PROXYONLY : 0));
 	lle_timer(lle, 0, NULL);
 	lle->expire_ns = 0;
 	arp_learned(lle, s.is_auto ? ifp->if_lladdr : s.mac);
@@ -374,8 +379,10 @@ arp_options(struct arp_run *r, int *ind)
 			break;
 		case 'i':
 			r->only = if_byname(o.arg);
-			if (r->only == NULL || in_lltable(r->only) == NULL || r->only->if_output != arp_output)
-				return verb_error(r->v, 1, "interface %s does not exist or does no ARP", o.arg);
+			if (r->only == NULL || in_lltable(r->only) == NULL ||
+			    r->only->if_output != arp_output)
+				return verb_error(
+				    r->v, 1, "interface %s does not exist or does no ARP", o.arg);
 			break;
 		default:
 			return verb_usage(r->v, NULL);
@@ -428,4 +435,5 @@ VERB_DEFINE(arp, .name = "arp",
 	     "arp -s hostname ether_addr [temp] [reject | blackhole] [pub [only]]\n"
 	     "arp -S hostname ether_addr [temp] [reject | blackhole] [pub [only]]\n"
 	     "arp -f filename",
-    .summary = "see and change the neighbours on the links", .run = arp_run, .flags = VERB_HAS_JAIL);
+    .summary = "see and change the neighbours on the links", .run = arp_run,
+    .flags = VERB_HAS_JAIL);

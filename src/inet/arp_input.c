@@ -29,8 +29,8 @@ VNET_DEFINE_STATIC(bool, arp_log_wrong_iface) = true;
 VNET_DEFINE_STATIC(bool, arp_log_movements) = true;
 VNET_DEFINE_STATIC(bool, arp_log_permanent) = true;
 
-SYSCTL_VNET_BOOL(net_link_ether_inet_proxyall, "net.link.ether.inet.proxyall", SYSCTL_RW, arp_proxyall,
-    "answer for all addresses that are reached through another interface");
+SYSCTL_VNET_BOOL(net_link_ether_inet_proxyall, "net.link.ether.inet.proxyall", SYSCTL_RW,
+    arp_proxyall, "answer for all addresses that are reached through another interface");
 SYSCTL_VNET_BOOL(net_link_ether_inet_log_arp_wrong_iface, "net.link.ether.inet.log_arp_wrong_iface",
     SYSCTL_RW, arp_log_wrong_iface, "log ARP packets that come in by the wrong interface");
 SYSCTL_VNET_BOOL(net_link_ether_inet_log_arp_movements, "net.link.ether.inet.log_arp_movements",
@@ -73,7 +73,8 @@ other_interface(const struct ifnet *ifp, uint32_t addr)
 	struct ifnet *other;
 
 	IF_FOREACH(other) {
-		if (other == ifp || !(other->if_flags & IFF_UP_) || (other->if_flags & IFF_LOOPBACK_))
+		if (other == ifp || !(other->if_flags & IFF_UP_) ||
+		    (other->if_flags & IFF_LOOPBACK_))
 			continue;
 		if ((ia = in_ifaddr_for(other, addr)) != NULL && ia->dst == 0)
 			return other;
@@ -92,7 +93,8 @@ sender_is_here(const struct ifnet *ifp, const struct arp_packet *ap)
 		return true;
 	if (VNET(arp_log_wrong_iface) && (other = other_interface(ifp, ap->sip)) != NULL)
 		log_msg(LOG_LVL_NOTICE, "arp: %s is on %s but got reply from %s on %s",
-		    in_ntoa(ap->sip, ip), other->if_xname, ether_ntoa_(ap->sha, mac), ifp->if_xname);
+		    in_ntoa(ap->sip, ip), other->if_xname, ether_ntoa_(ap->sha, mac),
+		    ifp->if_xname);
 	return false;
 }
 
@@ -104,7 +106,8 @@ learn(struct ifnet *ifp, const struct arp_packet *ap, bool for_us)
 	struct llentry *lle;
 	char ip[16], was[18], is[18];
 
-	if (t == NULL || ap->sip == 0 || (ifp->if_flags & IFF_STATICARP_) || !sender_is_here(ifp, ap))
+	if (t == NULL || ap->sip == 0 || (ifp->if_flags & IFF_STATICARP_) ||
+	    !sender_is_here(ifp, ap))
 		return;
 	lle = lla_find(t, &ap->sip);
 	if (lle == NULL && for_us)
@@ -113,11 +116,13 @@ learn(struct ifnet *ifp, const struct arp_packet *ap, bool for_us)
 		return;
 	if (lle->flags & LLE_STATIC) {
 		if (VNET(arp_log_permanent) && memcmp(lle->header, ap->sha, 6) != 0)
-			log_msg(LOG_LVL_NOTICE, "arp: %s attempts to modify permanent entry for %s on %s",
+			log_msg(LOG_LVL_NOTICE,
+			    "arp: %s attempts to modify permanent entry for %s on %s",
 			    ether_ntoa_(ap->sha, is), in_ntoa(ap->sip, ip), ifp->if_xname);
 		return;
 	}
-	if ((lle->flags & LLE_VALID) && memcmp(lle->header, ap->sha, 6) != 0 && VNET(arp_log_movements))
+	if ((lle->flags & LLE_VALID) && memcmp(lle->header, ap->sha, 6) != 0 &&
+	    VNET(arp_log_movements))
 		log_msg(LOG_LVL_NOTICE, "arp: %s moved from %s to %s on %s", in_ntoa(ap->sip, ip),
 		    ether_ntoa_(lle->header, was), ether_ntoa_(ap->sha, is), ifp->if_xname);
 	arp_learned(lle, ap->sha);
@@ -137,7 +142,8 @@ proxy_for(struct ifnet *ifp, const struct arp_packet *ap)
 		return NULL;
 	/* a target on the link where the question was asked answers for itself */
 	nh = fib_lookup4(ifp->if_fib, ap->tip);
-	if (nh == NULL || nh->ifp == ifp || (nh->flags & (RTF_LOCAL_ | RTF_REJECT_ | RTF_BLACKHOLE_)))
+	if (nh == NULL || nh->ifp == ifp ||
+	    (nh->flags & (RTF_LOCAL_ | RTF_REJECT_ | RTF_BLACKHOLE_)))
 		return NULL;
 	/* and so does one whose asker is not on the link where it asks */
 	nh = fib_lookup4(ifp->if_fib, ap->sip);
@@ -249,13 +255,17 @@ arp_netstat_stats(struct verb_run *v, const struct netstat_opts *o)
 	emit_text(e, "arp:\n");
 	netstat_counter(e, o, "sent-requests", &V_arpstat.txrequests, "# ARP request{s} sent");
 	netstat_counter(e, o, "sent-replies", &V_arpstat.txreplies, "# ARP repl{y|ies} sent");
-	netstat_counter(e, o, "received-requests", &V_arpstat.rxrequests, "# ARP request{s} received");
-	netstat_counter(e, o, "received-replies", &V_arpstat.rxreplies, "# ARP repl{y|ies} received");
+	netstat_counter(
+	    e, o, "received-requests", &V_arpstat.rxrequests, "# ARP request{s} received");
+	netstat_counter(
+	    e, o, "received-replies", &V_arpstat.rxreplies, "# ARP repl{y|ies} received");
 	netstat_counter(e, o, "received-packets", &V_arpstat.received, "# ARP packet{s} received");
 	netstat_counter(e, o, "dropped-no-entry", &V_arpstat.dropped,
 	    "# total packet{s} dropped due to no ARP entry");
-	netstat_counter(e, o, "entries-timeout", &V_arpstat.timeouts, "# ARP entr{y|ies} timed out");
-	netstat_counter(e, o, "dropped-duplicate-address", &V_arpstat.dupips, "# Duplicate IP{s} seen");
+	netstat_counter(
+	    e, o, "entries-timeout", &V_arpstat.timeouts, "# ARP entr{y|ies} timed out");
+	netstat_counter(
+	    e, o, "dropped-duplicate-address", &V_arpstat.dupips, "# Duplicate IP{s} seen");
 	emit_end(e);
 }
 NETSTAT_STATS_DEFINE(arp, "arp", AF_INET, arp_netstat_stats);

@@ -13,7 +13,7 @@ struct arp_packet {
 	uint8_t hlen, plen;
 	be16 op;
 	uint8_t sha[6];
-	uint32_t sip;		/* network order */
+	uint32_t sip; /* network order */
 	uint8_t tha[6];
 	uint32_t tip;
 } __attribute__((packed));
@@ -26,9 +26,9 @@ enum arp_state { ARP_INCOMPLETE, ARP_REACHABLE, ARP_DOWN };
 /* net.link.ether.arp.stats, netstat -s -p arp. */
 struct arpstat {
 	uint64_t txrequests, txreplies, rxrequests, rxreplies, received;
-	uint64_t dropped;	/* packets that found no neighbour */
-	uint64_t timeouts;	/* entries that went because nothing was heard */
-	uint64_t dupips;	/* others seen with an address of ours */
+	uint64_t dropped;  /* packets that found no neighbour */
+	uint64_t timeouts; /* entries that went because nothing was heard */
+	uint64_t dupips;   /* others seen with an address of ours */
 };
 VNET_DECLARE(struct arpstat, arpstat);
 #define V_arpstat VNET(arpstat)

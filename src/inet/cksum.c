@@ -41,7 +41,8 @@ cksum_add(uint64_t sum, const void *bytes, size_t len)
 		len -= 2;
 	}
 	if (len > 0)
-		acc += *p; /* a zero byte follows in thought: the low half of a little-endian word */
+		acc +=
+		    *p; /* a zero byte follows in thought: the low half of a little-endian word */
 	return add_carry(sum, acc);
 }
 

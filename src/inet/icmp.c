@@ -38,15 +38,16 @@ VNET_DEFINE_STATIC(bool, icmp_reply_from_interface) = false;
 
 SYSCTL_VNET_INT(net_inet_icmp_icmplim, "net.inet.icmp.icmplim", SYSCTL_RW, icmplim, 0, INT32_MAX,
     "errors of one kind per second; 0 = no limit");
-SYSCTL_VNET_BOOL(net_inet_icmp_icmplim_output, "net.inet.icmp.icmplim_output", SYSCTL_RW, icmplim_output,
-    "log when the limit is reached");
+SYSCTL_VNET_BOOL(net_inet_icmp_icmplim_output, "net.inet.icmp.icmplim_output", SYSCTL_RW,
+    icmplim_output, "log when the limit is reached");
 SYSCTL_VNET_BOOL(net_inet_icmp_bmcastecho, "net.inet.icmp.bmcastecho", SYSCTL_RW, icmp_bmcastecho,
     "answer echo and timestamp requests to broadcast and multicast addresses");
 SYSCTL_VNET_BOOL(net_inet_icmp_maskrepl, "net.inet.icmp.maskrepl", SYSCTL_RW, icmp_maskrepl,
     "answer address mask requests");
 SYSCTL_VNET_UINT(net_inet_icmp_quotelen, "net.inet.icmp.quotelen", SYSCTL_RW, icmp_quotelen, 8, 548,
     "bytes behind the IP header that an error quotes, as far as 576 bytes hold them");
-SYSCTL_VNET_BOOL(net_inet_icmp_reply_from_interface, "net.inet.icmp.reply_from_interface", SYSCTL_RW, icmp_reply_from_interface,
+SYSCTL_VNET_BOOL(net_inet_icmp_reply_from_interface, "net.inet.icmp.reply_from_interface",
+    SYSCTL_RW, icmp_reply_from_interface,
     "errors come from the interface that received the packet, not from the one on the way back");
 
 enum { OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68 };
@@ -87,8 +88,8 @@ enum limit_kind { LIMIT_UNREACH, LIMIT_TIMXCEED, LIMIT_OTHER, LIMIT_KINDS };
 static const char *const limit_name[LIMIT_KINDS] = { "unreach", "time exceeded", "error" };
 
 struct limit {
-	uint64_t second_ns;	/* start of the running second */
-	uint32_t n;		/* errors asked for in it */
+	uint64_t second_ns; /* start of the running second */
+	uint32_t n;         /* errors asked for in it */
 };
 VNET_DEFINE_STATIC(struct limit, icmp_limits[LIMIT_KINDS]);
 
@@ -97,7 +98,8 @@ static bool
 limit_ok(uint8_t type)
 {
 	enum limit_kind kind = type == ICMP_UNREACH_ ? LIMIT_UNREACH :
-	    type == ICMP_TIMXCEED_ ? LIMIT_TIMXCEED : LIMIT_OTHER;
+	    type == ICMP_TIMXCEED_                   ? LIMIT_TIMXCEED :
+						       LIMIT_OTHER;
 	struct limit *l = &VNET(icmp_limits)[kind];
 	uint32_t max = (uint32_t)VNET(icmplim);
 	uint64_t now = clock_now();
@@ -155,8 +157,7 @@ error_allowed(const struct mbuf *m, uint8_t type)
 	}
 	return (from_be16(ip->off) & IP_OFFMASK_) == 0 && !(m->flags & (M_BCAST | M_MCAST)) &&
 	    !in_is_multicast(ip->dst) && ip->dst != 0xffffffff &&
-	    (m->rcvif == NULL || !in_is_broadcast(ip->dst, m->rcvif)) &&
-	    is_answerable(m, ip->src);
+	    (m->rcvif == NULL || !in_is_broadcast(ip->dst, m->rcvif)) && is_answerable(m, ip->src);
 }
 
 /*
@@ -285,8 +286,7 @@ refused_bmcast(const struct mbuf *m, uint64_t *counter)
 
 	if (VNET(icmp_bmcastecho))
 		return false;
-	if (!(m->flags & (M_BCAST | M_MCAST)) && !in_is_multicast(ip->dst) &&
-	    ip->dst != 0xffffffff)
+	if (!(m->flags & (M_BCAST | M_MCAST)) && !in_is_multicast(ip->dst) && ip->dst != 0xffffffff)
 		return false;
 	++*counter;
 	return true;
@@ -415,7 +415,9 @@ error_input(struct mbuf *m, unsigned hlen)
 	if (p != NULL && p->ctlinput != NULL)
 		p->ctlinput(icmp->type, icmp->code,
 		    icmp->type == ICMP_UNREACH_ && icmp->code == ICMP_UNREACH_NEEDFRAG_ ?
-		    from_be16(icmp->frag.mtu) : 0, inner, len - sizeof(*icmp));
+			from_be16(icmp->frag.mtu) :
+			0,
+		    inner, len - sizeof(*icmp));
 	m_free(m);
 }
 
@@ -465,13 +467,47 @@ IP_PROTOCOL_DEFINE(icmp, .proto = IPPROTO_ICMP_, .input = icmp_input);
 /* --- netstat -s -p icmp ----------------------------------------------------------------------- */
 
 static const char *const icmp_names[ICMP_MAXTYPE_ + 1] = {
-	"echo reply", "#1", "#2", "destination unreachable", "source quench", "routing redirect", "#6",
-	"#7", "echo", "router advertisement", "router solicitation", "time exceeded",
-	"parameter problem", "time stamp", "time stamp reply", "information request",
-	"information request reply", "address mask request", "address mask reply", "#19", "#20", "#21",
-	"#22", "#23", "#24", "#25", "#26", "#27", "#28", "#29", "icmp traceroute",
-	"datagram conversion error", "mobile host redirect", "IPv6 where-are-you", "IPv6 i-am-here",
-	"mobile registration req", "mobile registration reply", "#37", "#38", "#39", "icmp photuris",
+	"echo reply",
+	"#1",
+	"#2",
+	"destination unreachable",
+	"source quench",
+	"routing redirect",
+	"#6",
+	"#7",
+	"echo",
+	"router advertisement",
+	"router solicitation",
+	"time exceeded",
+	"parameter problem",
+	"time stamp",
+	"time stamp reply",
+	"information request",
+	"information request reply",
+	"address mask request",
+	"address mask reply",
+	"#19",
+	"#20",
+	"#21",
+	"#22",
+	"#23",
+	"#24",
+	"#25",
+	"#26",
+	"#27",
+	"#28",
+	"#29",
+	"icmp traceroute",
+	"datagram conversion error",
+	"mobile host redirect",
+	"IPv6 where-are-you",
+	"IPv6 i-am-here",
+	"mobile registration req",
+	"mobile registration reply",
+	"#37",
+	"#38",
+	"#39",
+	"icmp photuris",
 };
 
 static void
@@ -504,18 +540,26 @@ icmp_stats(struct verb_run *v, const struct netstat_opts *o)
 	emit_object(e, "icmp");
 	emit_text(e, "icmp:\n");
 	netstat_counter(e, o, "icmp-calls", &st->error, "# call{s} to icmp_error");
-	netstat_counter(e, o, "errors-not-from-message", &st->oldicmp, "# error{s} not generated in response to an icmp message");
-	netstat_counter(e, o, "errors-limited", &st->limited, "# error{s} not generated because of the rate limit");
+	netstat_counter(e, o, "errors-not-from-message", &st->oldicmp,
+	    "# error{s} not generated in response to an icmp message");
+	netstat_counter(e, o, "errors-limited", &st->limited,
+	    "# error{s} not generated because of the rate limit");
 	histogram(e, o, "Output", "output-histogram", st->outhist);
-	netstat_counter(e, o, "dropped-bad-code", &st->badcode, "# message{s} with bad code fields");
-	netstat_counter(e, o, "dropped-too-short", &st->tooshort, "# message{s} less than the minimum length");
-	netstat_counter(e, o, "dropped-bad-checksum", &st->checksum, "# message{s} with bad checksum");
+	netstat_counter(
+	    e, o, "dropped-bad-code", &st->badcode, "# message{s} with bad code fields");
+	netstat_counter(
+	    e, o, "dropped-too-short", &st->tooshort, "# message{s} less than the minimum length");
+	netstat_counter(
+	    e, o, "dropped-bad-checksum", &st->checksum, "# message{s} with bad checksum");
 	netstat_counter(e, o, "dropped-bad-length", &st->badlen, "# message{s} with bad length");
-	netstat_counter(e, o, "dropped-multicast-echo", &st->bmcastecho, "# multicast echo requests ignored");
-	netstat_counter(e, o, "dropped-multicast-timestamp", &st->bmcasttstamp, "# multicast timestamp requests ignored");
+	netstat_counter(
+	    e, o, "dropped-multicast-echo", &st->bmcastecho, "# multicast echo requests ignored");
+	netstat_counter(e, o, "dropped-multicast-timestamp", &st->bmcasttstamp,
+	    "# multicast timestamp requests ignored");
 	histogram(e, o, "Input", "input-histogram", st->inhist);
 	netstat_counter(e, o, "sent-packets", &st->reflect, "# message response{s} generated");
-	netstat_counter(e, o, "discard-invalid-return-address", &st->badaddr, "# invalid return address{es}");
+	netstat_counter(
+	    e, o, "discard-invalid-return-address", &st->badaddr, "# invalid return address{es}");
 	netstat_counter(e, o, "discard-no-route", &st->noroute, "# no return route{s}");
 	emit_text(e, "\tICMP address mask responses are %s\n",
 	    VNET(icmp_maskrepl) ? "enabled" : "disabled");

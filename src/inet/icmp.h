@@ -10,19 +10,42 @@ struct icmp_hdr {
 	uint8_t type, code;
 	uint16_t sum;
 	union {
-		struct { be16 id, seq; } echo;
-		uint32_t gateway;		/* redirect, network order */
-		struct { be16 unused, mtu; } frag;
-		struct { uint8_t pointer, unused[3]; } param;
+		struct {
+			be16 id, seq;
+		} echo;
+		uint32_t gateway; /* redirect, network order */
+		struct {
+			be16 unused, mtu;
+		} frag;
+		struct {
+			uint8_t pointer, unused[3];
+		} param;
 	};
 } __attribute__((packed));
 _Static_assert(sizeof(struct icmp_hdr) == 8, "wire");
 
 enum icmp_type {
-	ICMP_ECHOREPLY_ = 0, ICMP_UNREACH_ = 3, ICMP_SOURCEQUENCH_ = 4, ICMP_REDIRECT_ = 5, ICMP_ECHO_ = 8,
-	ICMP_TIMXCEED_ = 11, ICMP_PARAMPROB_ = 12, ICMP_TSTAMP_ = 13, ICMP_TSTAMPREPLY_ = 14, ICMP_MASKREQ_ = 17, ICMP_MASKREPLY_ = 18,
+	ICMP_ECHOREPLY_ = 0,
+	ICMP_UNREACH_ = 3,
+	ICMP_SOURCEQUENCH_ = 4,
+	ICMP_REDIRECT_ = 5,
+	ICMP_ECHO_ = 8,
+	ICMP_TIMXCEED_ = 11,
+	ICMP_PARAMPROB_ = 12,
+	ICMP_TSTAMP_ = 13,
+	ICMP_TSTAMPREPLY_ = 14,
+	ICMP_MASKREQ_ = 17,
+	ICMP_MASKREPLY_ = 18,
 };
-enum icmp_unreach { ICMP_UNREACH_NET_, ICMP_UNREACH_HOST_, ICMP_UNREACH_PROTOCOL_, ICMP_UNREACH_PORT_, ICMP_UNREACH_NEEDFRAG_, ICMP_UNREACH_SRCFAIL_, ICMP_UNREACH_FILTER_PROHIB_ = 13 };
+enum icmp_unreach {
+	ICMP_UNREACH_NET_,
+	ICMP_UNREACH_HOST_,
+	ICMP_UNREACH_PROTOCOL_,
+	ICMP_UNREACH_PORT_,
+	ICMP_UNREACH_NEEDFRAG_,
+	ICMP_UNREACH_SRCFAIL_,
+	ICMP_UNREACH_FILTER_PROHIB_ = 13
+};
 
 /*
  * Answer packet m with an error (RFC 1122 3.2.2 says when not). m->data at its IP header, as it
@@ -32,8 +55,8 @@ enum icmp_unreach { ICMP_UNREACH_NET_, ICMP_UNREACH_HOST_, ICMP_UNREACH_PROTOCOL
 void icmp_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg);
 
 struct icmpstat {
-	uint64_t error, oldshort, oldicmp, badcode, tooshort, checksum, badlen, reflect, bmcastecho, badaddr, noroute,
-	    limited;
+	uint64_t error, oldshort, oldicmp, badcode, tooshort, checksum, badlen, reflect, bmcastecho,
+	    badaddr, noroute, limited;
 	uint64_t outhist[41], inhist[41];
 	uint64_t bmcasttstamp;
 };

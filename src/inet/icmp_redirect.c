@@ -11,21 +11,23 @@
 #include "base/log.h"
 #include "kern/sysctl.h"
 
-DROP_DEFINE(DROP_ICMP_REDIRECT, "icmp", "redirect", "redirect is not from the gateway in use, or leads off the link");
+DROP_DEFINE(DROP_ICMP_REDIRECT, "icmp", "redirect",
+    "redirect is not from the gateway in use, or leads off the link");
 DROP_DEFINE(DROP_ICMP_REDIRECT_OFF, "icmp", "redirectoff", "redirects are not followed here");
 DROP_DEFINE(DROP_ICMP_REDIRECT_MANY, "icmp", "redirectmany", "too many routes by redirects");
 
 VNET_DEFINE_STATIC(bool, icmp_drop_redirect) = false;
 VNET_DEFINE_STATIC(bool, icmp_log_redirect) = false;
 VNET_DEFINE_STATIC(uint32_t, icmp_redirects_max) = 1024;
-VNET_DEFINE_STATIC(uint32_t, icmp_redirects); /* routes made, an upper bound of those that are there */
+VNET_DEFINE_STATIC(
+    uint32_t, icmp_redirects); /* routes made, an upper bound of those that are there */
 
-SYSCTL_VNET_BOOL(net_inet_icmp_drop_redirect, "net.inet.icmp.drop_redirect", SYSCTL_RW, icmp_drop_redirect,
-    "ignore redirects");
-SYSCTL_VNET_BOOL(net_inet_icmp_log_redirect, "net.inet.icmp.log_redirect", SYSCTL_RW, icmp_log_redirect,
-    "log redirects");
-SYSCTL_VNET_UINT(net_inet_icmp_redirects_max, "net.inet.icmp.redirects_max", SYSCTL_RW, icmp_redirects_max, 0, 1048576,
-    "routes that redirects may make");
+SYSCTL_VNET_BOOL(net_inet_icmp_drop_redirect, "net.inet.icmp.drop_redirect", SYSCTL_RW,
+    icmp_drop_redirect, "ignore redirects");
+SYSCTL_VNET_BOOL(net_inet_icmp_log_redirect, "net.inet.icmp.log_redirect", SYSCTL_RW,
+    icmp_log_redirect, "log redirects");
+SYSCTL_VNET_UINT(net_inet_icmp_redirects_max, "net.inet.icmp.redirects_max", SYSCTL_RW,
+    icmp_redirects_max, 0, 1048576, "routes that redirects may make");
 
 /* RFC 1122 leaves it open how long advice holds; ten minutes is what BSD's routing daemons gave it. */
 static const uint64_t redirect_life_ns = 600 * NS_PER_SEC;
@@ -57,8 +59,9 @@ is_believable(const struct mbuf *m, uint32_t from, uint32_t dst, uint32_t gatewa
 	const struct nexthop *nh;
 	uint8_t first = (uint8_t)(dst & 0xff);
 
-	if (m->rcvif == NULL || first == 0 || first == 127 || first >= 224 || in_local(dst) != NULL ||
-	    in_local(gateway) != NULL || in_ifaddr_for(m->rcvif, gateway) == NULL)
+	if (m->rcvif == NULL || first == 0 || first == 127 || first >= 224 ||
+	    in_local(dst) != NULL || in_local(gateway) != NULL ||
+	    in_ifaddr_for(m->rcvif, gateway) == NULL)
 		return false;
 	nh = fib_lookup4(m->fib, dst);
 	return nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->gw4 == from && nh->ifp == m->rcvif &&

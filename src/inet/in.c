@@ -237,7 +237,8 @@ prefix_other(const struct in_ifaddr *ia, bool holder)
 				continue;
 			if (holder && !other->has_route)
 				continue;
-			if (best == NULL || (!(best->ifa.ifp->if_flags & IFF_UP_) && (ifp->if_flags & IFF_UP_)))
+			if (best == NULL ||
+			    (!(best->ifa.ifp->if_flags & IFF_UP_) && (ifp->if_flags & IFF_UP_)))
 				best = other;
 		}
 	return best;
@@ -275,7 +276,7 @@ prefix_add(struct in_ifaddr *ia)
 		rq.fib = fib;
 		/* a route that somebody gave by hand gives way to the link itself */
 		if (rt != NULL && !(rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)))
-			(void)rib_delete(&(struct rt_request) { .dst = rq.dst, .fib = fib });
+			(void)rib_delete(&(struct rt_request){ .dst = rq.dst, .fib = fib });
 		error = rib_add(&rq, NULL);
 		ia->has_route = true;
 		if (error != 0) {

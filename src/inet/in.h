@@ -12,18 +12,26 @@
 #include "route/route.h"
 
 struct in_ifaddr {
-	struct ifaddr ifa;	/* first: a struct ifaddr of family AF_INET */
-	uint32_t addr;		/* ours */
+	struct ifaddr ifa; /* first: a struct ifaddr of family AF_INET */
+	uint32_t addr;     /* ours */
 	uint32_t mask;
-	uint32_t broadcast;	/* 0 = none */
-	uint32_t dst;		/* point-to-point peer, 0 = none */
+	uint32_t broadcast;      /* 0 = none */
+	uint32_t dst;            /* point-to-point peer, 0 = none */
 	struct in_ifaddr *hnext; /* the same address on another interface */
-	bool has_route;		/* the route of its prefix, or to its peer, is this one's */
-	bool has_local;		/* counted in the host route through lo0 */
+	bool has_route;          /* the route of its prefix, or to its peer, is this one's */
+	bool has_local;          /* counted in the host route through lo0 */
 };
 
-static inline struct in_ifaddr *in_ifaddr_of(struct ifaddr *ifa) { return (struct in_ifaddr *)(void *)ifa; }
-static inline unsigned in_mask_plen(uint32_t mask) { return (unsigned)__builtin_popcount(mask); }
+static inline struct in_ifaddr *
+in_ifaddr_of(struct ifaddr *ifa)
+{
+	return (struct in_ifaddr *)(void *)ifa;
+}
+static inline unsigned
+in_mask_plen(uint32_t mask)
+{
+	return (unsigned)__builtin_popcount(mask);
+}
 uint32_t in_plen_mask(unsigned plen);
 
 /*
@@ -46,11 +54,11 @@ enum in_kind { IN_NOT_OURS, IN_OURS, IN_BROADCAST_, IN_MULTICAST_ };
  */
 struct in_hash {
 	struct rcu_head rcu;
-	uint32_t shift;		/* 32 - log2 of the slots */
-	uint32_t mask;		/* slots - 1 */
-	uint32_t used, live;	/* slots that are not free, and not deleted */
+	uint32_t shift;      /* 32 - log2 of the slots */
+	uint32_t mask;       /* slots - 1 */
+	uint32_t used, live; /* slots that are not free, and not deleted */
 	struct in_hash_slot {
-		uint32_t addr;	/* 0 = free; written behind ia */
+		uint32_t addr; /* 0 = free; written behind ia */
 		uint32_t pad_;
 		struct in_ifaddr *ia;
 	} slot[];
@@ -83,8 +91,16 @@ in_local(uint32_t addr)
 /* Is it a broadcast address of ifp (all ones, its subnets' broadcast or all zeros)? */
 bool in_is_broadcast(uint32_t addr, const struct ifnet *ifp);
 
-static inline bool in_is_multicast(uint32_t a) { return (a & 0xf0) == 0xe0; }	/* little-endian host, network order value */
-static inline bool in_is_loopback(uint32_t a) { return (a & 0xff) == 127; }
+static inline bool
+in_is_multicast(uint32_t a)
+{
+	return (a & 0xf0) == 0xe0;
+} /* little-endian host, network order value */
+static inline bool
+in_is_loopback(uint32_t a)
+{
+	return (a & 0xff) == 127;
+}
 
 /* "10.1.2.3" strictly (four decimal parts). ntoa needs 16 bytes. */
 bool in_aton(const char *text, uint32_t *addr);
@@ -108,6 +124,10 @@ bool in_mask_parse(const char *text, uint32_t *mask);
 uint32_t in_class_mask(uint32_t addr);
 
 /* The stack's ARP table of an interface (NULL if not attached). */
-static inline struct lltable *in_lltable(struct ifnet *ifp) { return (struct lltable *)ifp->if_afdata[AF_SLOT_INET]; }
+static inline struct lltable *
+in_lltable(struct ifnet *ifp)
+{
+	return (struct lltable *)ifp->if_afdata[AF_SLOT_INET];
+}
 
 #endif

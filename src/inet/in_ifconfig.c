@@ -37,7 +37,8 @@ in_ifaddr_netstat(const struct ifaddr *ifa, char *network, size_t nlen, char *ad
 	const struct in_ifaddr *ia = (const struct in_ifaddr *)(const void *)ifa;
 	char text[16];
 
-	snprintf(network, nlen, "%s/%u", in_ntoa(ia->addr & ia->mask, text), in_mask_plen(ia->mask));
+	snprintf(
+	    network, nlen, "%s/%u", in_ntoa(ia->addr & ia->mask, text), in_mask_plen(ia->mask));
 	snprintf(address, alen, "%s", in_ntoa(ia->addr, text));
 }
 
@@ -46,7 +47,7 @@ in_ifaddr_netstat(const struct ifaddr *ifa, char *network, size_t nlen, char *ad
 enum in_op { IN_OP_SET, IN_OP_ADD, IN_OP_DELETE };
 
 struct in_words {
-	uint32_t first, last;	/* host order; equal but for a range */
+	uint32_t first, last; /* host order; equal but for a range */
 	uint32_t mask, dst, broadcast;
 	bool has_mask;
 	enum in_op op;
@@ -56,8 +57,11 @@ static const struct {
 	const char *word;
 	enum in_op op;
 } op_words[] = {
-	{ "alias", IN_OP_ADD }, { "add", IN_OP_ADD },
-	{ "-alias", IN_OP_DELETE }, { "delete", IN_OP_DELETE }, { "remove", IN_OP_DELETE },
+	{ "alias", IN_OP_ADD },
+	{ "add", IN_OP_ADD },
+	{ "-alias", IN_OP_DELETE },
+	{ "delete", IN_OP_DELETE },
+	{ "remove", IN_OP_DELETE },
 };
 
 static bool
@@ -80,7 +84,8 @@ parse_address(const char *word, struct in_words *w)
 	uint64_t n;
 
 	if (snprintf(text, sizeof(text), "%s", word) >= (int)sizeof(text))
-		return in_resolve(word, &addr) && (w->first = w->last = __builtin_bswap32(addr), true);
+		return in_resolve(word, &addr) &&
+		    (w->first = w->last = __builtin_bswap32(addr), true);
 	if ((slash = strchr(text, '/')) != NULL) {
 		*slash = '\0';
 		if (!verb_number(slash + 1, 0, 32, &n))
@@ -131,7 +136,8 @@ parse_keyword(struct verb_run *v, int argc, char **argv, int *at, struct in_word
 	if (*at + 1 >= argc)
 		return verb_error(v, 1, "'%s' requires argument", word);
 	if (is_mask && !in_mask_parse(argv[*at + 1], &w->mask))
-		return verb_error(v, 1, "netmask %s: Invalid argument: not a contiguous mask", argv[*at + 1]);
+		return verb_error(
+		    v, 1, "netmask %s: Invalid argument: not a contiguous mask", argv[*at + 1]);
 	if (!is_mask && !in_resolve(argv[*at + 1], &w->broadcast))
 		return verb_error(v, 1, "broadcast %s: bad value", argv[*at + 1]);
 	w->has_mask |= is_mask;
@@ -140,7 +146,8 @@ parse_keyword(struct verb_run *v, int argc, char **argv, int *at, struct in_word
 }
 
 static int
-parse_words(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used, struct in_words *w)
+parse_words(
+    struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used, struct in_words *w)
 {
 	const struct in_ifaddr *first;
 	int at = 0, status;
@@ -163,7 +170,8 @@ parse_words(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *u
 	*used = ++at;
 	if (at < argc && in_resolve(argv[at], &w->dst)) {
 		if (!(ifp->if_flags & IFF_POINTOPOINT_))
-			return verb_error(v, 1, "%s: %s: Invalid argument: the interface has no other end",
+			return verb_error(v, 1,
+			    "%s: %s: Invalid argument: the interface has no other end",
 			    ifp->if_xname, argv[at]);
 		at++;
 	}
@@ -212,14 +220,16 @@ do_add(struct verb_run *v, struct ifnet *ifp, const struct in_words *w)
 		(void)in_addr_delete(ifp, old->addr);
 	}
 	for (a = w->first; error == 0 && a <= w->last; a++)
-		error = in_addr_add(ifp, __builtin_bswap32((uint32_t)a), plen, w->dst, w->broadcast);
+		error = in_addr_add(
+		    ifp, __builtin_bswap32((uint32_t)a), plen, w->dst, w->broadcast);
 	if (error == 0)
 		return 0;
 	/* as it was */
-	for (a -= 1; a-- > w->first; )
+	for (a -= 1; a-- > w->first;)
 		(void)in_addr_delete(ifp, __builtin_bswap32((uint32_t)a));
 	if (old != NULL)
-		(void)in_addr_add(ifp, saved.addr, in_mask_plen(saved.mask), saved.dst, saved.broadcast);
+		(void)in_addr_add(
+		    ifp, saved.addr, in_mask_plen(saved.mask), saved.dst, saved.broadcast);
 	return verb_error(v, 1, "%s: inet %s: ioctl (SIOCAIFADDR): %s", ifp->if_xname,
 	    in_ntoa(__builtin_bswap32(w->first), text), verb_strerror(error));
 }
@@ -239,5 +249,5 @@ in_address(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *us
 	return w.op == IN_OP_DELETE ? do_delete(v, ifp, &w) : do_add(v, ifp, &w);
 }
 
-IFCONFIG_FAMILY_DEFINE(inet, .name = "inet", .af = AF_INET, .address = in_address,
-    .is_address = in_is_address);
+IFCONFIG_FAMILY_DEFINE(
+    inet, .name = "inet", .af = AF_INET, .address = in_address, .is_address = in_is_address);

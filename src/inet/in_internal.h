@@ -8,7 +8,8 @@
 
 /* in_ifconfig.c: an address's lines in ifconfig and netstat -i. */
 void in_ifaddr_ifconfig(struct emitter *e, const struct ifaddr *ifa);
-void in_ifaddr_netstat(const struct ifaddr *ifa, char *network, size_t nlen, char *address, size_t alen);
+void in_ifaddr_netstat(
+    const struct ifaddr *ifa, char *network, size_t nlen, char *address, size_t alen);
 
 /* in.c */
 extern struct event_list *in_ifaddr_event;

@@ -74,7 +74,7 @@ in_mask_parse(const char *text, uint32_t *mask)
 
 struct host {
 	uint32_t addr;
-	bool indexed;		/* stands in the table by address: the first name of its address */
+	bool indexed; /* stands in the table by address: the first name of its address */
 	UT_hash_handle hh, by_addr;
 	char name[];
 };

@@ -15,21 +15,31 @@
 #include "route/route.h"
 
 struct ip_hdr {
-	uint8_t vhl;		/* version 4, header length in words */
+	uint8_t vhl; /* version 4, header length in words */
 	uint8_t tos;
 	be16 len;
 	be16 id;
-	be16 off;		/* IP_RF, IP_DF, IP_MF, offset / 8 */
+	be16 off; /* IP_RF, IP_DF, IP_MF, offset / 8 */
 	uint8_t ttl;
 	uint8_t proto;
-	uint16_t sum;		/* as on the wire */
-	uint32_t src, dst;	/* network order */
+	uint16_t sum;      /* as on the wire */
+	uint32_t src, dst; /* network order */
 } __attribute__((packed));
 _Static_assert(sizeof(struct ip_hdr) == 20, "wire");
-enum { IP_RF_ = 0x8000, IP_DF_ = 0x4000, IP_MF_ = 0x2000, IP_OFFMASK_ = 0x1fff, IP_MAXPACKET_ = 65535 };
+enum {
+	IP_RF_ = 0x8000,
+	IP_DF_ = 0x4000,
+	IP_MF_ = 0x2000,
+	IP_OFFMASK_ = 0x1fff,
+	IP_MAXPACKET_ = 65535
+};
 enum ip_proto { IPPROTO_ICMP_ = 1, IPPROTO_IGMP_ = 2, IPPROTO_TCP_ = 6, IPPROTO_UDP_ = 17 };
 
-static inline unsigned ip_hlen(const struct ip_hdr *ip) { return (ip->vhl & 0xfu) << 2; }
+static inline unsigned
+ip_hlen(const struct ip_hdr *ip)
+{
+	return (ip->vhl & 0xfu) << 2;
+}
 
 /* One's complement sum (RFC 1071): of bytes, added to a running sum; fold gives the checksum field's value. */
 uint64_t cksum_add(uint64_t sum, const void *bytes, size_t len);
@@ -42,19 +52,21 @@ uint64_t ip_pseudo_sum(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);
 void ip_input(struct batch *b);
 
 struct ip_opts_out {
-	uint8_t tos, ttl;	/* 0 ttl = net.inet.ip.ttl */
+	uint8_t tos, ttl; /* 0 ttl = net.inet.ip.ttl */
 	bool df;
-	bool dont_route;	/* only on-link destinations */
-	struct ifnet *ifp;	/* force the interface (broadcast, multicast); NULL = by route */
+	bool dont_route;        /* only on-link destinations */
+	struct ifnet *ifp;      /* force the interface (broadcast, multicast); NULL = by route */
 	const uint8_t *options; /* IP options to insert */
-	unsigned options_len;	/* multiple of 4, at most 40 */
-	bool hdr_included;	/* m begins with a complete IP header; only id (if 0), len and sum are filled in */
+	unsigned options_len;   /* multiple of 4, at most 40 */
+	bool
+	    hdr_included; /* m begins with a complete IP header; only id (if 0), len and sum are filled in */
 };
 /*
  * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes m.
  * 0; -EHOSTUNREACH / -ENETUNREACH no route; -EMSGSIZE (DF and too big); -EACCES (broadcast, filter) ; -ENOBUFS; -EINVAL.
  */
-int ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o);
+int ip_output(
+    struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o);
 /* Source address that ip_output would choose; 0 = no route. */
 uint32_t ip_source_for(uint8_t fib, uint32_t dst);
 
@@ -69,10 +81,11 @@ struct ip_protocol {
 	uint8_t proto;
 	void (*input)(struct mbuf *m, unsigned hlen);
 	/* an ICMP error came back for a packet of ours; icmp type, code, and the inner header (borrowed, `len` bytes are there) */
-	void (*ctlinput)(uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len);
+	void (*ctlinput)(
+	    uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len);
 };
 #define IP_PROTOCOL_DEFINE(ident, ...)                                                             \
-	static const struct ip_protocol ipproto_of_##ident = { __VA_ARGS__ };                         \
+	static const struct ip_protocol ipproto_of_##ident = { __VA_ARGS__ };                      \
 	LINKERSET_ADD(ip_protocol, ipproto_of_##ident)
 const struct ip_protocol *ip_protocol(uint8_t proto);
 
@@ -83,7 +96,7 @@ struct ip_raw {
 	void (*input)(struct ip_raw *r, const struct mbuf *m, unsigned hlen);
 	LIST_ENTRY(ip_raw) link;
 };
-void ip_raw_attach(struct ip_raw *r);	/* in curvnet */
+void ip_raw_attach(struct ip_raw *r); /* in curvnet */
 void ip_raw_detach(struct ip_raw *r);
 
 /* Local delivery of one checked packet: reassembly, protocol. Takes m. */
@@ -98,9 +111,10 @@ int ip_fragment(struct mbuf *m, uint32_t mtu, struct mbufq *out);
 int ip_options_input(struct mbuf *m, bool for_us);
 
 struct ipstat {
-	uint64_t total, badsum, tooshort, toosmall, badhlen, badlen, badvers, badaddr, fragments, fragdropped,
-	    fragtimeout, reassembled, delivered, noproto, forward, fastforward, cantforward, redirectsent, localout,
-	    odropped, fragmented, ofragments, cantfrag, noroute, badoptions, toolong, notmember, nogif;
+	uint64_t total, badsum, tooshort, toosmall, badhlen, badlen, badvers, badaddr, fragments,
+	    fragdropped, fragtimeout, reassembled, delivered, noproto, forward, fastforward,
+	    cantforward, redirectsent, localout, odropped, fragmented, ofragments, cantfrag,
+	    noroute, badoptions, toolong, notmember, nogif;
 };
 VNET_DECLARE(struct ipstat, ipstat);
 #define V_ipstat VNET(ipstat)

@@ -15,7 +15,7 @@ DROP_DEFINE(DROP_IP_NOPROTO, "ip", "noproto", "no handler for the protocol");
 
 LINKERSET_DECLARE(ip_protocol, const struct ip_protocol);
 
-static const struct ip_protocol *by_number[256];	/* written before main */
+static const struct ip_protocol *by_number[256]; /* written before main */
 
 /*
  * Where a walk over the listeners stands. A listener may leave while it is called, or take others
@@ -37,7 +37,7 @@ ip_protocol_table(void)
 {
 	const struct ip_protocol *const *p;
 
-	LINKERSET_FOREACH (p, ip_protocol) {
+	LINKERSET_FOREACH(p, ip_protocol) {
 		if (by_number[(*p)->proto] != NULL)
 			abort(); /* two rooms want one number: the link order must not decide */
 		by_number[(*p)->proto] = *p;

@@ -116,8 +116,8 @@ ip_fragment(struct mbuf *m, uint32_t mtu, struct mbufq *out)
 		f = fragment_make(m, rest, rest_hlen, at, len);
 		if (f == NULL)
 			return fragment_fail(m, &made, -ENOBUFS);
-		header_finish(f, ((off & IP_OFFMASK_) + (at - hlen) / 8) |
-		    (at + len < total ? IP_MF_ : more));
+		header_finish(f,
+		    ((off & IP_OFFMASK_) + (at - hlen) / 8) | (at + len < total ? IP_MF_ : more));
 		mbufq_push(&made, f);
 	}
 	if (made.len > 0) {

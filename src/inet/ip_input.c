@@ -30,8 +30,8 @@ SYSCTL_BOOL(net_inet_ip_sendsourcequench, "net.inet.ip.sendsourcequench", SYSCTL
     ip_sourcequench, "send source quench for packets that find a full queue: never (RFC 6633)");
 SYSCTL_VNET_BOOL(net_inet_ip_redirect, "net.inet.ip.redirect", SYSCTL_RW, ip_sendredirects,
     "send ICMP redirects for packets that leave by the interface they came in by");
-SYSCTL_VNET_BOOL(net_inet_ip_check_interface, "net.inet.ip.check_interface", SYSCTL_RW, ip_checkinterface,
-    "accept packets for an address only on the interface that has it");
+SYSCTL_VNET_BOOL(net_inet_ip_check_interface, "net.inet.ip.check_interface", SYSCTL_RW,
+    ip_checkinterface, "accept packets for an address only on the interface that has it");
 SYSCTL_VNET_BOOL(net_inet_ip_stealth, "net.inet.ip.stealth", SYSCTL_RW, ip_stealth,
     "forward without decrementing the time to live");
 
@@ -42,7 +42,8 @@ DROP_DEFINE(DROP_IP_BADLEN, "ip", "badlen", "total length is shorter than the he
 DROP_DEFINE(DROP_IP_TOOSHORT, "ip", "tooshort", "packet is shorter than its total length");
 DROP_DEFINE(DROP_IP_BADSUM, "ip", "badsum", "header checksum is wrong");
 DROP_DEFINE(DROP_IP_BADADDR, "ip", "badaddr", "loopback address on the wire");
-DROP_DEFINE(DROP_IP_CANTFORWARD, "ip", "cantforward", "not for this stack, and not to be forwarded");
+DROP_DEFINE(
+    DROP_IP_CANTFORWARD, "ip", "cantforward", "not for this stack, and not to be forwarded");
 DROP_DEFINE(DROP_IP_NOTMEMBER, "ip", "notmember", "multicast group that nobody here has joined");
 DROP_DEFINE(DROP_IP_WRONGIF, "ip", "wrongif", "for an address of another interface");
 DROP_DEFINE(DROP_IP_TTL, "ip", "ttl", "time to live exceeded in transit");
@@ -199,8 +200,8 @@ ip_redirect(struct mbuf *m, const struct nexthop *nh)
 	    (nh->flags & RTF_DYNAMIC_))
 		return;
 	V_ipstat.redirectsent++;
-	icmp_error(m, ICMP_REDIRECT_, 1 /* for the host */,
-	    nh->flags & RTF_GATEWAY_ ? nh->gw4 : ip->dst);
+	icmp_error(
+	    m, ICMP_REDIRECT_, 1 /* for the host */, nh->flags & RTF_GATEWAY_ ? nh->gw4 : ip->dst);
 }
 
 /*
@@ -431,7 +432,7 @@ ip_sort_mixed(struct ifnet *rcvif, struct batch *b)
 	struct batch run;
 
 	run.n = 0;
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
 		if (forwarding && ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) &&

@@ -17,8 +17,10 @@
 
 DROP_DEFINE(DROP_IP_BADOPTIONS, "ip", "badoptions", "malformed option");
 DROP_DEFINE(DROP_IP_SRCROUTE, "ip", "srcroute", "source route is not allowed, or leads nowhere");
-DROP_DEFINE(DROP_IP_OPTREFUSED, "ip", "options", "options are not taken (net.inet.ip.process_options)");
-DROP_DEFINE(DROP_IP_OPTSHARED, "ip", "optshared", "packet with options is shared and can't be written to");
+DROP_DEFINE(
+    DROP_IP_OPTREFUSED, "ip", "options", "options are not taken (net.inet.ip.process_options)");
+DROP_DEFINE(
+    DROP_IP_OPTSHARED, "ip", "optshared", "packet with options is shared and can't be written to");
 
 VNET_DEFINE_STATIC(bool, ip_dosourceroute) = false;
 VNET_DEFINE_STATIC(bool, ip_acceptsourceroute) = false;
@@ -26,13 +28,20 @@ VNET_DEFINE_STATIC(uint32_t, ip_process_options) = 1;
 
 SYSCTL_VNET_BOOL(net_inet_ip_sourceroute, "net.inet.ip.sourceroute", SYSCTL_RW, ip_dosourceroute,
     "forward packets along their source route");
-SYSCTL_VNET_BOOL(net_inet_ip_accept_sourceroute, "net.inet.ip.accept_sourceroute", SYSCTL_RW, ip_acceptsourceroute,
-    "accept packets that came here by a source route");
-SYSCTL_VNET_UINT(net_inet_ip_process_options, "net.inet.ip.process_options", SYSCTL_RW, ip_process_options, 0, 2,
+SYSCTL_VNET_BOOL(net_inet_ip_accept_sourceroute, "net.inet.ip.accept_sourceroute", SYSCTL_RW,
+    ip_acceptsourceroute, "accept packets that came here by a source route");
+SYSCTL_VNET_UINT(net_inet_ip_process_options, "net.inet.ip.process_options", SYSCTL_RW,
+    ip_process_options, 0, 2,
     "options of received packets: 0 ignore, 1 process, 2 refuse the packet");
 
 enum ip_option {
-	OPT_EOL = 0, OPT_NOP = 1, OPT_RR = 7, OPT_TS = 68, OPT_LSRR = 131, OPT_SSRR = 137, OPT_ROUTER_ALERT = 148,
+	OPT_EOL = 0,
+	OPT_NOP = 1,
+	OPT_RR = 7,
+	OPT_TS = 68,
+	OPT_LSRR = 131,
+	OPT_SSRR = 137,
+	OPT_ROUTER_ALERT = 148,
 };
 enum ts_flag { TS_ONLY = 0, TS_AND_ADDR = 1, TS_PRESPEC = 3 };
 enum { TAG_SOURCE_ROUTED = 0x4f505453 };
@@ -40,19 +49,19 @@ enum { TAG_SOURCE_ROUTED = 0x4f505453 };
 /* What an option's handler found. */
 enum verdict {
 	OPT_OK,
-	OPT_CHANGED,		/* the header was written to */
-	OPT_BAD,		/* parameter problem; w->fault points to the byte */
-	OPT_SRCFAIL,		/* source route failed: unreachable, code 5 */
-	OPT_FORBIDDEN,		/* source route, silently */
-	OPT_NEXT_HOP,		/* the packet is for the next address of its source route now */
+	OPT_CHANGED,   /* the header was written to */
+	OPT_BAD,       /* parameter problem; w->fault points to the byte */
+	OPT_SRCFAIL,   /* source route failed: unreachable, code 5 */
+	OPT_FORBIDDEN, /* source route, silently */
+	OPT_NEXT_HOP,  /* the packet is for the next address of its source route now */
 };
 
 struct walk {
 	struct mbuf *m;
 	struct ip_hdr *ip;
-	uint8_t *opt;		/* this option */
-	unsigned len;		/* its length */
-	unsigned fault;		/* offset in opt of what is wrong */
+	uint8_t *opt;   /* this option */
+	unsigned len;   /* its length */
+	unsigned fault; /* offset in opt of what is wrong */
 	bool for_us;
 };
 
@@ -255,7 +264,8 @@ ip_options_input(struct mbuf *m, bool for_us)
 	case 0:
 		return 0;
 	case 2:
-		return refuse(m, ICMP_UNREACH_, ICMP_UNREACH_FILTER_PROHIB_, 0, &DROP_IP_OPTREFUSED);
+		return refuse(
+		    m, ICMP_UNREACH_, ICMP_UNREACH_FILTER_PROHIB_, 0, &DROP_IP_OPTREFUSED);
 	}
 	if (!m_writable(m)) {
 		m_drop(m, &DROP_IP_OPTSHARED);
@@ -274,8 +284,8 @@ ip_options_input(struct mbuf *m, bool for_us)
 	case OPT_BAD:
 		/* What was filled in before the fault counts: the quoted header has to be right. */
 		header_sum(w.ip);
-		return refuse(m, ICMP_PARAMPROB_, 0,
-		    (uint32_t)(w.opt - m->data) + w.fault, &DROP_IP_BADOPTIONS);
+		return refuse(m, ICMP_PARAMPROB_, 0, (uint32_t)(w.opt - m->data) + w.fault,
+		    &DROP_IP_BADOPTIONS);
 	case OPT_SRCFAIL:
 		return refuse(m, ICMP_UNREACH_, ICMP_UNREACH_SRCFAIL_, 0, &DROP_IP_SRCROUTE);
 	case OPT_FORBIDDEN:

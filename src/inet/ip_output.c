@@ -24,7 +24,8 @@ SYSCTL_VNET_BOOL(net_inet_ip_random_id, "net.inet.ip.random_id", SYSCTL_RW, ip_r
 
 DROP_DEFINE(DROP_IP_NEEDFRAG, "ip", "needfrag", "too big for the link, and Don't Fragment is set");
 DROP_DEFINE(DROP_IP_NOBUFS, "ip", "nobufs", "no memory for fragments");
-DROP_DEFINE(DROP_IP_OUT_INVALID, "ip", "outinvalid", "packet made here is too long or badly formed");
+DROP_DEFINE(
+    DROP_IP_OUT_INVALID, "ip", "outinvalid", "packet made here is too long or badly formed");
 DROP_DEFINE(DROP_IP_OUT_NOROUTE, "ip", "outnoroute", "no route for a packet made here");
 
 /* Send one packet that is too big for mtu as fragments, or refuse it. Takes m. */
@@ -80,7 +81,7 @@ ip_send(struct ifnet *ifp, struct batch *b)
 	bool fits = true;
 
 	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
 			mtu = ip_mtu(ifp, m);
@@ -93,7 +94,7 @@ ip_send(struct ifnet *ifp, struct batch *b)
 		return;
 	}
 	out.n = 0;
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		mtu = ip_mtu(ifp, m);
 		if (m->len <= mtu) {
 			batch_add(&out, m);
@@ -123,7 +124,7 @@ ip_new_id(void)
 /* Where a packet made here goes. */
 struct ip_way {
 	struct ifnet *ifp;
-	struct nexthop *nh;	/* NULL: on the link of ifp */
+	struct nexthop *nh; /* NULL: on the link of ifp */
 	uint32_t src;
 	bool broadcast;
 };
@@ -134,7 +135,7 @@ ip_broadcast_if(void)
 {
 	struct ifnet *ifp;
 
-	IF_FOREACH (ifp)
+	IF_FOREACH(ifp)
 		if ((ifp->if_flags & IFF_BROADCAST_) && if_is_usable(ifp) &&
 		    in_ifaddr_first(ifp) != NULL)
 			return ifp;
@@ -160,8 +161,7 @@ ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, s
 		way->ifp = way->nh->ifp;
 	}
 	if (src == 0) {
-		if (way->nh != NULL && way->nh->ifa != NULL &&
-		    way->nh->ifa->family == AF_INET)
+		if (way->nh != NULL && way->nh->ifa != NULL && way->nh->ifa->family == AF_INET)
 			way->src = in_ifaddr_of(way->nh->ifa)->addr;
 		else if ((ia = in_ifaddr_for(way->ifp, dst)) != NULL ||
 		    (ia = in_ifaddr_first(way->ifp)) != NULL)
@@ -183,8 +183,8 @@ ip_source_for(uint8_t fib, uint32_t dst)
 
 /* Put the header before the payload in m; NULL (m freed) without memory. */
 static struct mbuf *
-ip_prepend_header(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto,
-    const struct ip_opts_out *o)
+ip_prepend_header(
+    struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o)
 {
 	unsigned hlen = (unsigned)sizeof(struct ip_hdr) + o->options_len;
 	struct ip_hdr *ip;
@@ -198,8 +198,9 @@ ip_prepend_header(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto,
 		.len = to_be16((uint16_t)m->len),
 		.id = to_be16(ip_new_id()),
 		.off = to_be16(o->df ? IP_DF_ : 0),
-		.ttl = o->ttl != 0 ? o->ttl :
-		    in_is_multicast(dst) ? 1 : (uint8_t)V_ip_defttl,
+		.ttl = o->ttl != 0       ? o->ttl :
+		    in_is_multicast(dst) ? 1 :
+					   (uint8_t)V_ip_defttl,
 		.proto = proto,
 		.src = src,
 		.dst = dst,
@@ -263,7 +264,9 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	m->rcvif = NULL;
 	m->nh = way.nh;
 	m->flags = (uint16_t)((m->flags & ~(M_BCAST | M_MCAST | M_FORWARDED | M_LOOP)) |
-	    (way.broadcast ? M_BCAST : in_is_multicast(dst) ? M_MCAST : 0));
+	    (way.broadcast               ? M_BCAST :
+		    in_is_multicast(dst) ? M_MCAST :
+					   0));
 	mtu = ip_mtu(way.ifp, m);
 	if (m->len > mtu && (from_be16(mtod(m, struct ip_hdr *)->off) & IP_DF_)) {
 		V_ipstat.cantfrag++;

@@ -23,14 +23,18 @@
 #include "kern/eventhandler.h"
 #include "kern/sysctl.h"
 
-DROP_DEFINE(DROP_REASS_LENGTH, "ip", "fraglength", "fragment without data or, not the last, not a multiple of 8 bytes");
+DROP_DEFINE(DROP_REASS_LENGTH, "ip", "fraglength",
+    "fragment without data or, not the last, not a multiple of 8 bytes");
 DROP_DEFINE(DROP_REASS_TOOLONG, "ip", "fragtoolong", "fragment ends behind 65535 bytes");
 DROP_DEFINE(DROP_REASS_TINY, "ip", "fragtiny", "fragment cuts the TCP header (RFC 1858)");
-DROP_DEFINE(DROP_REASS_OVERLAP, "ip", "fragoverlap", "fragments of the datagram overlap (RFC 5722)");
+DROP_DEFINE(
+    DROP_REASS_OVERLAP, "ip", "fragoverlap", "fragments of the datagram overlap (RFC 5722)");
 DROP_DEFINE(DROP_REASS_DUP, "ip", "fragdup", "copy of a fragment that is there already");
-DROP_DEFINE(DROP_REASS_LIMIT, "ip", "fraglimit", "too many datagrams or fragments wait for the rest");
+DROP_DEFINE(
+    DROP_REASS_LIMIT, "ip", "fraglimit", "too many datagrams or fragments wait for the rest");
 DROP_DEFINE(DROP_REASS_TIMEOUT, "ip", "fragtimeout", "rest of the datagram did not come in time");
-DROP_DEFINE(DROP_REASS_ECN, "ip", "fragecn", "congestion mark on a datagram that can't carry it (RFC 3168)");
+DROP_DEFINE(DROP_REASS_ECN, "ip", "fragecn",
+    "congestion mark on a datagram that can't carry it (RFC 3168)");
 DROP_DEFINE(DROP_REASS_NOBUF, "ip", "fragreassnobuf", "no memory to put fragments together");
 DROP_DEFINE(DROP_REASS_IFGONE, "ip", "fragifgone", "interface left while the rest was awaited");
 
@@ -44,14 +48,14 @@ VNET_DEFINE_STATIC(uint32_t, ip_maxfrags) = 4096;
 VNET_DEFINE_STATIC(uint32_t, ip_maxfragsperpacket) = 160;
 VNET_DEFINE_STATIC(uint32_t, ip_fragttl) = 30;
 
-SYSCTL_VNET_UINT(net_inet_ip_maxfragpackets, "net.inet.ip.maxfragpackets", SYSCTL_RW, ip_maxfragpackets, 0, 65536,
-    "datagrams that wait for fragments; 0 = take no fragments");
-SYSCTL_VNET_UINT(net_inet_ip_maxfragpersource, "net.inet.ip.maxfragpersource", SYSCTL_RW, ip_maxfragpersource, 1, 65536,
-    "datagrams of one source that wait for fragments");
+SYSCTL_VNET_UINT(net_inet_ip_maxfragpackets, "net.inet.ip.maxfragpackets", SYSCTL_RW,
+    ip_maxfragpackets, 0, 65536, "datagrams that wait for fragments; 0 = take no fragments");
+SYSCTL_VNET_UINT(net_inet_ip_maxfragpersource, "net.inet.ip.maxfragpersource", SYSCTL_RW,
+    ip_maxfragpersource, 1, 65536, "datagrams of one source that wait for fragments");
 SYSCTL_VNET_UINT(net_inet_ip_maxfrags, "net.inet.ip.maxfrags", SYSCTL_RW, ip_maxfrags, 0, 1048576,
     "fragments that wait for others");
-SYSCTL_VNET_UINT(net_inet_ip_maxfragsperpacket, "net.inet.ip.maxfragsperpacket", SYSCTL_RW, ip_maxfragsperpacket, 0, 8192,
-    "fragments of one datagram");
+SYSCTL_VNET_UINT(net_inet_ip_maxfragsperpacket, "net.inet.ip.maxfragsperpacket", SYSCTL_RW,
+    ip_maxfragsperpacket, 0, 8192, "fragments of one datagram");
 SYSCTL_VNET_UINT(net_inet_ip_fragttl, "net.inet.ip.fragttl", SYSCTL_RW, ip_fragttl, 1, 255,
     "seconds that a datagram waits for its fragments");
 
@@ -65,28 +69,28 @@ struct ipq {
 	uint32_t src, dst;
 	be16 id;
 	uint8_t proto;
-	bool dead;		/* overlapped: takes no more part, keeps its name occupied */
+	bool dead; /* overlapped: takes no more part, keeps its name occupied */
 	uint32_t nfrags;
-	uint32_t have;		/* payload bytes that are there */
-	uint32_t end;		/* payload bytes of the whole; 0 = the last fragment is missing */
+	uint32_t have; /* payload bytes that are there */
+	uint32_t end;  /* payload bytes of the whole; 0 = the last fragment is missing */
 	uint64_t expire_ns;
-	struct mbuf *frags;	/* by m->next, in order of offset; m->data at the IP header */
+	struct mbuf *frags; /* by m->next, in order of offset; m->data at the IP header */
 };
 
 TAILQ_HEAD(ipq_head, ipq);
 
 struct reass {
-	struct ipq_head age;	/* oldest first */
+	struct ipq_head age; /* oldest first */
 	uint32_t packets, frags;
-	struct callout timer;	/* for the oldest */
-	uint32_t seed;		/* keeps other machines from choosing the bucket */
+	struct callout timer; /* for the oldest */
+	uint32_t seed;        /* keeps other machines from choosing the bucket */
 	struct ipq *hash[HASH_SIZE];
 };
 
 VNET_DEFINE_STATIC(struct reass *, ip_reass_state); /* NULL before the first fragment */
 #define V_reass VNET(ip_reass_state)
 
-static uint64_t reass_live;	/* queues of all stacks; atomic */
+static uint64_t reass_live; /* queues of all stacks; atomic */
 static struct event_tag *departure_tag;
 
 static uint64_t
@@ -309,7 +313,7 @@ ipq_insert(struct ipq *q, struct mbuf *m)
 	if (next != NULL && frag_offset(next) == off && frag_len(next) == len &&
 	    ((from_be16(mtod(next, struct ip_hdr *)->off) & IP_MF_) == 0) == last &&
 	    memcmp(m->data + ip_hlen(mtod(m, struct ip_hdr *)),
-	    next->data + ip_hlen(mtod(next, struct ip_hdr *)), len) == 0)
+		next->data + ip_hlen(mtod(next, struct ip_hdr *)), len) == 0)
 		return &DROP_REASS_DUP;
 	if ((prev != NULL && frag_offset(prev) + frag_len(prev) > off) ||
 	    (next != NULL && off + len > frag_offset(next)) ||
@@ -355,7 +359,8 @@ ipq_join(struct reass *r, struct ipq *q, const struct mbuf *arrived)
 	/* Options of the first fragment may not fit any more. */
 	if (hlen + q->end > IP_MAXPACKET_ || ecn < 0 || (m = m_get(hlen + q->end)) == NULL) {
 		const struct drop_reason *why = ecn < 0 ? &DROP_REASS_ECN :
-		    hlen + q->end > IP_MAXPACKET_ ? &DROP_REASS_TOOLONG : &DROP_REASS_NOBUF;
+		    hlen + q->end > IP_MAXPACKET_       ? &DROP_REASS_TOOLONG :
+							  &DROP_REASS_NOBUF;
 
 		V_ipstat.fragdropped += q->nfrags;
 		ipq_free(r, q, why);
@@ -367,8 +372,8 @@ ipq_join(struct reass *r, struct ipq *q, const struct mbuf *arrived)
 	m->fib = first->fib;
 	memcpy(m->data, first->data, hlen);
 	while ((f = q->frags) != NULL) {
-		memcpy(m->data + hlen + frag_offset(f),
-		    f->data + ip_hlen(mtod(f, struct ip_hdr *)), frag_len(f));
+		memcpy(m->data + hlen + frag_offset(f), f->data + ip_hlen(mtod(f, struct ip_hdr *)),
+		    frag_len(f));
 		m->flags |= f->flags & (M_BCAST | M_MCAST | M_LOOP | M_PROMISC);
 		q->frags = f->next;
 		f->next = NULL;
@@ -457,8 +462,8 @@ static void
 reass_init(void *arg)
 {
 	(void)arg;
-	event_register(&departure_tag, "ifnet_departure", EVENT_HERE, reass_if_departs, NULL,
-	    EVENT_PRI_ANY);
+	event_register(
+	    &departure_tag, "ifnet_departure", EVENT_HERE, reass_if_departs, NULL, EVENT_PRI_ANY);
 }
 VNET_SYSINIT(ip_reass, SI_SUB_INET, SI_ORDER_SECOND, reass_init, NULL);
 

@@ -25,17 +25,17 @@ struct ping {
 	struct callout timer;
 	struct ip_raw raw;
 	struct ping_config c;
-	struct vnet *vnet;		/* NULL when the stack has ended */
-	LIST_ENTRY(ping) link;		/* the stack's pings */
+	struct vnet *vnet;     /* NULL when the stack has ended */
+	LIST_ENTRY(ping) link; /* the stack's pings */
 	uint16_t id;
-	uint32_t size;			/* of the next request */
-	uint64_t left;			/* requests still to send; UINT64_MAX = no limit */
+	uint32_t size; /* of the next request */
+	uint64_t left; /* requests still to send; UINT64_MAX = no limit */
 	bool all_sent, done;
 	uint64_t last_sent_ns, max_rtt_ns;
 	double sum_ns, sum_sq_ns;
 	struct ping_stats st;
 	struct delay_hist *rtt;
-	uint64_t *answered;		/* a bit per sequence number, modulo its length */
+	uint64_t *answered; /* a bit per sequence number, modulo its length */
 	uint32_t answered_mask;
 	uint8_t pattern[PATTERN_MAX];
 	void (*on_reply)(void *ctx, const struct ping_reply *r);
@@ -70,7 +70,8 @@ fill_data(const struct ping *p, uint8_t *data, uint32_t size)
 		at = STAMP_LEN;
 	}
 	for (uint32_t i = at; i < size; i++)
-		data[i] = p->c.pattern_len > 0 ? p->pattern[(i - at) % p->c.pattern_len] : (uint8_t)i;
+		data[i] = p->c.pattern_len > 0 ? p->pattern[(i - at) % p->c.pattern_len] :
+						 (uint8_t)i;
 }
 
 /* 0 or a positive errno. */
@@ -300,7 +301,8 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 		p->on_reply(p->ctx, &r);
 	if (p->done)
 		return;
-	if (p->st.received > 0 && (p->c.stop_at_first || (p->all_sent && p->st.received >= p->st.sent))) {
+	if (p->st.received > 0 &&
+	    (p->c.stop_at_first || (p->all_sent && p->st.received >= p->st.sent))) {
 		ping_finish(p);
 	} else if (p->c.flood && !p->all_sent) {
 		uint64_t next = p->last_sent_ns + flood_gap_ns;
@@ -316,7 +318,7 @@ id_in_use(uint16_t id)
 {
 	struct ping *p;
 
-	LIST_FOREACH (p, &VNET(pings), link)
+	LIST_FOREACH(p, &VNET(pings), link)
 		if (p->id == id)
 			return true;
 	return false;
@@ -343,7 +345,8 @@ ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping
 	uint32_t bits = 64;
 
 	if (c->size > SIZE_MAX_ || c->sweep_max > SIZE_MAX_ || c->pattern_len > PATTERN_MAX ||
-	    c->interval_ns == 0 || (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0))) {
+	    c->interval_ns == 0 ||
+	    (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0))) {
 		errno = EINVAL;
 		return NULL;
 	}

@@ -8,31 +8,51 @@
 
 struct ping_config {
 	uint32_t src, dst;
-	uint64_t count;		/* 0 = until ping_free */
+	uint64_t count; /* 0 = until ping_free */
 	uint64_t interval_ns;
-	uint64_t wait_ns;	/* for a reply */
-	uint64_t start_ns;	/* absolute */
-	uint64_t stop_ns;	/* no request at or after; NS_NEVER */
-	uint32_t size;		/* data bytes, default 56 */
+	uint64_t wait_ns;  /* for a reply */
+	uint64_t start_ns; /* absolute */
+	uint64_t stop_ns;  /* no request at or after; NS_NEVER */
+	uint32_t size;     /* data bytes, default 56 */
 	uint8_t ttl, tos, fib;
 	bool df;
-	const uint8_t *pattern; unsigned pattern_len;
+	const uint8_t *pattern;
+	unsigned pattern_len;
 	/* what only the tool ping wants: zero for others */
-	uint32_t preload;	/* requests that go out at once at the start */
-	bool flood;		/* interval_ns, or as soon as a reply comes */
-	bool short_wait;	/* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
+	uint32_t preload; /* requests that go out at once at the start */
+	bool flood;       /* interval_ns, or as soon as a reply comes */
+	bool
+	    short_wait; /* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
 	bool record_route, dont_route, timestamp;
-	bool stop_at_first;	/* done with the first reply */
-	uint32_t sweep_max, sweep_step, sweep_each; /* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
+	bool stop_at_first; /* done with the first reply */
+	uint32_t sweep_max, sweep_step,
+	    sweep_each; /* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
 };
 struct ping;
-struct ping_reply { uint32_t from; uint16_t seq; uint8_t ttl; uint32_t bytes; uint64_t rtt_ns; bool dup; uint8_t icmp_type, icmp_code; /* != echo reply: an error came */ const struct mbuf *m; /* borrowed, at its IP header */ bool late, timed; /* after wait_ns: not counted; rtt_ns is known */ };
+struct ping_reply {
+	uint32_t from;
+	uint16_t seq;
+	uint8_t ttl;
+	uint32_t bytes;
+	uint64_t rtt_ns;
+	bool dup;
+	uint8_t icmp_type, icmp_code; /* != echo reply: an error came */
+	const struct mbuf *m;         /* borrowed, at its IP header */
+	bool late, timed;             /* after wait_ns: not counted; rtt_ns is known */
+};
 /* on_reply (may be NULL) for each answer, on_done (may be NULL) once when all is answered or waited for; ping_free is allowed in on_done. In curvnet. NULL with errno. */
-struct ping *ping_new(const struct ping_config *c, void (*on_reply)(void *ctx, const struct ping_reply *r), void (*on_done)(void *ctx), void *ctx);
+struct ping *ping_new(const struct ping_config *c,
+    void (*on_reply)(void *ctx, const struct ping_reply *r), void (*on_done)(void *ctx), void *ctx);
 void ping_free(struct ping *p);
 /* err: a request could not be sent (positive errno). sent (may be NULL): one was. */
-void ping_on_send(struct ping *p, void (*sent)(void *ctx, uint16_t seq), void (*failed)(void *ctx, int err));
-struct ping_stats { uint64_t sent, received, duplicates, errors, late; uint64_t send_errors; double rtt_mean_ns, rtt_stddev_ns; const struct delay_hist *rtt; };
+void ping_on_send(
+    struct ping *p, void (*sent)(void *ctx, uint16_t seq), void (*failed)(void *ctx, int err));
+struct ping_stats {
+	uint64_t sent, received, duplicates, errors, late;
+	uint64_t send_errors;
+	double rtt_mean_ns, rtt_stddev_ns;
+	const struct delay_hist *rtt;
+};
 void ping_stats(const struct ping *p, struct ping_stats *st);
 
 #endif

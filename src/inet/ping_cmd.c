@@ -22,12 +22,12 @@ struct ping_cmd {
 	struct verb_run *v;
 	struct ping *ping;
 	struct ping_config c;
-	struct callout timeout;		/* -t */
-	const char *host;		/* in v->argv */
+	struct callout timeout; /* -t */
+	const char *host;       /* in v->argv */
 	bool audible, missed_audible, quiet, quieter, dots, size_given;
 	uint64_t timeout_ns, missed_max;
 	uint8_t pattern[16];
-	uint8_t route[40];		/* -R: the route of the reply before */
+	uint8_t route[40]; /* -R: the route of the reply before */
 	unsigned route_len;
 };
 
@@ -43,7 +43,7 @@ unreach_text(uint8_t code)
 	if (code < sizeof(text) / sizeof(text[0]))
 		return text[code];
 	return code == ICMP_UNREACH_FILTER_PROHIB_ ? "Communication prohibited by filter" :
-	    "Dest Unreachable, Bad Code";
+						     "Dest Unreachable, Bad Code";
 }
 
 static void
@@ -63,12 +63,13 @@ print_error(struct emitter *e, const struct icmp_hdr *icmp)
 		emit_text(e, "Source Quench");
 		break;
 	case ICMP_REDIRECT_:
-		emit_text(e, "%s(New addr: %s)", icmp->code < 4 ? redirect[icmp->code] :
-		    "Redirect, Bad Code", in_ntoa(icmp->gateway, gw));
+		emit_text(e, "%s(New addr: %s)",
+		    icmp->code < 4 ? redirect[icmp->code] : "Redirect, Bad Code",
+		    in_ntoa(icmp->gateway, gw));
 		break;
 	case ICMP_TIMXCEED_:
-		emit_text(e, "%s", icmp->code == 0 ? "Time to live exceeded" :
-		    "Frag reassembly time exceeded");
+		emit_text(e, "%s",
+		    icmp->code == 0 ? "Time to live exceeded" : "Frag reassembly time exceeded");
 		break;
 	default:
 		emit_text(e, "Parameter problem: pointer = 0x%02x", icmp->param.pointer);
@@ -128,7 +129,7 @@ print_difference(struct ping_cmd *c, const uint8_t *data, uint32_t len)
 {
 	for (uint32_t i = 8; i < len; i++) {
 		uint8_t should = c->c.pattern_len > 0 ? c->pattern[(i - 8) % c->c.pattern_len] :
-		    (uint8_t)i;
+							(uint8_t)i;
 
 		if (data[i] == should)
 			continue;
@@ -274,7 +275,8 @@ static void
 print_statistics(struct ping_cmd *c, const struct ping_stats *st)
 {
 	struct emitter *e = c->v->out;
-	double min = (double)delay_hist_min(st->rtt) / 1e6, max = (double)delay_hist_max(st->rtt) / 1e6;
+	double min = (double)delay_hist_min(st->rtt) / 1e6,
+	       max = (double)delay_hist_max(st->rtt) / 1e6;
 
 	emit_end(e);
 	emit_text(e, "\n--- %s ping statistics ---\n", c->host);
@@ -286,7 +288,8 @@ print_statistics(struct ping_cmd *c, const struct ping_stats *st)
 	if (st->sent != 0) {
 		uint64_t lost = st->received > st->sent ? 0 : st->sent - st->received;
 
-		emit_num(e, "loss-percent", "%.1f%% packet loss", (double)lost * 100 / (double)st->sent, 3);
+		emit_num(e, "loss-percent", "%.1f%% packet loss",
+		    (double)lost * 100 / (double)st->sent, 3);
 	}
 	emit_uint(e, "late", NULL, st->late);
 	if (st->late != 0)
@@ -331,15 +334,17 @@ parse_seconds(const char *word, uint64_t *ns)
 {
 	char text[48];
 
-	return (size_t)snprintf(text, sizeof(text), "%ss", word) < sizeof(text) &&
-	    word[0] >= '0' && word[0] <= '9' && verb_duration(text, ns);
+	return (size_t)snprintf(text, sizeof(text), "%ss", word) < sizeof(text) && word[0] >= '0' &&
+	    word[0] <= '9' && verb_duration(text, ns);
 }
 
 static int
 hex_digit(char ch)
 {
-	return ch >= '0' && ch <= '9' ? ch - '0' : ch >= 'a' && ch <= 'f' ? ch - 'a' + 10 :
-	    ch >= 'A' && ch <= 'F' ? ch - 'A' + 10 : -1;
+	return ch >= '0' && ch <= '9' ? ch - '0' :
+	    ch >= 'a' && ch <= 'f'    ? ch - 'a' + 10 :
+	    ch >= 'A' && ch <= 'F'    ? ch - 'A' + 10 :
+					-1;
 }
 
 /* Up to 16 bytes in hex; an odd last digit is a byte of its own. */
@@ -378,7 +383,8 @@ option_size(struct verb_run *v, const char *word, uint32_t *size)
 	if (!verb_number(word, 0, UINT32_MAX, &n))
 		return verb_error(v, EXIT_USAGE_, "invalid packet size: `%s'", word);
 	if (n > SIZE_MAX_)
-		return verb_error(v, EXIT_USAGE_, "packet size too large: %" PRIu64 " > %u", n, SIZE_MAX_);
+		return verb_error(
+		    v, EXIT_USAGE_, "packet size too large: %" PRIu64 " > %u", n, SIZE_MAX_);
 	*size = (uint32_t)n;
 	return 0;
 }
@@ -416,7 +422,8 @@ option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
 		break;
 	case 'M':
 		if (strcmp(arg, "time") != 0)
-			return verb_error(v, EXIT_USAGE_, "invalid message: `%s': only time is offered", arg);
+			return verb_error(
+			    v, EXIT_USAGE_, "invalid message: `%s': only time is offered", arg);
 		c->c.timestamp = true;
 		break;
 	case 'm':
@@ -426,7 +433,8 @@ option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
 		break;
 	case 'p':
 		if (!parse_pattern(c, arg))
-			return verb_error(v, EXIT_USAGE_, "patterns must be specified as hex digits");
+			return verb_error(
+			    v, EXIT_USAGE_, "patterns must be specified as hex digits");
 		break;
 	case 'S':
 		if (!in_resolve(arg, &c->c.src))
@@ -532,7 +540,8 @@ check_rights(struct ping_cmd *c)
 		return verb_error(c->v, EXIT_NOPERM_, "socket: Operation not permitted");
 	if (c->c.src == 0 && pr != NULL && pr->ip4_restricted && pr->ip4_n > 0)
 		c->c.src = pr->ip4[0];
-	if (c->c.src != 0 && (in_local(c->c.src) == NULL || (pr != NULL && !prison_ip4_ok(pr, c->c.src))))
+	if (c->c.src != 0 &&
+	    (in_local(c->c.src) == NULL || (pr != NULL && !prison_ip4_ok(pr, c->c.src))))
 		return verb_error(c->v, EXIT_OSERR_, "bind: Can't assign requested address");
 	return 0;
 }

@@ -26,7 +26,7 @@ struct trace {
 	struct verb_run *v;
 	struct ip_raw raw;
 	struct callout timer;
-	struct udp_endpoint *ep;	/* NULL with -I */
+	struct udp_endpoint *ep; /* NULL with -I */
 	const char *host;
 	uint32_t src, dst;
 	/* words */
@@ -35,11 +35,11 @@ struct trace {
 	uint8_t tos;
 	bool icmp, numeric, summary, df, fixed_port, dont_route;
 	/* where we are */
-	uint32_t ttl, probe;		/* the next probe */
-	uint16_t id, seq;		/* of the probe that is out */
+	uint32_t ttl, probe; /* the next probe */
+	uint16_t id, seq;    /* of the probe that is out */
 	uint64_t sent_ns;
-	bool waiting;			/* a probe is out */
-	bool stepping, again;		/* trace_next is running, and is wanted once more */
+	bool waiting;         /* a probe is out */
+	bool stepping, again; /* trace_next is running, and is wanted once more */
 	bool line_open;
 	/* of this line */
 	uint32_t last_from, unreachable, lost;
@@ -101,8 +101,9 @@ send_udp(struct trace *t)
 static int
 send_icmp(struct trace *t)
 {
-	struct ip_opts_out o = { .tos = t->tos, .ttl = (uint8_t)t->ttl, .df = t->df,
-		.dont_route = t->dont_route };
+	struct ip_opts_out o = {
+		.tos = t->tos, .ttl = (uint8_t)t->ttl, .df = t->df, .dont_route = t->dont_route
+	};
 	struct mbuf *m = m_get(t->len - (uint32_t)sizeof(struct ip_hdr));
 	struct icmp_hdr *icmp;
 
@@ -158,8 +159,8 @@ print_lost(struct trace *t)
 static void
 print_unreach(struct trace *t, const struct icmp_hdr *icmp)
 {
-	static const char *const mark[] = { "!N", "!H", "!P", NULL, NULL, "!S", "!U", "!W", "!I", "!A",
-		"!Z", "!Q", "!T", "!X", "!V", "!C" };
+	static const char *const mark[] = { "!N", "!H", "!P", NULL, NULL, "!S", "!U", "!W", "!I",
+		"!A", "!Z", "!Q", "!T", "!X", "!V", "!C" };
 	struct emitter *e = t->v->out;
 
 	if (icmp->code == ICMP_UNREACH_PORT_) {
@@ -224,7 +225,8 @@ trace_step(struct trace *t)
 
 	if (t->line_open && t->probe == t->nprobes) {
 		bool over = t->got_there ||
-		    (t->unreachable > 0 && t->unreachable + 1 >= t->nprobes) || t->ttl >= t->max_ttl;
+		    (t->unreachable > 0 && t->unreachable + 1 >= t->nprobes) ||
+		    t->ttl >= t->max_ttl;
 
 		line_end(t);
 		if (over) {
@@ -348,7 +350,8 @@ trace_udp_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uin
 /* --- words ------------------------------------------------------------------------------------ */
 
 static int
-number(struct trace *t, const char *what, const char *word, uint64_t min, uint64_t max, uint32_t *value)
+number(struct trace *t, const char *what, const char *word, uint64_t min, uint64_t max,
+    uint32_t *value)
 {
 	uint64_t n;
 
@@ -396,7 +399,8 @@ option(struct trace *t, int opt, const char *arg)
 		if (strcmp(arg, "icmp") == 0 || strcmp(arg, "ICMP") == 0)
 			t->icmp = true;
 		else if (strcmp(arg, "udp") != 0 && strcmp(arg, "UDP") != 0)
-			status = verb_error(t->v, EXIT_TRACE, "%s: unsupported protocol: udp or icmp", arg);
+			status = verb_error(
+			    t->v, EXIT_TRACE, "%s: unsupported protocol: udp or icmp", arg);
 		break;
 	case 'p':
 		status = number(t, "port", arg, 1, 65535, &t->port);
@@ -447,8 +451,9 @@ parse(struct trace *t)
 	if (o.ind != v->argc - 1 && o.ind != v->argc - 2)
 		return verb_usage(v, NULL);
 	if (t->first_ttl > t->max_ttl)
-		return verb_error(v, EXIT_TRACE, "first ttl (%u) may not be greater than max ttl (%u)",
-		    t->first_ttl, t->max_ttl);
+		return verb_error(v, EXIT_TRACE,
+		    "first ttl (%u) may not be greater than max ttl (%u)", t->first_ttl,
+		    t->max_ttl);
 	t->host = v->argv[o.ind];
 	least = (uint32_t)sizeof(struct ip_hdr) + 8;
 	t->len = t->icmp ? LEN_ICMP : LEN_UDP;

@@ -21,7 +21,8 @@ DROP_DEFINE(DROP_UDP_SHORT, "udp", "tooshort", "datagram is shorter than its hea
 DROP_DEFINE(DROP_UDP_BADLEN, "udp", "badlen", "length field does not fit the packet");
 DROP_DEFINE(DROP_UDP_BADSUM, "udp", "badsum", "checksum is wrong");
 DROP_DEFINE(DROP_UDP_NOPORT, "udp", "noport", "nobody listens on the port");
-DROP_DEFINE(DROP_UDP_NOPORT_BCAST, "udp", "noportbcast", "nobody listens on the port of a broadcast or multicast datagram");
+DROP_DEFINE(DROP_UDP_NOPORT_BCAST, "udp", "noportbcast",
+    "nobody listens on the port of a broadcast or multicast datagram");
 DROP_DEFINE(DROP_UDP_NOBUF, "udp", "nobuf", "no memory");
 
 VNET_DEFINE(struct udpstat, udpstat);
@@ -36,17 +37,17 @@ SYSCTL_VNET_BOOL(net_inet_udp_blackhole, "net.inet.udp.blackhole", SYSCTL_RW, ud
     "don't say port unreachable");
 SYSCTL_VNET_BOOL(net_inet_udp_checksum, "net.inet.udp.checksum", SYSCTL_RW, udp_checksum,
     "compute checksums of datagrams made here");
-SYSCTL_VNET_UINT(net_inet_ip_portrange_first, "net.inet.ip.portrange.first", SYSCTL_RW, udp_port_first, 1, 65535,
-    "first of the ports given to those who ask for none");
-SYSCTL_VNET_UINT(net_inet_ip_portrange_last, "net.inet.ip.portrange.last", SYSCTL_RW, udp_port_last, 1, 65535,
-    "last of the ports given to those who ask for none");
-SYSCTL_VNET_UINT(net_inet_udp_maxendpoints, "net.inet.udp.maxendpoints", SYSCTL_RW, udp_max_endpoints, 0, 1048576,
-    "endpoints of a stack");
+SYSCTL_VNET_UINT(net_inet_ip_portrange_first, "net.inet.ip.portrange.first", SYSCTL_RW,
+    udp_port_first, 1, 65535, "first of the ports given to those who ask for none");
+SYSCTL_VNET_UINT(net_inet_ip_portrange_last, "net.inet.ip.portrange.last", SYSCTL_RW, udp_port_last,
+    1, 65535, "last of the ports given to those who ask for none");
+SYSCTL_VNET_UINT(net_inet_udp_maxendpoints, "net.inet.udp.maxendpoints", SYSCTL_RW,
+    udp_max_endpoints, 0, 1048576, "endpoints of a stack");
 
 struct udp_endpoint {
 	struct udp_endpoint *hnext;
-	struct vnet *vnet;	/* NULL when the stack has ended */
-	uint32_t laddr, faddr;	/* 0 = any */
+	struct vnet *vnet;     /* NULL when the stack has ended */
+	uint32_t laddr, faddr; /* 0 = any */
 	uint16_t lport, fport;
 	uint8_t ttl, tos, fib;
 	udp_recv_fn *recv;
@@ -62,7 +63,7 @@ struct udp_walk {
 
 struct udp_table {
 	uint32_t n, mask;
-	uint32_t next_port;	/* where the search for a free port goes on */
+	uint32_t next_port; /* where the search for a free port goes on */
 	struct udp_walk *walk;
 	struct udp_endpoint **bucket;
 };
@@ -202,8 +203,9 @@ udp_open(uint32_t addr, uint16_t port, udp_recv_fn *recv, void *ctx)
 	/* A jail without a stack of its own speaks only with its own addresses (behaviours 46). */
 	if (curprison != NULL && curprison->ip4_restricted && addr == 0 && curprison->ip4_n > 0)
 		addr = curprison->ip4[0];
-	if (addr != 0 && ((in_local(addr) == NULL && !in_is_multicast(addr)) ||
-	    (curprison != NULL && !prison_ip4_ok(curprison, addr)))) {
+	if (addr != 0 &&
+	    ((in_local(addr) == NULL && !in_is_multicast(addr)) ||
+		(curprison != NULL && !prison_ip4_ok(curprison, addr)))) {
 		errno = EADDRNOTAVAIL;
 		return NULL;
 	}
@@ -369,8 +371,8 @@ udp_send(struct udp_endpoint *ep, struct mbuf *m, uint32_t dst, uint16_t port)
 
 /* A datagram for everybody goes to every endpoint that it fits. Takes m. */
 static void
-deliver_to_all(struct mbuf *m, unsigned hlen, const struct ip_hdr *ip, uint16_t sport,
-    uint16_t dport)
+deliver_to_all(
+    struct mbuf *m, unsigned hlen, const struct ip_hdr *ip, uint16_t sport, uint16_t dport)
 {
 	struct udp_table *t = V_udp_table;
 	uint32_t src = ip->src, dst = ip->dst;
@@ -427,8 +429,8 @@ udp_fault(struct mbuf *m, unsigned hlen)
 	if (uh->sum == 0) {
 		V_udpstat.nosum++;
 	} else if (!(m->flags & M_CSUM_OK) &&
-	    cksum_fold(cksum_add(ip_pseudo_sum(ip->src, ip->dst, IPPROTO_UDP_, (uint16_t)ulen),
-	    uh, ulen)) != 0) {
+	    cksum_fold(cksum_add(
+		ip_pseudo_sum(ip->src, ip->dst, IPPROTO_UDP_, (uint16_t)ulen), uh, ulen)) != 0) {
 		V_udpstat.badsum++;
 		return &DROP_UDP_BADSUM;
 	}
@@ -479,7 +481,8 @@ error_of(uint8_t type, uint8_t code)
 	/* by code of "unreachable" */
 	static const uint8_t unreach[] = { EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, ECONNREFUSED,
 		EMSGSIZE, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED,
-		ECONNREFUSED, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EHOSTUNREACH, EHOSTUNREACH };
+		ECONNREFUSED, EHOSTUNREACH, EHOSTUNREACH, ECONNREFUSED, EHOSTUNREACH,
+		EHOSTUNREACH };
 
 	if (type == ICMP_UNREACH_ && code < sizeof(unreach))
 		return unreach[code];

@@ -25,7 +25,8 @@ void udp_close(struct udp_endpoint *ep);
  * Default destination; then only its packets are received, and ICMP errors of it reach error_fn (may be
  * NULL) as a negative errno value. 0 or -errno.
  */
-int udp_connect(struct udp_endpoint *ep, uint32_t addr, uint16_t port, void (*error_fn)(void *ctx, int err));
+int udp_connect(
+    struct udp_endpoint *ep, uint32_t addr, uint16_t port, void (*error_fn)(void *ctx, int err));
 /* Send a payload; dst 0 = connected. Takes m. 0 or the errors of ip_output. */
 int udp_send(struct udp_endpoint *ep, struct mbuf *m, uint32_t dst, uint16_t port);
 uint16_t udp_port(const struct udp_endpoint *ep);
@@ -35,15 +36,18 @@ void udp_set_fib(struct udp_endpoint *ep, uint8_t fib);
 
 /* Endpoints of curvnet in order of port and address, as netstat lists them; fn non-zero stops. */
 struct udp_info {
-	uint32_t laddr, faddr;	/* network order, 0 = any */
-	uint16_t lport, fport;	/* 0 = any */
+	uint32_t laddr, faddr; /* network order, 0 = any */
+	uint16_t lport, fport; /* 0 = any */
 };
 int udp_foreach(int (*fn)(const struct udp_info *info, void *ctx), void *ctx);
 
-DROP_DECLARE(DROP_UDP_NOPORT);	/* nobody listens */
+DROP_DECLARE(DROP_UDP_NOPORT); /* nobody listens */
 DROP_DECLARE(DROP_UDP_BADSUM);
 
-struct udpstat { uint64_t ipackets, hdrops, badsum, nosum, badlen, noport, noportbcast, fullsock, opackets, delivered; };
+struct udpstat {
+	uint64_t ipackets, hdrops, badsum, nosum, badlen, noport, noportbcast, fullsock, opackets,
+	    delivered;
+};
 VNET_DECLARE(struct udpstat, udpstat);
 #define V_udpstat VNET(udpstat)
 

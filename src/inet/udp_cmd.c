@@ -25,7 +25,7 @@ struct udp_cmd {
 	struct udp_sink *sink;
 	struct callout end;
 	struct udp_flow_config c;
-	uint32_t addr;			/* of a sink */
+	uint32_t addr; /* of a sink */
 	uint16_t port;
 	uint64_t for_ns;
 };
@@ -70,7 +70,8 @@ print_sink(struct udp_cmd *c)
 	}
 	if (delay_hist_count(st.delay) == 0)
 		return;
-	emit_num(e, "delay-min-ms", "delay min/p50/p99/max = %.3f/", (double)delay_hist_min(st.delay) / 1e6, 6);
+	emit_num(e, "delay-min-ms", "delay min/p50/p99/max = %.3f/",
+	    (double)delay_hist_min(st.delay) / 1e6, 6);
 	emit_num(e, "delay-p50-ms", "%.3f/", (double)delay_hist_quantile(st.delay, 0.5) / 1e6, 6);
 	emit_num(e, "delay-p99-ms", "%.3f/", (double)delay_hist_quantile(st.delay, 0.99) / 1e6, 6);
 	emit_num(e, "delay-max-ms", "%.3f ms\n", (double)delay_hist_max(st.delay) / 1e6, 6);
@@ -158,8 +159,10 @@ parse_pair(struct udp_cmd *c, const char *key, const char *value)
 	if (strcmp(key, "rate") == 0)
 		return verb_rate(value, &f->rate_bps) && f->rate_bps > 0;
 	if (strcmp(key, "size") == 0)
-		return verb_number(value, UDP_TRAFFIC_MIN, 65507, &n) ? (f->size = (uint32_t)n, true) :
-		    verb_size(value, &n) && n >= UDP_TRAFFIC_MIN && n <= 65507 && (f->size = (uint32_t)n, true);
+		return verb_number(value, UDP_TRAFFIC_MIN, 65507, &n) ?
+		    (f->size = (uint32_t)n, true) :
+		    verb_size(value, &n) && n >= UDP_TRAFFIC_MIN && n <= 65507 &&
+			(f->size = (uint32_t)n, true);
 	if (strcmp(key, "count") == 0)
 		return verb_number(value, 1, UINT64_MAX, &f->count);
 	if (strcmp(key, "flows") == 0)
@@ -190,8 +193,9 @@ parse_pairs(struct udp_cmd *c, int at, bool only_for)
 			return verb_error(v, EXIT_USAGE_, "%s: a value is missing", v->argv[at]);
 		if ((only_for && strcmp(v->argv[at], "for") != 0) ||
 		    !parse_pair(c, v->argv[at], v->argv[at + 1]))
-			return verb_error(v, EXIT_USAGE_, "%s %s: unknown word, or not a value for it",
-			    v->argv[at], v->argv[at + 1]);
+			return verb_error(v, EXIT_USAGE_,
+			    "%s %s: unknown word, or not a value for it", v->argv[at],
+			    v->argv[at + 1]);
 	}
 	return 0;
 }
@@ -232,7 +236,8 @@ start_sink(struct udp_cmd *c, bool echo)
 	if (v->argc < 3)
 		return verb_usage(v, NULL);
 	if (!parse_host_port(v->argv[2], false, &c->addr, &c->port))
-		return verb_error(v, EXIT_USAGE_, "%s: not a port, nor an address of ours and a port", v->argv[2]);
+		return verb_error(v, EXIT_USAGE_,
+		    "%s: not a port, nor an address of ours and a port", v->argv[2]);
 	if ((status = parse_pairs(c, 3, true)) != 0)
 		return status;
 	c->sink = udp_sink_new(c->addr, c->port, echo);
@@ -255,7 +260,9 @@ udp_verb_run(struct verb_run *v)
 	if (c == NULL)
 		return verb_error(v, 1, "Cannot allocate memory");
 	c->v = v;
-	c->c = (struct udp_flow_config){ .size = SIZE_DEFAULT, .flows = 1, .fib = v->fib, .name = "udp send" };
+	c->c = (struct udp_flow_config){
+		.size = SIZE_DEFAULT, .flows = 1, .fib = v->fib, .name = "udp send"
+	};
 	callout_init(&c->end, curvnet, cmd_finish, c);
 	if (strcmp(v->argv[1], "send") == 0)
 		status = start_sender(c);
@@ -274,8 +281,9 @@ udp_verb_run(struct verb_run *v)
 	return VERB_PENDING;
 }
 VERB_DEFINE(udp, .name = "udp",
-    .usage = "udp send to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
-	     "                [pattern constant|poisson] [from ADDR] [port N] [dscp N | tos N] [ttl N]\n"
-	     "       udp echo [ADDR:]PORT [for TIME]\n"
-	     "       udp sink [ADDR:]PORT [for TIME]",
+    .usage =
+	"udp send to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
+	"                [pattern constant|poisson] [from ADDR] [port N] [dscp N | tos N] [ttl N]\n"
+	"       udp echo [ADDR:]PORT [for TIME]\n"
+	"       udp sink [ADDR:]PORT [for TIME]",
     .summary = "send UDP traffic, echo it, or measure what arrives", .run = udp_verb_run);

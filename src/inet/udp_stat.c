@@ -85,13 +85,17 @@ udp_stats(struct verb_run *v, const struct netstat_opts *o)
 	emit_object(e, "udp");
 	emit_text(e, "udp:\n");
 	netstat_counter(e, o, "received-datagrams", &st->ipackets, "# datagram{s} received");
-	netstat_counter(e, o, "dropped-incomplete-headers", &st->hdrops, "# with incomplete header");
-	netstat_counter(e, o, "dropped-bad-data-length", &st->badlen, "# with bad data length field");
+	netstat_counter(
+	    e, o, "dropped-incomplete-headers", &st->hdrops, "# with incomplete header");
+	netstat_counter(
+	    e, o, "dropped-bad-data-length", &st->badlen, "# with bad data length field");
 	netstat_counter(e, o, "dropped-bad-checksum", &st->badsum, "# with bad checksum");
 	netstat_counter(e, o, "received-no-checksum", &st->nosum, "# with no checksum");
 	netstat_counter(e, o, "dropped-no-socket", &st->noport, "# dropped due to no socket");
-	netstat_counter(e, o, "dropped-broadcast-multicast", &st->noportbcast, "# broadcast/multicast datagram{s} undelivered");
-	netstat_counter(e, o, "dropped-full-socket-buffer", &st->fullsock, "# dropped due to full socket buffers");
+	netstat_counter(e, o, "dropped-broadcast-multicast", &st->noportbcast,
+	    "# broadcast/multicast datagram{s} undelivered");
+	netstat_counter(e, o, "dropped-full-socket-buffer", &st->fullsock,
+	    "# dropped due to full socket buffers");
 	netstat_counter(e, o, "delivered-packets", &st->delivered, "# delivered");
 	netstat_counter(e, o, "output-packets", &st->opackets, "# datagram{s} output");
 	emit_end(e);
@@ -164,8 +168,8 @@ sockstat_run(struct verb_run *v)
 	if (o.ind != v->argc)
 		return verb_usage(v, NULL);
 	if (!quiet)
-		emit_text(v->out, "%-8s %-10s %-5s %-2s %-6s %-21s %-21s\n", "USER", "COMMAND", "PID",
-		    "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS");
+		emit_text(v->out, "%-8s %-10s %-5s %-2s %-6s %-21s %-21s\n", "USER", "COMMAND",
+		    "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS");
 	emit_list(v->out, "socket");
 	if (inet || !inet6)
 		udp_foreach(sockstat_line, &s);

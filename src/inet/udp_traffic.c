@@ -23,7 +23,12 @@
 
 DROP_DEFINE(DROP_UDP_SINK, "udp", "sink", "datagram for a sink that has no traffic header");
 
-enum { MAGIC = 0x57524e31 /* "WRN1" */, HEADER = UDP_TRAFFIC_MIN, IP_UDP_HEADERS = 28, FLOWS_MAX = 16384 };
+enum {
+	MAGIC = 0x57524e31 /* "WRN1" */,
+	HEADER = UDP_TRAFFIC_MIN,
+	IP_UDP_HEADERS = 28,
+	FLOWS_MAX = 16384
+};
 
 static inline void
 store_be64(void *p, uint64_t v)
@@ -48,11 +53,11 @@ struct flow {
 struct udp_sender {
 	struct sched_source src;
 	struct udp_flow_config c;
-	struct vnet *vnet;		/* NULL when the stack has ended */
-	LIST_ENTRY(udp_sender) link;	/* the stack's senders */
-	uint32_t id;			/* flow id of the first flow */
-	uint64_t gap_ns, gap_rem;	/* bits * 1e9 / rate, and the remainder */
-	uint64_t rem;			/* carried so far, below rate_bps */
+	struct vnet *vnet;           /* NULL when the stack has ended */
+	LIST_ENTRY(udp_sender) link; /* the stack's senders */
+	uint32_t id;                 /* flow id of the first flow */
+	uint64_t gap_ns, gap_rem;    /* bits * 1e9 / rate, and the remainder */
+	uint64_t rem;                /* carried so far, below rate_bps */
 	uint64_t packets, bytes, errors;
 	struct rng rng;
 	void (*end_fn)(void *ctx);
@@ -205,8 +210,8 @@ udp_sender_new(const struct udp_flow_config *c)
 		return NULL;
 	}
 	for (uint32_t i = 0; i < c->flows; i++) {
-		struct udp_endpoint *ep = udp_open(c->src,
-		    c->sport != 0 ? (uint16_t)(c->sport + i) : 0, sender_recv, s);
+		struct udp_endpoint *ep = udp_open(
+		    c->src, c->sport != 0 ? (uint16_t)(c->sport + i) : 0, sender_recv, s);
 
 		if (ep == NULL) {
 			error = errno;
@@ -288,19 +293,19 @@ static const uint64_t bin_ns = BIN_MS * NS_PER_MS;
 struct sink_flow {
 	uint32_t from, id;
 	uint16_t port;
-	uint64_t next;			/* the highest sequence number seen, plus 1 */
+	uint64_t next; /* the highest sequence number seen, plus 1 */
 	uint64_t unique;
-	uint64_t seen[WINDOW / 64];	/* which of the last WINDOW numbers came: finds duplicates */
+	uint64_t seen[WINDOW / 64]; /* which of the last WINDOW numbers came: finds duplicates */
 };
 
 struct udp_sink {
 	struct udp_endpoint *ep;
 	bool echo;
-	struct udp_sink_stats st;	/* without lost, which is counted when asked for */
+	struct udp_sink_stats st; /* without lost, which is counted when asked for */
 	struct delay_hist *delay;
-	struct sink_flow **flow;	/* hash with open addressing */
+	struct sink_flow **flow; /* hash with open addressing */
 	uint32_t nflows, mask;
-	uint64_t *bin;			/* bytes at IP by time */
+	uint64_t *bin; /* bytes at IP by time */
 	uint64_t first_bin;
 	uint32_t nbins;
 };
@@ -347,7 +352,7 @@ flow_get(struct udp_sink *s, uint32_t from, uint16_t port, uint32_t id)
 	if ((s->flow == NULL || s->nflows * 2 > s->mask) && !flows_grow(s))
 		return NULL;
 	for (at = flow_hash(from, port, id) & s->mask; (f = s->flow[at]) != NULL;
-	    at = (at + 1) & s->mask)
+	     at = (at + 1) & s->mask)
 		if (f->from == from && f->port == port && f->id == id)
 			return f;
 	if (s->nflows >= SINK_FLOWS_MAX || (f = vnet_malloc(sizeof(*f))) == NULL)

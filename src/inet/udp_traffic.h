@@ -25,18 +25,19 @@ uint64_t delay_hist_count(const struct delay_hist *h);
 
 enum udp_pattern { UDP_CONSTANT, UDP_POISSON };
 struct udp_flow_config {
-	uint32_t src;		/* 0 = by route */
+	uint32_t src; /* 0 = by route */
 	uint32_t dst;
-	uint16_t sport, dport;	/* sport 0 = ephemeral */
-	uint32_t flows;		/* spread over this many source ports, round robin; >= 1 */
-	uint64_t rate_bps;	/* of UDP payload plus IP and UDP headers (goodput counts payload+28 bytes at IP) */
-	uint32_t size;		/* UDP payload bytes, at least UDP_TRAFFIC_MIN */
+	uint16_t sport, dport; /* sport 0 = ephemeral */
+	uint32_t flows;        /* spread over this many source ports, round robin; >= 1 */
+	uint64_t
+	    rate_bps; /* of UDP payload plus IP and UDP headers (goodput counts payload+28 bytes at IP) */
+	uint32_t size; /* UDP payload bytes, at least UDP_TRAFFIC_MIN */
 	enum udp_pattern pattern;
 	uint64_t start_ns, stop_ns; /* absolute; stop NS_NEVER */
-	uint64_t count;		/* 0 = no limit */
+	uint64_t count;             /* 0 = no limit */
 	uint8_t tos, ttl;
 	uint8_t fib;
-	const char *name;	/* names the random stream */
+	const char *name; /* names the random stream */
 };
 enum { UDP_TRAFFIC_MIN = 24 };
 
@@ -48,12 +49,17 @@ struct udp_sender *udp_sender_new(const struct udp_flow_config *c);
 void udp_sender_free(struct udp_sender *s);
 /* fn is called once, in the sender's last event, when all is sent; it may free the sender. */
 void udp_sender_on_end(struct udp_sender *s, void (*fn)(void *ctx), void *ctx);
-void udp_sender_stats(const struct udp_sender *s, uint64_t *packets, uint64_t *bytes, uint64_t *errors);
+void udp_sender_stats(
+    const struct udp_sender *s, uint64_t *packets, uint64_t *bytes, uint64_t *errors);
 
 /* A sink in curvnet on port; counts each flow by the sender's id. */
 struct udp_sink *udp_sink_new(uint32_t addr, uint16_t port, bool echo);
 void udp_sink_free(struct udp_sink *s);
-struct udp_sink_stats { uint64_t packets, bytes /* payload */, ip_bytes, lost, reordered, duplicated, first_ns, last_ns; const struct delay_hist *delay; };
+struct udp_sink_stats {
+	uint64_t packets, bytes /* payload */, ip_bytes, lost, reordered, duplicated, first_ns,
+	    last_ns;
+	const struct delay_hist *delay;
+};
 void udp_sink_stats(const struct udp_sink *s, struct udp_sink_stats *st);
 /* Bytes at IP received in [from_ns, to_ns): kept in bins of 100 ms, for rates over a part of the run. */
 uint64_t udp_sink_bytes_between(const struct udp_sink *s, uint64_t from_ns, uint64_t to_ns);

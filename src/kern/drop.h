@@ -17,10 +17,10 @@
 #include "kern/vnet.h"
 
 struct drop_reason {
-	const char *layer;	/* "ip" */
-	const char *name;	/* "ttl": unique with the layer */
-	const char *text;	/* for people: "time to live exceeded in transit" */
-	uint64_t *entry;	/* the per-stack counter's place in the section */
+	const char *layer; /* "ip" */
+	const char *name;  /* "ttl": unique with the layer */
+	const char *text;  /* for people: "time to live exceeded in transit" */
+	uint64_t *entry;   /* the per-stack counter's place in the section */
 };
 
 #define DROP_DEFINE(ident, layer, name, text)                                                      \

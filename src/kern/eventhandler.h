@@ -13,8 +13,8 @@
 typedef void event_fn(void *ctx, void *arg1, void *arg2);
 
 enum event_scope {
-	EVENT_HERE,	/* called with the raiser's current stack */
-	EVENT_EACH_VNET,/* called for every stack */
+	EVENT_HERE,      /* called with the raiser's current stack */
+	EVENT_EACH_VNET, /* called for every stack */
 };
 enum { EVENT_PRI_FIRST = 0, EVENT_PRI_ANY = 10000, EVENT_PRI_LAST = 20000 };
 
@@ -26,7 +26,8 @@ struct event_tag;
  * with *tag already set: nothing happens and *tag stays. Lower priorities are called first, equal ones in order of
  * registration.
  */
-struct event_tag *event_register(struct event_tag **tag, const char *name, enum event_scope scope, event_fn *fn, void *ctx, int priority);
+struct event_tag *event_register(struct event_tag **tag, const char *name, enum event_scope scope,
+    event_fn *fn, void *ctx, int priority);
 /* Safe inside the handler itself. *tag becomes NULL. */
 void event_deregister(struct event_tag **tag);
 

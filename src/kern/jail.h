@@ -15,33 +15,33 @@
 enum { PRISON_NAME_MAX = 64, PRISON_IP4_MAX = 16 };
 
 struct prison {
-	int jid;		/* 0 = host; ids are not reused while the process lives */
+	int jid;                    /* 0 = host; ids are not reused while the process lives */
 	char name[PRISON_NAME_MAX]; /* full: "a.b" is jail b in jail a */
 	char *path, *hostname, *domainname, *hostuuid;
 	uint32_t hostid;
 	struct prison *parent;
-	struct vnet *vnet;	/* own, or the parent's */
+	struct vnet *vnet; /* own, or the parent's */
 	bool owns_vnet;
 	bool persist;
 	bool dying;
-	bool raw_sockets;	/* allow.raw_sockets */
+	bool raw_sockets; /* allow.raw_sockets */
 	uint32_t children_max, children;
-	uint32_t ip4_n;		/* classic jail: its IPv4 addresses, network order */
+	uint32_t ip4_n; /* classic jail: its IPv4 addresses, network order */
 	uint32_t ip4[PRISON_IP4_MAX];
-	bool ip4_restricted;	/* ip4=new or addresses given */
+	bool ip4_restricted; /* ip4=new or addresses given */
 	int securelevel, enforce_statfs;
-	uint32_t ip6_n;		/* the same for IPv6 */
+	uint32_t ip6_n; /* the same for IPv6 */
 	uint8_t ip6[PRISON_IP4_MAX][16];
 	bool ip6_restricted;
 	bool ip4_saddrsel, ip6_saddrsel;
-	uint32_t allow;		/* allow.* other than raw_sockets, kern/jail.c's bits */
-	uint32_t procs;		/* commands that keep it alive: command= of jail */
+	uint32_t allow;           /* allow.* other than raw_sockets, kern/jail.c's bits */
+	uint32_t procs;           /* commands that keep it alive: command= of jail */
 	TAILQ_ENTRY(prison) link; /* all jails by jid */
 	RB_ENTRY(prison) by_name, by_jid;
 };
 
 TAILQ_HEAD(prisonlist, prison);
-extern struct prisonlist prison_head;	/* without prison0 */
+extern struct prisonlist prison_head; /* without prison0 */
 extern struct prison prison0;
 extern __thread struct prison *curprison;
 
@@ -55,7 +55,15 @@ bool prison_is_below(const struct prison *pr, const struct prison *from);
 bool jailed(const struct prison *pr);
 bool jailed_without_vnet(const struct prison *pr);
 
-enum priv { PRIV_NET_CONFIG, PRIV_NET_ROUTE, PRIV_NET_RAW, PRIV_FIREWALL, PRIV_SYSCTL_WRITE, PRIV_VNET, PRIV_JAIL };
+enum priv {
+	PRIV_NET_CONFIG,
+	PRIV_NET_ROUTE,
+	PRIV_NET_RAW,
+	PRIV_FIREWALL,
+	PRIV_SYSCTL_WRITE,
+	PRIV_VNET,
+	PRIV_JAIL
+};
 /* 0 or -EPERM for curprison (behaviours 46). */
 int priv_check(enum priv priv);
 /* Classic jail: may it see / use this IPv4 address (network order)? Others: always true. */

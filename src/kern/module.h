@@ -9,10 +9,10 @@
 #include <stdint.h>
 
 struct module {
-	const char *name;	/* "if_lo" */
+	const char *name; /* "if_lo" */
 };
 #define MODULE_DEFINE(ident, modname)                                                              \
-	static const struct module module_of_##ident = { modname };                                   \
+	static const struct module module_of_##ident = { modname };                                \
 	LINKERSET_ADD(module, module_of_##ident)
 
 /* Built in or loaded? */

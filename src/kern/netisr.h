@@ -14,17 +14,22 @@
 #include "kern/vnet.h"
 
 enum netisr_proto_id {
-	NETISR_IP = 1, NETISR_IGMP = 2, NETISR_RTSOCK = 3, NETISR_ARP = 7, NETISR_ETHER = 9,
-	NETISR_IPV6 = 10, NETISR_EPAIR = 12,
+	NETISR_IP = 1,
+	NETISR_IGMP = 2,
+	NETISR_RTSOCK = 3,
+	NETISR_ARP = 7,
+	NETISR_ETHER = 9,
+	NETISR_IPV6 = 10,
+	NETISR_EPAIR = 12,
 	NETISR_MAXPROT = 16,
 };
 enum netisr_policy { NETISR_POLICY_SOURCE = 1, NETISR_POLICY_FLOW = 2, NETISR_POLICY_CPU = 3 };
 
 struct netisr_handler {
-	const char *name;	/* "ip" */
+	const char *name; /* "ip" */
 	enum netisr_proto_id proto;
 	enum netisr_policy policy;
-	uint32_t qlimit;	/* packets a workstream queues; 0 = net.isr.defaultqlimit */
+	uint32_t qlimit; /* packets a workstream queues; 0 = net.isr.defaultqlimit */
 	/*
 	 * Takes the packets of a batch; all have the same rcvif, and curvnet is that interface's stack.
 	 * For queued packets the batch holds consecutive ones of one rcvif.
@@ -77,8 +82,16 @@ bool netisr_run(void);
 extern struct vnet *(*netisr_rcvif_vnet)(const struct ifnet *ifp);
 
 /* Exported arrays behind net.isr.proto, net.isr.workstream, net.isr.work (what netstat -Q reads). */
-struct sysctl_netisr_proto { char name[32]; uint32_t proto, qlimit, policy, flags; };
-struct sysctl_netisr_workstream { uint32_t wsid, cpu, flags; };
-struct sysctl_netisr_work { uint32_t wsid, proto, len, watermark; uint64_t dispatched, hybrid_dispatched, qdrops, queued, handled; };
+struct sysctl_netisr_proto {
+	char name[32];
+	uint32_t proto, qlimit, policy, flags;
+};
+struct sysctl_netisr_workstream {
+	uint32_t wsid, cpu, flags;
+};
+struct sysctl_netisr_work {
+	uint32_t wsid, proto, len, watermark;
+	uint64_t dispatched, hybrid_dispatched, qdrops, queued, handled;
+};
 
 #endif

@@ -51,6 +51,6 @@ count_top(uint64_t *p, uint64_t n)
 
 extern const struct netisr_handler *netisr_proto[NETISR_MAXPROT]; /* by protocol; NULL = free */
 extern uint32_t netisr_proto_qlimit[NETISR_MAXPROT];
-extern struct netisr_workstream *netisr_workstream[WORKERS_MAX];  /* by worker; NULL = none */
+extern struct netisr_workstream *netisr_workstream[WORKERS_MAX]; /* by worker; NULL = none */
 
 #endif

@@ -40,50 +40,55 @@ enum { AF_LINK_ = 18 };
 struct state;
 
 struct netstat_opts {
-	bool numeric;		/* -n: no names */
-	bool wide;		/* -W */
-	bool bytes;		/* -b */
-	bool drops;		/* -d */
-	bool all;		/* -a */
-	bool listening;		/* -L */
-	bool timers;		/* -T */
-	bool buffers;		/* -x */
-	bool no_header;		/* -q without -w */
-	bool zero;		/* -z: reset after printing; the verb has checked the privilege */
-	int stats;		/* number of -s; 2 hides zeros */
-	int family;		/* -f: AF_UNSPEC, AF_INET, AF_INET6 or AF_LINK_ */
-	const char *proto;	/* -p, NULL = all */
-	const char *ifname;	/* -I, NULL = all */
-	uint32_t wait_s;	/* -w N, 0 = not asked for */
-	uint32_t wait_times;	/* -q N beside -w: so many lines, 0 = for ever */
-	const struct state *image; /* -M FILE: read from this instead of the stack; only for those that say they can */
+	bool numeric;        /* -n: no names */
+	bool wide;           /* -W */
+	bool bytes;          /* -b */
+	bool drops;          /* -d */
+	bool all;            /* -a */
+	bool listening;      /* -L */
+	bool timers;         /* -T */
+	bool buffers;        /* -x */
+	bool no_header;      /* -q without -w */
+	bool zero;           /* -z: reset after printing; the verb has checked the privilege */
+	int stats;           /* number of -s; 2 hides zeros */
+	int family;          /* -f: AF_UNSPEC, AF_INET, AF_INET6 or AF_LINK_ */
+	const char *proto;   /* -p, NULL = all */
+	const char *ifname;  /* -I, NULL = all */
+	uint32_t wait_s;     /* -w N, 0 = not asked for */
+	uint32_t wait_times; /* -q N beside -w: so many lines, 0 = for ever */
+	const struct state *
+	    image; /* -M FILE: read from this instead of the stack; only for those that say they can */
 };
 
 struct netstat_mode {
-	char flag;		/* 'i', 'r', 'R', 'B', 'g', 'm', 'Q'; 0 = netstat without a mode */
-	const char *name;	/* the JSON name of its answer: "interface", "route" … */
+	char flag;        /* 'i', 'r', 'R', 'B', 'g', 'm', 'Q'; 0 = netstat without a mode */
+	const char *name; /* the JSON name of its answer: "interface", "route" … */
 	/* Exit status or VERB_PENDING (then v lives on; *o does not: copy what you need, strings lie in v->argv). */
 	int (*run)(struct verb_run *v, const struct netstat_opts *o);
-	bool image;		/* looks at o->image */
+	bool image; /* looks at o->image */
 };
 #define NETSTAT_MODE_DEFINE(ident, modeflag, modename, fn)                                         \
-	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn, false }; \
+	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn,       \
+		false };                                                                           \
 	LINKERSET_ADD(netstat_mode, netstat_mode_of_##ident)
 #define NETSTAT_IMAGE_MODE_DEFINE(ident, modeflag, modename, fn)                                   \
-	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn, true };  \
+	static const struct netstat_mode netstat_mode_of_##ident = { modeflag, modename, fn,       \
+		true };                                                                            \
 	LINKERSET_ADD(netstat_mode, netstat_mode_of_##ident)
 
 struct netstat_stats {
-	const char *proto;	/* "ip": -p selects by it */
-	int family;		/* AF_INET, AF_INET6, AF_LINK_; AF_UNSPEC = of no family (printed with all only) */
-	void (*run)(struct verb_run *v, const struct netstat_opts *o); /* curvnet is the stack asked about */
-	bool image;		/* looks at o->image */
+	const char *proto; /* "ip": -p selects by it */
+	int family; /* AF_INET, AF_INET6, AF_LINK_; AF_UNSPEC = of no family (printed with all only) */
+	void (*run)(struct verb_run *v,
+	    const struct netstat_opts *o); /* curvnet is the stack asked about */
+	bool image;                        /* looks at o->image */
 };
 #define NETSTAT_STATS_DEFINE(ident, protoname, fam, fn)                                            \
-	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn, false };   \
+	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn,         \
+		false };                                                                           \
 	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
 #define NETSTAT_IMAGE_STATS_DEFINE(ident, protoname, fam, fn)                                      \
-	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn, true };    \
+	static const struct netstat_stats netstat_stats_of_##ident = { protoname, fam, fn, true }; \
 	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
 
 /*
@@ -92,9 +97,11 @@ struct netstat_stats {
  * "# packet{s} received", "# quer{y|ies} sent", "# fragment{ was|s were} dropped". The line gets
  * its leading tab and its newline here. json may be NULL (text only).
  */
-void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t *counter, const char *text);
+void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json,
+    uint64_t *counter, const char *text);
 /* The same for a value that -z can't reset. */
-void netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json, uint64_t value, const char *text);
+void netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json,
+    uint64_t value, const char *text);
 /* "s" or "" and "ies" or "y", for texts of one's own. */
 static inline const char *
 plural(uint64_t n)

@@ -33,15 +33,17 @@ enum { EXIT_USAGE_ = 64, EXIT_NOHOST_ = 68, EXIT_OSERR_ = 71, EXIT_NOPERM_ = 77 
 
 struct verb_run {
 	const struct verb *verb;
-	struct emitter *out;	/* standard output of the command */
+	struct emitter *out; /* standard output of the command */
 	int argc;
-	char **argv;		/* owned by the run */
-	struct vnet *vnet;	/* the stack; NULLed if it is destroyed meanwhile (the run is cancelled first) */
+	char **argv; /* owned by the run */
+	struct vnet
+	    *vnet; /* the stack; NULLed if it is destroyed meanwhile (the run is cancelled first) */
 	struct prison *prison;
-	uint8_t fib;		/* setfib N */
-	bool is_tty;		/* the reader is a terminal */
-	void *state;		/* a pending verb's own */
-	void (*cancel)(struct verb_run *v); /* pending: the reader went away or pressed ^C: end soon with verb_finish */
+	uint8_t fib; /* setfib N */
+	bool is_tty; /* the reader is a terminal */
+	void *state; /* a pending verb's own */
+	void (*cancel)(struct verb_run
+		*v); /* pending: the reader went away or pressed ^C: end soon with verb_finish */
 	/* the runner's side */
 	void (*err)(void *ctx, const char *bytes, size_t len);
 	void (*done)(void *ctx, int status);
@@ -49,24 +51,26 @@ struct verb_run {
 };
 
 struct verb {
-	const char *name;	/* the tool: "ifconfig" */
-	const char *usage;	/* one or more lines, without "usage: " */
-	const char *summary;	/* for `help` */
+	const char *name;    /* the tool: "ifconfig" */
+	const char *usage;   /* one or more lines, without "usage: " */
+	const char *summary; /* for `help` */
 	int (*run)(struct verb_run *v);
 	/* Completion in the console: put words that may follow argv[0..argc-1] through add(); optional. */
-	void (*complete)(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
+	void (*complete)(
+	    int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
 	unsigned flags;
 	/* All option letters of a tool that reads a saved state, M: and j: among them; see kern/state.h. */
 	const char *state_options;
 };
 enum verb_flags {
-	VERB_OWN_EXIT = 1 << 0,	/* takes --json itself */
+	VERB_OWN_EXIT = 1 << 0,     /* takes --json itself */
 	VERB_UNPRIVILEGED = 1 << 1, /* never changes anything */
-	VERB_HAS_JAIL = 1 << 2,	/* takes a leading -j JAIL (ifconfig, netstat, route, arp, ndp, sysctl, …) */
+	VERB_HAS_JAIL =
+	    1 << 2, /* takes a leading -j JAIL (ifconfig, netstat, route, arp, ndp, sysctl, …) */
 };
 
 #define VERB_DEFINE(ident, ...)                                                                    \
-	static const struct verb verb_of_##ident = { __VA_ARGS__ };                                   \
+	static const struct verb verb_of_##ident = { __VA_ARGS__ };                                \
 	LINKERSET_ADD(verb, verb_of_##ident)
 
 const struct verb *verb_find(const char *name);
@@ -77,9 +81,10 @@ void verb_foreach(void (*fn)(const struct verb *verb, void *ctx), void *ctx);
 extern __thread uint8_t verb_fib;
 
 struct verb_io {
-	emit_sink *out;		/* standard output */
-	emit_sink *err;		/* standard error */
-	void (*done)(void *ctx, int status); /* called exactly once, perhaps before verb_exec returns */
+	emit_sink *out; /* standard output */
+	emit_sink *err; /* standard error */
+	void (*done)(
+	    void *ctx, int status); /* called exactly once, perhaps before verb_exec returns */
 	void *ctx;
 	bool json;
 	bool is_tty;
@@ -90,7 +95,8 @@ struct verb_io {
  * if it is pending (valid until done was called), else NULL. Unknown tools: "warren: no tool 'x'", status 2… 
  * Handles `jexec J words`, `setfib N words` and `-j J` by itself calling verb_exec in the other place.
  */
-struct verb_run *verb_exec(int argc, char *const argv[], struct prison *prison, uint8_t fib, const struct verb_io *io);
+struct verb_run *verb_exec(
+    int argc, char *const argv[], struct prison *prison, uint8_t fib, const struct verb_io *io);
 
 /* The reader went away: cancels a pending run; done will be called (perhaps now). */
 void verb_cancel(struct verb_run *v);
@@ -106,7 +112,8 @@ void verb_cancel_prison(struct prison *prison);
 void verb_finish(struct verb_run *v, int status);
 
 /* "tool: text\n" on standard error. verb_error returns `status` (so: return verb_error(v, 1, "…")). */
-int verb_error(struct verb_run *v, int status, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int verb_error(struct verb_run *v, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
 /* What the BSDs call an errno (EBUSY is "Device busy", ENXIO "Device not configured"); its sign doesn't matter. */
 const char *verb_strerror(int error);
 /* "usage: …" on standard error; returns EX_USAGE (64). why may be NULL, else printed first as "tool: why". */
@@ -130,17 +137,18 @@ int verb_usage(struct verb_run *v, const char *why);
  *	argc -= o.ind; argv += o.ind;		operands: v->argv[o.ind] .. v->argv[v->argc - 1]
  */
 struct verb_opts {
-	struct verb_run *v;	/* who gets the messages; NULL = nobody */
+	struct verb_run *v; /* who gets the messages; NULL = nobody */
 	int argc;
 	char **argv;
 	const char *spec;
-	const char *next;	/* rest of a cluster */
-	char *arg;		/* argument of the option just returned, else NULL */
-	int ind;		/* next word; at the end: the first operand */
-	int opt;		/* the letter just met, also a bad one */
+	const char *next; /* rest of a cluster */
+	char *arg;        /* argument of the option just returned, else NULL */
+	int ind;          /* next word; at the end: the first operand */
+	int opt;          /* the letter just met, also a bad one */
 };
 /* argv[0] is passed over. Borrows argv and spec. */
-void verb_opts_init(struct verb_opts *o, struct verb_run *v, int argc, char **argv, const char *spec);
+void verb_opts_init(
+    struct verb_opts *o, struct verb_run *v, int argc, char **argv, const char *spec);
 /*
  * The next option's letter; -1 behind the last; '?' for an unknown letter or a missing argument, after
  * "tool: illegal option -- x" or "tool: option requires an argument -- x" on standard error.

@@ -29,20 +29,21 @@ struct prison;
 struct emitter;
 
 struct vnet {
-	uint8_t *data;		  /* the copy of the section; V_name reads from here */
-	LIST_ENTRY(vnet) link;	  /* all stacks, in order of creation */
-	uint32_t id;		  /* 0 = the host stack; never reused */
-	uint32_t ifcnt;		  /* interfaces in it (net/if.c) */
-	uint32_t sockcnt;	  /* UDP endpoints and the like */
-	struct prison *prison;	  /* the jail that owns it; the host's is prison0 */
-	struct sched_domain *domain; /* virtual time: where its events happen; NULL = common domain */
+	uint8_t *data;         /* the copy of the section; V_name reads from here */
+	LIST_ENTRY(vnet) link; /* all stacks, in order of creation */
+	uint32_t id;           /* 0 = the host stack; never reused */
+	uint32_t ifcnt;        /* interfaces in it (net/if.c) */
+	uint32_t sockcnt;      /* UDP endpoints and the like */
+	struct prison *prison; /* the jail that owns it; the host's is prison0 */
+	struct sched_domain
+	    *domain; /* virtual time: where its events happen; NULL = common domain */
 	bool dying;
 	struct vnet_account *account; /* what vnet_malloc gave it */
 };
 
 LIST_HEAD(vnetlist, vnet);
 extern struct vnetlist vnet_head;
-extern struct vnet *vnet0;		/* the host stack; made by kern_init() */
+extern struct vnet *vnet0; /* the host stack; made by kern_init() */
 extern __thread struct vnet *curvnet;
 
 #define VNET_SECTION __attribute__((used, section("set_vnet")))
@@ -61,7 +62,10 @@ extern uint8_t __start_set_vnet[], __stop_set_vnet[];
 #define VNET(name) VNET_OF(curvnet, name)
 
 /* Set the current stack until the end of the enclosing block; remembers where, for the check below. */
-struct vnet_scope { struct vnet *saved; const char *saved_where; };
+struct vnet_scope {
+	struct vnet *saved;
+	const char *saved_where;
+};
 extern __thread const char *curvnet_where; /* "net/if.c:123": the last VNET_SCOPE still open */
 static inline void
 vnet_scope_leave(struct vnet_scope *s)
@@ -70,8 +74,8 @@ vnet_scope_leave(struct vnet_scope *s)
 	curvnet_where = s->saved_where;
 }
 #define VNET_SCOPE_(vnet, line)                                                                    \
-	struct vnet_scope vnet_scope_##line __attribute__((cleanup(vnet_scope_leave), unused)) = { \
-	    curvnet, curvnet_where };                                                              \
+	struct vnet_scope vnet_scope_##line                                                        \
+	    __attribute__((cleanup(vnet_scope_leave), unused)) = { curvnet, curvnet_where };       \
 	curvnet = (vnet);                                                                          \
 	curvnet_where = __FILE__ ":" #line
 #define VNET_SCOPE__(vnet, line) VNET_SCOPE_(vnet, line)
@@ -81,7 +85,10 @@ vnet_scope_leave(struct vnet_scope *s)
  * At a public entrance: aborts, naming the place where the current stack was last set, if the block is
  * left with another curvnet than it was entered with (behaviours 6). `what` is a string for the message.
  */
-struct vnet_entrance { struct vnet *found; const char *what; };
+struct vnet_entrance {
+	struct vnet *found;
+	const char *what;
+};
 _Noreturn void vnet_entrance_failed(const struct vnet_entrance *en);
 static inline void
 vnet_entrance_leave(const struct vnet_entrance *en)
@@ -93,7 +100,7 @@ vnet_entrance_leave(const struct vnet_entrance *en)
 	const struct vnet_entrance vnet_entrance_                                                  \
 	    __attribute__((cleanup(vnet_entrance_leave), unused)) = { curvnet, what }
 
-#define VNET_FOREACH(v) LIST_FOREACH (v, &vnet_head, link)
+#define VNET_FOREACH(v) LIST_FOREACH(v, &vnet_head, link)
 
 /* Start-up order: subsystems bottom up, then `order` inside one. */
 enum vnet_subsystem {
@@ -107,22 +114,28 @@ enum vnet_subsystem {
 	SI_SUB_FIREWALL = 0x6000,
 	SI_SUB_TOP = 0x7000,
 };
-enum vnet_order { SI_ORDER_FIRST = 0, SI_ORDER_SECOND = 1, SI_ORDER_THIRD = 2, SI_ORDER_MIDDLE = 0x1000, SI_ORDER_ANY = 0xfff0 };
+enum vnet_order {
+	SI_ORDER_FIRST = 0,
+	SI_ORDER_SECOND = 1,
+	SI_ORDER_THIRD = 2,
+	SI_ORDER_MIDDLE = 0x1000,
+	SI_ORDER_ANY = 0xfff0
+};
 
 struct vnet_sysinit {
 	enum vnet_subsystem subsystem;
 	int order;
 	void (*func)(void *arg);
 	void *arg;
-	const char *name;	/* the function's */
+	const char *name; /* the function's */
 };
 
 /* Run func(arg) in each new stack (curvnet is it), or at its end. Must not fail; a function without memory aborts the creation through vnet_alloc_fail(). */
 #define VNET_SYSINIT(ident, sub, ord, fn, argument)                                                \
-	static const struct vnet_sysinit vnet_init_of_##ident = { sub, ord, fn, argument, #fn };           \
+	static const struct vnet_sysinit vnet_init_of_##ident = { sub, ord, fn, argument, #fn };   \
 	LINKERSET_ADD(vnet_sysinit, vnet_init_of_##ident)
 #define VNET_SYSUNINIT(ident, sub, ord, fn, argument)                                              \
-	static const struct vnet_sysinit vnet_uninit_of_##ident = { sub, ord, fn, argument, #fn };         \
+	static const struct vnet_sysinit vnet_uninit_of_##ident = { sub, ord, fn, argument, #fn }; \
 	LINKERSET_ADD(vnet_sysuninit, vnet_uninit_of_##ident)
 
 /*
@@ -154,15 +167,17 @@ extern void (*vnet_sysinit_trace)(const struct vnet_sysinit *s, bool uninit);
  * counter of its live objects, process-wide. A test takes the counts before a scenario and after.
  */
 struct audit {
-	const char *name;	/* "ifnet", "route", "llentry", "callout", "mbuf", … */
+	const char *name; /* "ifnet", "route", "llentry", "callout", "mbuf", … */
 	uint64_t (*live)(void);
 };
 #define AUDIT_DEFINE(ident, label, fn)                                                             \
-	static const struct audit audit_of_##ident = { label, fn };                                   \
+	static const struct audit audit_of_##ident = { label, fn };                                \
 	LINKERSET_ADD(audit, audit_of_##ident)
 /* Counting waits for late frees (rcu.h): upper half only, never in a reader's section. */
 enum { AUDIT_MAX = 64 };
-struct audit_counts { uint64_t n[AUDIT_MAX]; };
+struct audit_counts {
+	uint64_t n[AUDIT_MAX];
+};
 void audit_take(struct audit_counts *c);
 /* Compare with now; returns the number of kinds that differ and, with text != NULL, writes "route +2, mbuf -1" (NUL-terminated, cut at len). */
 int audit_compare(const struct audit_counts *before, char *text, size_t len);
@@ -170,9 +185,9 @@ int audit_compare(const struct audit_counts *before, char *text, size_t len);
 void audit_show(struct emitter *e);
 
 /* Memory of a stack: bytes of the section plus what rooms allocated through vnet_malloc (accounted to curvnet). */
-void *vnet_malloc(size_t bytes);	/* zeroed; NULL without memory */
+void *vnet_malloc(size_t bytes); /* zeroed; NULL without memory */
 void vnet_free(void *p);
-uint64_t vnet_memory(void);		/* bytes live now, all stacks: an audit counter too */
+uint64_t vnet_memory(void); /* bytes live now, all stacks: an audit counter too */
 uint64_t vnet_memory_of(const struct vnet *vnet); /* of one stack, struct and section included */
 
 /* Fault injection: the n-th vnet_malloc from now on fails, once (1 = the next); 0 = none. */

@@ -13,7 +13,8 @@ enum bpf_dir { BPF_IN, BPF_OUT };
 
 struct bpf_listener {
 	/* time of the packet is m->when_ns; curvnet is the interface's stack */
-	void (*tap)(struct bpf_listener *l, struct ifnet *ifp, const struct mbuf *m, enum bpf_dir dir);
+	void (*tap)(
+	    struct bpf_listener *l, struct ifnet *ifp, const struct mbuf *m, enum bpf_dir dir);
 	/* the interface leaves (for good, or to another stack): the listener is detached already */
 	void (*gone)(struct bpf_listener *l, struct ifnet *ifp);
 	LIST_ENTRY(bpf_listener) link;

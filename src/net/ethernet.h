@@ -8,7 +8,12 @@
 #include "net/if.h"
 
 enum { ETHER_ADDR_LEN_ = 6, ETHER_HDR_LEN_ = 14, ETHER_MIN_LEN_ = 60, ETHERMTU_ = 1500 };
-enum ethertype { ETHERTYPE_IP_ = 0x0800, ETHERTYPE_ARP_ = 0x0806, ETHERTYPE_VLAN_ = 0x8100, ETHERTYPE_IPV6_ = 0x86dd };
+enum ethertype {
+	ETHERTYPE_IP_ = 0x0800,
+	ETHERTYPE_ARP_ = 0x0806,
+	ETHERTYPE_VLAN_ = 0x8100,
+	ETHERTYPE_IPV6_ = 0x86dd
+};
 
 struct ether_header_ {
 	uint8_t dst[6], src[6];
@@ -35,10 +40,10 @@ void ether_input(struct ifnet *ifp, struct batch *b);
 bool ether_aton_(const char *text, uint8_t lladdr[6]);
 const char *ether_ntoa_(const uint8_t lladdr[6], char text[18]);
 
-DROP_DECLARE(DROP_ETHER_SHORT);		/* shorter than its header */
-DROP_DECLARE(DROP_ETHER_NOT_FOR_US);	/* another station's address */
-DROP_DECLARE(DROP_ETHER_NOPROTO);	/* no handler for the type */
-DROP_DECLARE(DROP_ETHER_SRC_MCAST);	/* source address is a group */
-DROP_DECLARE(DROP_ETHER_MONITOR);	/* interface is in monitor mode */
+DROP_DECLARE(DROP_ETHER_SHORT);      /* shorter than its header */
+DROP_DECLARE(DROP_ETHER_NOT_FOR_US); /* another station's address */
+DROP_DECLARE(DROP_ETHER_NOPROTO);    /* no handler for the type */
+DROP_DECLARE(DROP_ETHER_SRC_MCAST);  /* source address is a group */
+DROP_DECLARE(DROP_ETHER_MONITOR);    /* interface is in monitor mode */
 
 #endif

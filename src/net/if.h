@@ -22,13 +22,34 @@ enum { IFNAMSIZ_ = 16, IF_DESCR_DEFAULT_MAX = 1024 };
 
 /* Flags by the field's bit numbers; ifconfig prints them by name. */
 enum if_flags {
-	IFF_UP_ = 0x1, IFF_BROADCAST_ = 0x2, IFF_DEBUG_ = 0x4, IFF_LOOPBACK_ = 0x8, IFF_POINTOPOINT_ = 0x10,
-	IFF_RUNNING_ = 0x40, IFF_NOARP_ = 0x80, IFF_PROMISC_ = 0x100, IFF_ALLMULTI_ = 0x200,
-	IFF_OACTIVE_ = 0x400, IFF_SIMPLEX_ = 0x800, IFF_LINK0_ = 0x1000, IFF_LINK1_ = 0x2000,
-	IFF_LINK2_ = 0x4000, IFF_MULTICAST_ = 0x8000, IFF_PPROMISC_ = 0x20000, IFF_MONITOR_ = 0x40000,
-	IFF_STATICARP_ = 0x80000, IFF_DYING_ = 0x200000, IFF_RENAMING_ = 0x400000,
+	IFF_UP_ = 0x1,
+	IFF_BROADCAST_ = 0x2,
+	IFF_DEBUG_ = 0x4,
+	IFF_LOOPBACK_ = 0x8,
+	IFF_POINTOPOINT_ = 0x10,
+	IFF_RUNNING_ = 0x40,
+	IFF_NOARP_ = 0x80,
+	IFF_PROMISC_ = 0x100,
+	IFF_ALLMULTI_ = 0x200,
+	IFF_OACTIVE_ = 0x400,
+	IFF_SIMPLEX_ = 0x800,
+	IFF_LINK0_ = 0x1000,
+	IFF_LINK1_ = 0x2000,
+	IFF_LINK2_ = 0x4000,
+	IFF_MULTICAST_ = 0x8000,
+	IFF_PPROMISC_ = 0x20000,
+	IFF_MONITOR_ = 0x40000,
+	IFF_STATICARP_ = 0x80000,
+	IFF_DYING_ = 0x200000,
+	IFF_RENAMING_ = 0x400000,
 };
-enum if_caps { IFCAP_RXCSUM = 1 << 0, IFCAP_TXCSUM = 1 << 1, IFCAP_VLAN_MTU = 1 << 3, IFCAP_JUMBO_MTU = 1 << 5, IFCAP_LINKSTATE = 1 << 19 };
+enum if_caps {
+	IFCAP_RXCSUM = 1 << 0,
+	IFCAP_TXCSUM = 1 << 1,
+	IFCAP_VLAN_MTU = 1 << 3,
+	IFCAP_JUMBO_MTU = 1 << 5,
+	IFCAP_LINKSTATE = 1 << 19
+};
 enum link_state { LINK_STATE_UNKNOWN, LINK_STATE_DOWN, LINK_STATE_UP };
 enum if_type { IFT_ETHER_ = 6, IFT_LOOP_ = 24, IFT_PPP_ = 23, IFT_PROPVIRTUAL_ = 53 };
 
@@ -46,9 +67,9 @@ TAILQ_HEAD(ifaddrhead, ifaddr);
  * (struct in_ifaddr in inet/in.h).
  */
 struct ifaddr {
-	TAILQ_ENTRY(ifaddr) link;	/* of ifp->if_addrs, in order of adding */
+	TAILQ_ENTRY(ifaddr) link; /* of ifp->if_addrs, in order of adding */
 	struct ifnet *ifp;
-	int family;			/* AF_INET, … */
+	int family; /* AF_INET, … */
 	uint32_t refs;
 	uint64_t ipackets, opackets;
 	/* the family's text form for ifconfig and netstat */
@@ -56,9 +77,11 @@ struct ifaddr {
 	struct rcu_head rcu;
 };
 struct ifaddr_ops {
-	void (*ifconfig)(struct emitter *e, const struct ifaddr *ifa);	/* "\tinet 10.0.0.1 netmask …\n" */
+	void (*ifconfig)(
+	    struct emitter *e, const struct ifaddr *ifa); /* "\tinet 10.0.0.1 netmask …\n" */
 	/* netstat -i: network and address columns */
-	void (*netstat)(const struct ifaddr *ifa, char *network, size_t nlen, char *address, size_t alen);
+	void (*netstat)(
+	    const struct ifaddr *ifa, char *network, size_t nlen, char *address, size_t alen);
 	void (*free)(struct ifaddr *ifa);
 	/* may this jail see it? NULL = everybody */
 	bool (*visible)(const struct ifaddr *ifa, const struct prison *pr);
@@ -66,46 +89,48 @@ struct ifaddr_ops {
 /* Classic jails see their own addresses only (behaviours 46): what lists addresses asks. */
 bool ifa_visible(const struct ifaddr *ifa);
 struct ifaddr *ifa_ref(struct ifaddr *ifa);
-void ifa_rele(struct ifaddr *ifa);	/* frees at 0, through rcu */
+void ifa_rele(struct ifaddr *ifa); /* frees at 0, through rcu */
 
 /* Per-family data of an interface (its lltable …), made at attach: behaviours 11 and 12. */
 enum af_state { AF_EMPTY, AF_ATTACHING, AF_READY };
 enum af_slot { AF_SLOT_INET, AF_SLOT_INET6, AF_SLOTS };
 struct af_domain {
 	enum af_slot slot;
-	void *(*attach)(struct ifnet *ifp);		/* NULL = no memory */
-	void (*detach)(struct ifnet *ifp, void *data);	/* may drain timers: called with no lock held, state already EMPTY */
+	void *(*attach)(struct ifnet *ifp); /* NULL = no memory */
+	void (*detach)(struct ifnet *ifp,
+	    void *data); /* may drain timers: called with no lock held, state already EMPTY */
 	/* all addresses of the family away (interface leaves its stack); called before detach */
 	void (*purge)(struct ifnet *ifp);
 	/* the link went up or down (IFF_UP or link state) */
 	void (*linkchange)(struct ifnet *ifp);
 };
 #define AF_DOMAIN_DEFINE(ident, ...)                                                               \
-	static const struct af_domain af_of_##ident = { __VA_ARGS__ };                                \
+	static const struct af_domain af_of_##ident = { __VA_ARGS__ };                             \
 	LINKERSET_ADD(af_domain, af_of_##ident)
 
 struct ifnet {
 	/* the data path's line(s) */
-	void (*if_transmit)(struct ifnet *ifp, struct batch *b); /* takes complete frames of the link */
+	void (*if_transmit)(
+	    struct ifnet *ifp, struct batch *b); /* takes complete frames of the link */
 	/*
 	 * A shaper in the way out (a link's pipe; later ALTQ-like queues): when set, frames go to it instead
 	 * of if_transmit, and it calls if_transmit's driver, or the peer's input, itself. Takes the batch.
 	 */
 	void (*if_shaper)(struct ifnet *ifp, struct batch *b, void *ctx);
 	void *if_shaper_ctx;
-	struct bpf_if *if_bpf;		/* taps; NULL = nobody listens */
-	uint32_t if_flags;		/* enum if_flags: administrative and driver's together */
+	struct bpf_if *if_bpf; /* taps; NULL = nobody listens */
+	uint32_t if_flags;     /* enum if_flags: administrative and driver's together */
 	uint32_t if_mtu;
 	struct vnet *if_vnet;
-	uint32_t if_index;		/* per stack, from 1 */
+	uint32_t if_index; /* per stack, from 1 */
 	uint8_t if_lladdr[6];
-	uint8_t if_addrlen;		/* 6 for Ethernet, 0 */
-	uint8_t if_type;		/* enum if_type */
-	uint8_t if_fib;			/* FIB for packets that come in here */
-	uint8_t if_hdrlen;		/* bytes of the link header: 14, 0 */
-	uint8_t if_link_state;		/* enum link_state */
+	uint8_t if_addrlen;    /* 6 for Ethernet, 0 */
+	uint8_t if_type;       /* enum if_type */
+	uint8_t if_fib;        /* FIB for packets that come in here */
+	uint8_t if_hdrlen;     /* bytes of the link header: 14, 0 */
+	uint8_t if_link_state; /* enum link_state */
 	uint8_t pad_;
-	struct if_counters if_data;	/* worker 0's; more workers add theirs later */
+	struct if_counters if_data; /* worker 0's; more workers add theirs later */
 	void *if_afdata[AF_SLOTS];
 	enum af_state if_afstate[AF_SLOTS];
 
@@ -115,39 +140,43 @@ struct ifnet {
 	void (*if_input)(struct ifnet *ifp, struct batch *b);
 
 	/* the control side */
-	char if_xname[IFNAMSIZ_];	/* "epair0a" */
-	const char *if_dname;		/* driver: "epair" */
+	char if_xname[IFNAMSIZ_]; /* "epair0a" */
+	const char *if_dname;     /* driver: "epair" */
 	int if_dunit;
-	char *if_description;		/* NULL = none */
-	void *if_softc;			/* the driver's */
-	struct if_clone *if_cloner;	/* NULL = not cloned */
+	char *if_description;       /* NULL = none */
+	void *if_softc;             /* the driver's */
+	struct if_clone *if_cloner; /* NULL = not cloned */
 	struct vnet *if_home_vnet;
 	uint32_t if_capabilities, if_capenable;
 	uint32_t if_metric;
-	uint64_t if_baudrate_bps;	/* 0 = unknown */
+	uint64_t if_baudrate_bps; /* 0 = unknown */
 	uint32_t if_refs;
-	int if_pcount;			/* promiscuous listeners */
-	struct ifaddrhead if_addrs;	/* addresses of all families */
-	struct ifgroups *if_groups;	/* NULL = only "all" and the cloner's name */
+	int if_pcount;              /* promiscuous listeners */
+	struct ifaddrhead if_addrs; /* addresses of all families */
+	struct ifgroups *if_groups; /* NULL = only "all" and the cloner's name */
 	/* send queue: used when the driver can't take a packet (epair behind a full netisr queue) */
 	struct mbufq if_snd;
-	uint32_t if_snd_maxlen;		/* net.link.ifqmaxlen unless the driver says otherwise */
+	uint32_t if_snd_maxlen; /* net.link.ifqmaxlen unless the driver says otherwise */
 	uint64_t if_snd_drops;
 	/* driver's control entry points; each may be NULL */
-	int (*if_set_mtu)(struct ifnet *ifp, uint32_t mtu);	/* 0 or -errno; NULL = 72..65535 */
-	void (*if_set_flags)(struct ifnet *ifp);		/* if_flags have changed */
+	int (*if_set_mtu)(struct ifnet *ifp, uint32_t mtu); /* 0 or -errno; NULL = 72..65535 */
+	void (*if_set_flags)(struct ifnet *ifp);            /* if_flags have changed */
 	int (*if_set_lladdr)(struct ifnet *ifp, const uint8_t *lladdr);
-	void (*if_reassigned)(struct ifnet *ifp);		/* is now in another stack */
-	void (*if_status)(struct ifnet *ifp, struct emitter *e); /* the driver's own ifconfig lines (media, vlan, …) */
-	TAILQ_ENTRY(ifnet) if_link;	/* the stack's list, by index */
-	struct ifnet *if_hnext;		/* the stack's hash by name */
-	LIST_ENTRY(ifnet) if_away;	/* the home's list of those that are elsewhere; linked while if_is_away */
-	struct ifnet *if_clone_lead;	/* who stands in the cloner's list for this one; NULL = itself */
-	bool if_cloned;			/* in the cloner's list; atomic, whoever clears it destroys (behaviours 9) */
-	bool if_unit_held;		/* its unit is taken in if_home_vnet */
+	void (*if_reassigned)(struct ifnet *ifp); /* is now in another stack */
+	void (*if_status)(struct ifnet *ifp,
+	    struct emitter *e);     /* the driver's own ifconfig lines (media, vlan, …) */
+	TAILQ_ENTRY(ifnet) if_link; /* the stack's list, by index */
+	struct ifnet *if_hnext;     /* the stack's hash by name */
+	LIST_ENTRY(ifnet)
+	    if_away; /* the home's list of those that are elsewhere; linked while if_is_away */
+	struct ifnet
+	    *if_clone_lead; /* who stands in the cloner's list for this one; NULL = itself */
+	bool
+	    if_cloned; /* in the cloner's list; atomic, whoever clears it destroys (behaviours 9) */
+	bool if_unit_held; /* its unit is taken in if_home_vnet */
 	bool if_is_away;
-	bool if_heard;			/* packets that came in by it may wait in netisr's queues */
-	bool if_purged;			/* leaves or has left: refuse to come up */
+	bool if_heard;  /* packets that came in by it may wait in netisr's queues */
+	bool if_purged; /* leaves or has left: refuse to come up */
 	struct rcu_head if_rcu;
 };
 
@@ -158,7 +187,7 @@ VNET_DECLARE(struct ifnethead, ifnet_head);
 VNET_DECLARE(struct ifnet *, loif);
 #define V_loif VNET(loif)
 
-#define IF_FOREACH(ifp) TAILQ_FOREACH (ifp, &V_ifnet_head, if_link)
+#define IF_FOREACH(ifp) TAILQ_FOREACH(ifp, &V_ifnet_head, if_link)
 
 /* Is it usable for sending: up, running and, where it reports link state, link up (behaviours 16). */
 static inline bool
@@ -187,16 +216,16 @@ void if_rele(struct ifnet *ifp);
 /* In curvnet, borrowed; NULL. */
 struct ifnet *if_byname(const char *name);
 struct ifnet *if_byindex(uint32_t index);
-struct ifnet *if_by_handle(uintptr_t handle);	/* any stack, for show */
-uint32_t if_next_index(void);			/* what the next if_attach in curvnet gives */
+struct ifnet *if_by_handle(uintptr_t handle); /* any stack, for show */
+uint32_t if_next_index(void);                 /* what the next if_attach in curvnet gives */
 
 /* Changes, as ifconfig makes them: 0 or -errno, nothing changed on error. */
 int if_up(struct ifnet *ifp);
 int if_down(struct ifnet *ifp);
-int if_rename(struct ifnet *ifp, const char *name);	/* EEXIST, EINVAL */
+int if_rename(struct ifnet *ifp, const char *name); /* EEXIST, EINVAL */
 int if_set_mtu(struct ifnet *ifp, uint32_t mtu);
 int if_set_lladdr(struct ifnet *ifp, const uint8_t lladdr[6]); /* raises iflladdr_event */
-int if_set_description(struct ifnet *ifp, const char *text); /* ENAMETOOLONG; "" clears */
+int if_set_description(struct ifnet *ifp, const char *text);   /* ENAMETOOLONG; "" clears */
 /*
  * Read the description (behaviours 8): *len in: room at buf, out: needed with NUL. 0 with the text, 0 with *fits
  * false when the room was too small, -ENOMSG when there is none.
@@ -204,7 +233,8 @@ int if_set_description(struct ifnet *ifp, const char *text); /* ENAMETOOLONG; ""
 int if_get_description(const struct ifnet *ifp, char *buf, size_t *len, bool *fits);
 /* Move to another stack: loses addresses, keeps its name unless taken there (then gets dname + first free unit). 0, -ENOMEM, -EEXIST */
 int if_vmove(struct ifnet *ifp, struct vnet *to);
-void if_link_state_change(struct ifnet *ifp, enum link_state state); /* raises iflink_event, tells families */
+void if_link_state_change(
+    struct ifnet *ifp, enum link_state state);  /* raises iflink_event, tells families */
 int if_set_promisc(struct ifnet *ifp, bool on); /* counted */
 
 /* Groups: every interface is in "all" and its cloner's. 0; -EEXIST, -ENOENT, -EINVAL (empty, too long, ends in a digit), -ENOMEM. */
@@ -228,9 +258,9 @@ void if_transmit_batch(struct ifnet *ifp, struct batch *b);
 /* Received frames: count and tap, then ifp->if_input. curvnet becomes ifp->if_vnet meanwhile. Takes the batch. Drivers call this. */
 void if_receive(struct ifnet *ifp, struct batch *b);
 
-DROP_DECLARE(DROP_IF_DOWN);	/* sent or received on an interface that is down */
-DROP_DECLARE(DROP_IF_SNDQ);	/* send queue full */
-DROP_DECLARE(DROP_IF_GONE);	/* interface left while the packet waited */
+DROP_DECLARE(DROP_IF_DOWN); /* sent or received on an interface that is down */
+DROP_DECLARE(DROP_IF_SNDQ); /* send queue full */
+DROP_DECLARE(DROP_IF_GONE); /* interface left while the packet waited */
 
 /* Events (arg1 = struct ifnet *): ifnet_arrival, ifnet_departure, iflladdr_event, iflink_event; ifaddr_event (arg1 ifnet, arg2 ifaddr). */
 
@@ -244,7 +274,7 @@ struct ifconfig_word {
 	int (*run)(struct verb_run *v, struct ifnet *ifp, char **args);
 };
 #define IFCONFIG_WORD_DEFINE(ident, kw, n, fn)                                                     \
-	static const struct ifconfig_word ifw_of_##ident = { kw, n, fn };                             \
+	static const struct ifconfig_word ifw_of_##ident = { kw, n, fn };                          \
 	LINKERSET_ADD(ifconfig_word, ifw_of_##ident)
 /* Lines of `ifconfig IF` from other rooms (a link's pipe); printed behind the driver's if_status, sorted by name. */
 struct ifconfig_status {
@@ -252,11 +282,11 @@ struct ifconfig_status {
 	void (*run)(struct ifnet *ifp, struct emitter *e); /* nothing to say: prints nothing */
 };
 #define IFCONFIG_STATUS_DEFINE(ident, nm, fn)                                                      \
-	static const struct ifconfig_status ifs_of_##ident = { nm, fn };                              \
+	static const struct ifconfig_status ifs_of_##ident = { nm, fn };                           \
 	LINKERSET_ADD(ifconfig_status, ifs_of_##ident)
 /* `ifconfig IF inet ADDR [DST] [netmask M] [broadcast B] [alias|-alias|delete|add]…`: the family parses from its address on. */
 struct ifconfig_family {
-	const char *name;	/* "inet" */
+	const char *name; /* "inet" */
 	int af;
 	/* words behind the family name; *used = how many it took. op: 0 = set (first address replaced as BSD does), '+' alias, '-' delete. Exit status. */
 	int (*address)(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used);
@@ -264,7 +294,7 @@ struct ifconfig_family {
 	bool (*is_address)(const char *word);
 };
 #define IFCONFIG_FAMILY_DEFINE(ident, ...)                                                         \
-	static const struct ifconfig_family iff_of_##ident = { __VA_ARGS__ };                         \
+	static const struct ifconfig_family iff_of_##ident = { __VA_ARGS__ };                      \
 	LINKERSET_ADD(ifconfig_family, iff_of_##ident)
 
 #endif

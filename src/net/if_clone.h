@@ -7,18 +7,18 @@
 #include "net/if.h"
 
 struct if_clone {
-	const char *name;	/* "epair": what precedes the unit */
+	const char *name; /* "epair": what precedes the unit */
 	int maxunit;
 	/* Make unit (curvnet is where); params are words behind `create`, NULL-terminated, may be NULL. *made = the interface whose name is printed. 0 or -errno. */
 	int (*create)(int unit, char **params, struct ifnet **made);
 	/* Destroy; 0 or -errno (then it stays). The one that loses a race gets -ENXIO before this is called. */
 	int (*destroy)(struct ifnet *ifp);
-	int minunit;		/* units below it are made by the stack itself and can't be destroyed by name (lo0) */
+	int minunit; /* units below it are made by the stack itself and can't be destroyed by name (lo0) */
 	/* The names that a unit takes, when they are not NAME + UNIT (epair: two); false when i is past the last. */
 	bool (*unit_name)(int unit, int i, char name[IFNAMSIZ_]);
 };
 #define IF_CLONE_DEFINE(ident, ...)                                                                \
-	static struct if_clone clone_of_##ident = { __VA_ARGS__ };                                    \
+	static struct if_clone clone_of_##ident = { __VA_ARGS__ };                                 \
 	LINKERSET_ADD(if_clone, clone_of_##ident)
 
 /* "epair3" or "epair" (first free unit). 0 and *made; -EEXIST, -EINVAL (no such cloner), -ENOSPC, … */

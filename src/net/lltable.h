@@ -18,29 +18,30 @@
 #include "net/if.h"
 
 enum lle_flags {
-	LLE_VALID = 0x0001,	/* header is complete: the fast path may use it */
-	LLE_STATIC = 0x0002,	/* made by hand, never expires */
-	LLE_IFADDR = 0x0004,	/* one of our own addresses */
-	LLE_PUB = 0x0008,	/* answer for it (proxy) */
+	LLE_VALID = 0x0001,  /* header is complete: the fast path may use it */
+	LLE_STATIC = 0x0002, /* made by hand, never expires */
+	LLE_IFADDR = 0x0004, /* one of our own addresses */
+	LLE_PUB = 0x0008,    /* answer for it (proxy) */
 	LLE_PROXYONLY = 0x0010,
-	LLE_REJECT = 0x0020, LLE_BLACKHOLE = 0x0040,
-	LLE_LINKED = 0x0080,	/* in its table */
-	LLE_DELETED = 0x0100,	/* unlinked; holders must look up again */
+	LLE_REJECT = 0x0020,
+	LLE_BLACKHOLE = 0x0040,
+	LLE_LINKED = 0x0080,  /* in its table */
+	LLE_DELETED = 0x0100, /* unlinked; holders must look up again */
 };
 
 struct llentry {
-	uint8_t header[16];	/* the link header, ready to copy: dst, src, type (14 bytes) */
+	uint8_t header[16];      /* the link header, ready to copy: dst, src, type (14 bytes) */
 	volatile uint16_t flags; /* enum lle_flags */
-	uint8_t state;		/* the family's: ARP incomplete/reachable, ND states */
-	uint8_t asked;		/* requests sent in this burst */
+	uint8_t state;           /* the family's: ARP incomplete/reachable, ND states */
+	uint8_t asked;           /* requests sent in this burst */
 	uint32_t refs;
 	struct lltable *table;
-	uint8_t addr[16];	/* network order; the first table->addrlen bytes count */
-	uint64_t expire_ns;	/* 0 = never */
+	uint8_t addr[16];   /* network order; the first table->addrlen bytes count */
+	uint64_t expire_ns; /* 0 = never */
 	uint64_t confirmed_ns;
-	struct mbufq hold;	/* packets that wait for resolution */
+	struct mbufq hold; /* packets that wait for resolution */
 	struct callout timer;
-	struct llentry *hnext;	/* hash chain */
+	struct llentry *hnext;     /* hash chain */
 	TAILQ_ENTRY(llentry) link; /* table's list in order of creation */
 	struct rcu_head rcu;
 };
@@ -49,18 +50,19 @@ TAILQ_HEAD(llehead, llentry);
 
 struct lltable {
 	struct ifnet *ifp;
-	int family;		/* AF_INET, AF_INET6 */
-	uint8_t addrlen;	/* 4, 16 */
+	int family;      /* AF_INET, AF_INET6 */
+	uint8_t addrlen; /* 4, 16 */
 	struct llehead entries;
-	uint32_t count, limit;	/* limit: entries that traffic may make; static ones come on top */
-	struct llentry **hash;	/* NULL until the first entry; grows */
+	uint32_t count, limit; /* limit: entries that traffic may make; static ones come on top */
+	struct llentry **hash; /* NULL until the first entry; grows */
 	uint32_t hash_mask;
 	LIST_ENTRY(lltable) all; /* the stack's tables, for show */
-	struct vnet *vnet;	/* of which stack */
-	uint32_t refs;		/* its own and one for each llentry alive, linked or not */
+	struct vnet *vnet;       /* of which stack */
+	uint32_t refs;           /* its own and one for each llentry alive, linked or not */
 	struct rcu_head rcu;
 	/* the family prints its state and expiry for show and arp -a */
-	void (*entry_free)(struct llentry *lle); /* the family's last word before memory goes; may be NULL */
+	void (*entry_free)(
+	    struct llentry *lle); /* the family's last word before memory goes; may be NULL */
 };
 
 LIST_HEAD(lltablehead, lltable);
@@ -74,7 +76,8 @@ void lltable_free(struct lltable *t);
 /* Borrowed, valid in this batch; NULL. addr: network order. */
 struct llentry *lla_find(struct lltable *t, const void *addr);
 /* Find or make (linked, no state, ethertype put into header, our address as source). NULL: at the limit (for_traffic) or no memory. Borrowed: the table's reference. */
-struct llentry *lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic);
+struct llentry *lla_create(
+    struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic);
 /* Unlink: held packets dropped, timer cancelled, marked LLE_DELETED, table's reference given back. */
 void lla_delete(struct llentry *lle);
 struct llentry *lle_ref(struct llentry *lle);
@@ -85,8 +88,9 @@ void lle_timer(struct llentry *lle, uint64_t delay_ns, void (*fn)(void *lle));
 void lle_resolve(struct llentry *lle, const uint8_t lladdr[6]);
 void lle_unresolve(struct llentry *lle);
 /* Queue m behind at most maxhold packets: the oldest is dropped when full (counted). Takes m. */
-void lle_hold(struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct drop_reason *overflow);
-uint64_t lle_live(void);	/* audit */
+void lle_hold(
+    struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct drop_reason *overflow);
+uint64_t lle_live(void); /* audit */
 /* ifp has another address: it becomes the source in all ready headers. */
 void lltable_lladdr_changed(struct ifnet *ifp);
 /* ifp leaves: held packets that came in by it forget that. */

@@ -21,7 +21,11 @@ typedef void pfil_hook(void *ctx, struct batch *b, struct ifnet *ifp, enum pfil_
 
 struct pfil_head {
 	uint32_t n;
-	struct { pfil_hook *fn; void *ctx; int order; } hook[4];
+	struct {
+		pfil_hook *fn;
+		void *ctx;
+		int order;
+	} hook[4];
 };
 VNET_DECLARE(struct pfil_head, pfil_heads[PFIL_POINTS][2]);
 

@@ -16,10 +16,10 @@
 #include <string.h>
 
 struct fib4_node {
-	uint32_t key, mask;	/* host order */
-	uint32_t child[2];	/* indices */
-	struct nexthop *nh;	/* NULL: only a branch */
-	uint8_t shift;		/* of the bit that chooses the child: 31 - plen */
+	uint32_t key, mask; /* host order */
+	uint32_t child[2];  /* indices */
+	struct nexthop *nh; /* NULL: only a branch */
+	uint8_t shift;      /* of the bit that chooses the child: 31 - plen */
 	uint8_t plen;
 	uint8_t pad[6];
 };
@@ -27,9 +27,9 @@ _Static_assert(sizeof(struct fib4_node) == 32, "two nodes a cache line");
 
 struct fib4 {
 	struct rcu_head rcu;
-	uint32_t used, room;	/* nodes ever taken from the array, its size */
-	uint32_t live;		/* nodes in the trie */
-	uint32_t routes;	/* of them with a next hop; without any the table goes */
+	uint32_t used, room; /* nodes ever taken from the array, its size */
+	uint32_t live;       /* nodes in the trie */
+	uint32_t routes;     /* of them with a next hop; without any the table goes */
 	struct fib4_node node[] __attribute__((aligned(64)));
 };
 
@@ -138,7 +138,7 @@ plen_mask(unsigned plen)
 static void
 node_fill(struct fib4_node *n, uint32_t key, unsigned plen, struct nexthop *nh)
 {
-	*n = (struct fib4_node) {
+	*n = (struct fib4_node){
 		.key = key & plen_mask(plen),
 		.mask = plen_mask(plen),
 		.nh = nh,

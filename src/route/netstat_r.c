@@ -21,7 +21,7 @@ struct table {
 	const struct netstat_opts *o;
 	int family;
 	struct widths w;
-	bool wide;		/* with Mtu */
+	bool wide; /* with Mtu */
 };
 
 static void
@@ -71,9 +71,11 @@ row(struct rtentry *rt, void *ctx)
 	column(e, "destination", t->w.dst, rt_addr_text(&rt->dst, text, sizeof(text)));
 	column(e, "gateway", t->w.gw, rib_gateway_text(rt, text, sizeof(text)));
 	column(e, "flags", t->w.flags, rib_flag_letters(rt->nh.flags, flags));
-	emit_uint(e, "refs", counts ? "%6" PRIu64 " " : NULL, rt->refs + (rt->users > 1 ? rt->users - 1 : 0));
+	emit_uint(e, "refs", counts ? "%6" PRIu64 " " : NULL,
+	    rt->refs + (rt->users > 1 ? rt->users - 1 : 0));
 	emit_uint(e, "use", counts ? "%8" PRIu64 " " : NULL, rt->nh.use);
-	emit_uint(e, "mtu", t->wide ? "%6" PRIu64 " " : NULL, rt->nh.mtu != 0 ? rt->nh.mtu : rt->nh.ifp->if_mtu);
+	emit_uint(e, "mtu", t->wide ? "%6" PRIu64 " " : NULL,
+	    rt->nh.mtu != 0 ? rt->nh.mtu : rt->nh.ifp->if_mtu);
 	emit_text(e, "%*s", t->w.netif, rt->nh.ifp->if_xname);
 	emit_str(e, "interface-name", NULL, rt->nh.ifp->if_xname);
 	emit_uint(e, "weight", NULL, rt->weight);
@@ -89,7 +91,8 @@ header(const struct table *t)
 {
 	struct emitter *e = t->v->out;
 
-	emit_text(e, "%-*s %-*s %-*s ", t->w.dst, "Destination", t->w.gw, "Gateway", t->w.flags, "Flags");
+	emit_text(
+	    e, "%-*s %-*s %-*s ", t->w.dst, "Destination", t->w.gw, "Gateway", t->w.flags, "Flags");
 	if (t->family == AF_INET || t->wide)
 		emit_text(e, "%6s %8s ", "Refs", "Use");
 	if (t->wide)
@@ -101,9 +104,13 @@ static void
 table_print(struct verb_run *v, const struct netstat_opts *o, int family)
 {
 	struct table t = {
-		.v = v, .o = o, .family = family, .wide = o->wide,
-		.w = family == AF_INET ? (struct widths) { 18, 18, 6, 6 } :
-		    (struct widths) { o->numeric ? 33 : 18, o->numeric ? 29 : 18, 6, 6 },
+		.v = v,
+		.o = o,
+		.family = family,
+		.wide = o->wide,
+		.w = family == AF_INET ?
+		    (struct widths){ 18, 18, 6, 6 } :
+		    (struct widths){ o->numeric ? 33 : 18, o->numeric ? 29 : 18, 6, 6 },
 	};
 
 	rib_walk(v->fib, family, measure, &t);
@@ -143,12 +150,15 @@ netstat_route_stats(struct verb_run *v, const struct netstat_opts *o)
 
 	emit_text(e, "routing:\n");
 	netstat_counter(e, o, "bad-redirects", &V_rtstat.badredirect, "# bad routing redirect{s}");
-	netstat_counter(e, o, "dynamically-created", &V_rtstat.dynamic, "# dynamically created route{s}");
-	netstat_counter(e, o, "new-gateways", &V_rtstat.newgateway, "# new gateway{s} due to redirects");
+	netstat_counter(
+	    e, o, "dynamically-created", &V_rtstat.dynamic, "# dynamically created route{s}");
+	netstat_counter(
+	    e, o, "new-gateways", &V_rtstat.newgateway, "# new gateway{s} due to redirects");
 	netstat_counter(e, o, "unreachable-destinations", &V_rtstat.unreach,
 	    "# destination{s} found unreachable");
 	netstat_counter(e, o, "wildcard-uses", &V_rtstat.wildcard, "# use{s} of a wildcard route");
-	netstat_value(e, o, "unused-but-not-freed", rib_trash(), "# route{s} not in table but not freed");
+	netstat_value(
+	    e, o, "unused-but-not-freed", rib_trash(), "# route{s} not in table but not freed");
 	return 0;
 }
 NETSTAT_MODE_DEFINE(route_stats, 'R', "routing", netstat_route_stats);

@@ -214,8 +214,8 @@ dup_append(struct radix_node *first, struct radix_node *n)
 }
 
 int
-radix_insert(struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen,
-    bool allow_dup)
+radix_insert(
+    struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup)
 {
 	struct radix_node *at, *covers = NULL, *below, *branch;
 	unsigned common;

@@ -19,10 +19,10 @@ struct radix_tree;
 /* Embed one per object. */
 struct radix_node {
 	struct radix_node *child[2], *parent;
-	struct radix_node *dup;	/* next object of the same prefix */
-	uint16_t plen;		/* bits */
-	bool has_object;	/* false: a branching node of the tree's own */
-	uint8_t key[16];	/* left-aligned, bits behind plen are zero */
+	struct radix_node *dup; /* next object of the same prefix */
+	uint16_t plen;          /* bits */
+	bool has_object;        /* false: a branching node of the tree's own */
+	uint8_t key[16];        /* left-aligned, bits behind plen are zero */
 };
 
 /* Keys of up to max_bits (32, 128). NULL without memory. */
@@ -34,7 +34,8 @@ size_t radix_free(struct radix_tree *t);
 size_t radix_count(const struct radix_tree *t);
 
 /* Put n in; key and plen are copied, bits behind plen cleared. 0, -ENOMEM, -EINVAL (plen), -EEXIST if the prefix is there and !allow_dup. */
-int radix_insert(struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup);
+int radix_insert(
+    struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup);
 /* Take n (an object in the tree) out. */
 void radix_delete(struct radix_tree *t, struct radix_node *n);
 /* The object with exactly this prefix (the first of its duplicates), or NULL. */
@@ -48,6 +49,7 @@ struct radix_node *radix_covering(const struct radix_node *n);
  * given (and free it). Stops with fn's first non-zero result and returns it. `from` (may be NULL) limits it to objects at or below a prefix.
  */
 int radix_walk(struct radix_tree *t, int (*fn)(struct radix_node *n, void *ctx), void *ctx);
-int radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen, int (*fn)(struct radix_node *n, void *ctx), void *ctx);
+int radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
+    int (*fn)(struct radix_node *n, void *ctx), void *ctx);
 
 #endif

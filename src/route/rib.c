@@ -108,7 +108,7 @@ static struct rtentry *
 entry_of(struct radix_node *n)
 {
 	return n == NULL ? NULL :
-	    (struct rtentry *)(void *)((uint8_t *)n - offsetof(struct rtentry, rn));
+			   (struct rtentry *)(void *)((uint8_t *)n - offsetof(struct rtentry, rn));
 }
 
 /* The table, made at its first use; NULL without memory. */
@@ -225,8 +225,8 @@ addr_equal(const struct rt_addr *a, const struct rt_addr *b)
 
 /* Where the gateway is: its interface and the source address there. 0 or -errno. */
 static int
-resolve_gateway(const struct rt_request *rq, const struct rt_addr *dst, struct ifnet **ifp,
-    struct ifaddr **ifa)
+resolve_gateway(
+    const struct rt_request *rq, const struct rt_addr *dst, struct ifnet **ifp, struct ifaddr **ifa)
 {
 	struct rtentry *via;
 
@@ -318,7 +318,7 @@ tell(struct rtentry *rt, enum rtm what)
 /* One timer a stack, at the earliest deadline; made with the first route that has one. */
 VNET_DEFINE_STATIC(struct callout, rib_expiry);
 VNET_DEFINE_STATIC(bool, rib_expiry_made);
-VNET_DEFINE_STATIC(uint32_t, rib_expiring);	/* routes that have a deadline */
+VNET_DEFINE_STATIC(uint32_t, rib_expiring); /* routes that have a deadline */
 
 static void rib_expire(void *arg);
 
@@ -379,7 +379,7 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 	if ((r = rib_get(rq->fib, rq->dst.family)) == NULL)
 		return -ENOMEM;
 	if (radix_exact(r->tree, rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen).addr,
-	    rq->dst.plen) != NULL)
+		rq->dst.plen) != NULL)
 		return -EEXIST;
 	if ((error = entry_make(rq, &rt)) != 0) {
 		rib_put(rq->fib, rq->dst.family);
@@ -442,7 +442,8 @@ rib_delete(const struct rt_request *rq)
 	if (rq->gateway.family == 0 && rq->ifp != NULL && rq->ifp != rt->nh.ifp)
 		return -ESRCH;
 	/* an interface's own prefix: only who put it there (and says so) takes it away */
-	if ((rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)) && !(rq->flags & (RTF_PINNED_ | RTF_LOCAL_)))
+	if ((rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)) &&
+	    !(rq->flags & (RTF_PINNED_ | RTF_LOCAL_)))
 		return -EADDRINUSE;
 	rib_remove(rt);
 	return 0;

@@ -20,35 +20,47 @@ enum { RT_FIBS_MAX = 16 };
 
 /* A prefix or an address. */
 struct rt_addr {
-	uint8_t family;		/* AF_INET, AF_INET6; 0 = none */
-	uint8_t plen;		/* 32 / 128 for a host */
-	uint8_t addr[16];	/* network order; rest zero */
+	uint8_t family;   /* AF_INET, AF_INET6; 0 = none */
+	uint8_t plen;     /* 32 / 128 for a host */
+	uint8_t addr[16]; /* network order; rest zero */
 };
 struct rt_addr rt_addr_make(int family, const void *addr, unsigned plen);
 /* "10.0.0.0/24", "default", a bare host, "10.0.0.0&0xff00ff00" never here. False if it is none. */
 bool rt_addr_parse(const char *word, int family_hint, struct rt_addr *a);
-const char *rt_addr_text(const struct rt_addr *a, char *text, size_t len); /* netstat's way: default, bare hosts, nets with /n */
+const char *rt_addr_text(const struct rt_addr *a, char *text,
+    size_t len); /* netstat's way: default, bare hosts, nets with /n */
 
 enum rtf {
-	RTF_UP_ = 0x1, RTF_GATEWAY_ = 0x2, RTF_HOST_ = 0x4, RTF_REJECT_ = 0x8, RTF_DYNAMIC_ = 0x10,
-	RTF_MODIFIED_ = 0x20, RTF_DONE_ = 0x40, RTF_LLINFO_ = 0x400, RTF_STATIC_ = 0x800, RTF_BLACKHOLE_ = 0x1000,
-	RTF_PROTO1_ = 0x8000, RTF_PROTO2_ = 0x4000, RTF_PROTO3_ = 0x40000,
-	RTF_PINNED_ = 0x100000,	/* an interface's own prefix: only its address removal deletes it */
-	RTF_LOCAL_ = 0x200000,	/* host route to an address of ours */
+	RTF_UP_ = 0x1,
+	RTF_GATEWAY_ = 0x2,
+	RTF_HOST_ = 0x4,
+	RTF_REJECT_ = 0x8,
+	RTF_DYNAMIC_ = 0x10,
+	RTF_MODIFIED_ = 0x20,
+	RTF_DONE_ = 0x40,
+	RTF_LLINFO_ = 0x400,
+	RTF_STATIC_ = 0x800,
+	RTF_BLACKHOLE_ = 0x1000,
+	RTF_PROTO1_ = 0x8000,
+	RTF_PROTO2_ = 0x4000,
+	RTF_PROTO3_ = 0x40000,
+	RTF_PINNED_ = 0x100000, /* an interface's own prefix: only its address removal deletes it */
+	RTF_LOCAL_ = 0x200000,  /* host route to an address of ours */
 	RTF_BROADCAST_ = 0x400000,
 	RTF_STICKY_ = 0x10000000,
 };
 
 /* What a packet needs: one line. Immutable once published but for `lle` and `use`. */
 struct nexthop {
-	struct ifnet *ifp;	/* way out; the loopback for RTF_LOCAL, REJECT, BLACKHOLE */
-	struct llentry *lle;	/* gateway's neighbour entry, cached with a reference; NULL = not yet, or on-link (look up by destination) */
-	uint32_t flags;		/* enum rtf */
-	uint32_t mtu;		/* of the route, else the interface's at use */
-	uint32_t gw4;		/* gateway, network order, family AF_INET */
+	struct ifnet *ifp; /* way out; the loopback for RTF_LOCAL, REJECT, BLACKHOLE */
+	struct llentry *
+	    lle; /* gateway's neighbour entry, cached with a reference; NULL = not yet, or on-link (look up by destination) */
+	uint32_t flags; /* enum rtf */
+	uint32_t mtu;   /* of the route, else the interface's at use */
+	uint32_t gw4;   /* gateway, network order, family AF_INET */
 	uint32_t pad_;
-	struct ifaddr *ifa;	/* source address for packets made here */
-	uint64_t use;		/* packets sent by it; worker 0's */
+	struct ifaddr *ifa; /* source address for packets made here */
+	uint64_t use;       /* packets sent by it; worker 0's */
 	struct rtentry *rt;
 	uint64_t pad2_;
 } __attribute__((aligned(64)));
@@ -58,12 +70,12 @@ struct rtentry {
 	struct nexthop nh;
 	struct radix_node rn;
 	struct rt_addr dst;
-	struct rt_addr gateway;	/* family 0 = on-link (shown as link#N) */
-	uint32_t refs;		/* holders; behaviours 41: users of a shared loopback route in `users` */
+	struct rt_addr gateway; /* family 0 = on-link (shown as link#N) */
+	uint32_t refs; /* holders; behaviours 41: users of a shared loopback route in `users` */
 	uint32_t users;
 	uint32_t weight;
 	uint8_t fib;
-	uint64_t expire_ns;	/* 0 = never */
+	uint64_t expire_ns; /* 0 = never */
 	struct vnet *vnet;
 	struct rcu_head rcu;
 };
@@ -71,10 +83,10 @@ struct rtentry {
 /* What a command or a room wants done. */
 struct rt_request {
 	struct rt_addr dst;
-	struct rt_addr gateway;	/* family 0: on-link by ifp */
-	struct ifnet *ifp;	/* -iface / -ifp; NULL = found from the gateway */
-	struct ifaddr *ifa;	/* source address; NULL = found */
-	uint32_t flags;		/* RTF_… to set */
+	struct rt_addr gateway; /* family 0: on-link by ifp */
+	struct ifnet *ifp;      /* -iface / -ifp; NULL = found from the gateway */
+	struct ifaddr *ifa;     /* source address; NULL = found */
+	uint32_t flags;         /* RTF_… to set */
 	uint32_t mtu, weight;
 	uint64_t expire_ns;
 	uint8_t fib;
@@ -129,10 +141,23 @@ extern bool (*rt_resolve_name)(const char *name, uint32_t *addr);
 extern uint32_t rt_numfibs;
 
 /* Events: route_event (arg1 = struct rtentry *, arg2 = (void *)(uintptr_t)RTM_ADD…): `route monitor`. */
-enum rtm { RTM_ADD_ = 1, RTM_DELETE_ = 2, RTM_CHANGE_ = 3, RTM_GET_ = 4, RTM_REDIRECT_ = 6, RTM_MISS_ = 7, RTM_NEWADDR_ = 0xc, RTM_DELADDR_ = 0xd, RTM_IFINFO_ = 0xe, RTM_IFANNOUNCE_ = 0x11 };
+enum rtm {
+	RTM_ADD_ = 1,
+	RTM_DELETE_ = 2,
+	RTM_CHANGE_ = 3,
+	RTM_GET_ = 4,
+	RTM_REDIRECT_ = 6,
+	RTM_MISS_ = 7,
+	RTM_NEWADDR_ = 0xc,
+	RTM_DELADDR_ = 0xd,
+	RTM_IFINFO_ = 0xe,
+	RTM_IFANNOUNCE_ = 0x11
+};
 
 /* Counters of `netstat -rs`. */
-struct rtstat { uint64_t badredirect, dynamic, newgateway, unreach, wildcard; };
+struct rtstat {
+	uint64_t badredirect, dynamic, newgateway, unreach, wildcard;
+};
 VNET_DECLARE(struct rtstat, rtstat);
 #define V_rtstat VNET(rtstat)
 

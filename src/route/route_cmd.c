@@ -17,14 +17,14 @@
 
 struct route_words {
 	struct verb_run *v;
-	const char *command;	/* "add" … */
+	const char *command; /* "add" … */
 	bool numeric, quiet, verbose, test;
 	bool force_host, force_net, interface;
-	const char *dst, *gw;	/* as typed; dst without its "/len" */
+	const char *dst, *gw; /* as typed; dst without its "/len" */
 	char dst_text[64];
 	bool is_host, has_mask;
 	struct rt_request rq;
-	int family;		/* 0 = not said */
+	int family; /* 0 = not said */
 };
 
 /* --- words ------------------------------------------------------------------------------------- */
@@ -152,7 +152,8 @@ parse_host(const struct route_words *w, const char *word, int family, struct rt_
 	uint32_t addr;
 
 	(void)w;
-	if (strchr(word, '/') == NULL && strcmp(word, "default") != 0 && rt_addr_parse(word, family, a))
+	if (strchr(word, '/') == NULL && strcmp(word, "default") != 0 &&
+	    rt_addr_parse(word, family, a))
 		return true;
 	if (family == AF_INET6 || rt_resolve_name == NULL || !rt_resolve_name(word, &addr))
 		return false;
@@ -201,7 +202,7 @@ enum word_kind { WORD_FLAG, WORD_CLEAR, WORD_OTHER, WORD_NOT_HERE };
 static const struct {
 	const char *word;
 	enum word_kind kind;
-	uint32_t flag;		/* FLAG sets, CLEAR clears it */
+	uint32_t flag; /* FLAG sets, CLEAR clears it */
 	bool argument;
 } route_keywords[] = {
 	{ "static", WORD_FLAG, RTF_STATIC_, false },
@@ -216,21 +217,35 @@ static const struct {
 	{ "sticky", WORD_FLAG, RTF_STICKY_, false },
 	{ "nosticky", WORD_CLEAR, RTF_STICKY_, false },
 	{ "llinfo", WORD_FLAG, RTF_LLINFO_, false },
-	{ "net", WORD_OTHER, 0, false }, { "host", WORD_OTHER, 0, false },
-	{ "inet", WORD_OTHER, 0, false }, { "4", WORD_OTHER, 0, false },
-	{ "inet6", WORD_OTHER, 0, false }, { "6", WORD_OTHER, 0, false },
-	{ "iface", WORD_OTHER, 0, false }, { "interface", WORD_OTHER, 0, false },
-	{ "link", WORD_OTHER, 0, false }, { "gateway", WORD_OTHER, 0, true },
-	{ "netmask", WORD_OTHER, 0, true }, { "prefixlen", WORD_OTHER, 0, true },
-	{ "ifa", WORD_OTHER, 0, true }, { "ifp", WORD_OTHER, 0, true },
-	{ "mtu", WORD_OTHER, 0, true }, { "expire", WORD_OTHER, 0, true },
-	{ "weight", WORD_OTHER, 0, true }, { "fib", WORD_OTHER, 0, true },
+	{ "net", WORD_OTHER, 0, false },
+	{ "host", WORD_OTHER, 0, false },
+	{ "inet", WORD_OTHER, 0, false },
+	{ "4", WORD_OTHER, 0, false },
+	{ "inet6", WORD_OTHER, 0, false },
+	{ "6", WORD_OTHER, 0, false },
+	{ "iface", WORD_OTHER, 0, false },
+	{ "interface", WORD_OTHER, 0, false },
+	{ "link", WORD_OTHER, 0, false },
+	{ "gateway", WORD_OTHER, 0, true },
+	{ "netmask", WORD_OTHER, 0, true },
+	{ "prefixlen", WORD_OTHER, 0, true },
+	{ "ifa", WORD_OTHER, 0, true },
+	{ "ifp", WORD_OTHER, 0, true },
+	{ "mtu", WORD_OTHER, 0, true },
+	{ "expire", WORD_OTHER, 0, true },
+	{ "weight", WORD_OTHER, 0, true },
+	{ "fib", WORD_OTHER, 0, true },
 	/* nothing here would heed them */
-	{ "xresolve", WORD_NOT_HERE, 0, false }, { "cloning", WORD_NOT_HERE, 0, false },
-	{ "genmask", WORD_NOT_HERE, 0, true }, { "hopcount", WORD_NOT_HERE, 0, true },
-	{ "recvpipe", WORD_NOT_HERE, 0, true }, { "sendpipe", WORD_NOT_HERE, 0, true },
-	{ "ssthresh", WORD_NOT_HERE, 0, true }, { "rtt", WORD_NOT_HERE, 0, true },
-	{ "rttvar", WORD_NOT_HERE, 0, true }, { "lock", WORD_NOT_HERE, 0, false },
+	{ "xresolve", WORD_NOT_HERE, 0, false },
+	{ "cloning", WORD_NOT_HERE, 0, false },
+	{ "genmask", WORD_NOT_HERE, 0, true },
+	{ "hopcount", WORD_NOT_HERE, 0, true },
+	{ "recvpipe", WORD_NOT_HERE, 0, true },
+	{ "sendpipe", WORD_NOT_HERE, 0, true },
+	{ "ssthresh", WORD_NOT_HERE, 0, true },
+	{ "rtt", WORD_NOT_HERE, 0, true },
+	{ "rttvar", WORD_NOT_HERE, 0, true },
+	{ "lock", WORD_NOT_HERE, 0, false },
 	{ "lockrest", WORD_NOT_HERE, 0, false },
 };
 
@@ -253,7 +268,8 @@ keyword_other(struct route_words *w, const char *word, const char *arg, struct l
 		w->family = AF_INET;
 	else if (strcmp(word, "inet6") == 0 || strcmp(word, "6") == 0)
 		w->family = AF_INET6;
-	else if (strcmp(word, "iface") == 0 || strcmp(word, "interface") == 0 || strcmp(word, "link") == 0)
+	else if (strcmp(word, "iface") == 0 || strcmp(word, "interface") == 0 ||
+	    strcmp(word, "link") == 0)
 		w->interface = true;
 	else if (strcmp(word, "gateway") == 0)
 		w->gw = arg;
@@ -284,8 +300,8 @@ keyword_other(struct route_words *w, const char *word, const char *arg, struct l
 		w->rq.weight = (uint32_t)n;
 	} else {
 		if (!verb_number(arg, 0, rt_numfibs - 1, &n))
-			return verb_error(w->v, 1, "fib %s: bad value: FIBs are 0 to %u", arg,
-			    rt_numfibs - 1);
+			return verb_error(
+			    w->v, 1, "fib %s: bad value: FIBs are 0 to %u", arg, rt_numfibs - 1);
 		w->rq.fib = (uint8_t)n;
 	}
 	return 0;
@@ -375,7 +391,7 @@ change_strerror(const char *command, int error)
 		return "not enough memory";
 	case EADDRINUSE:
 		return strcmp(command, "add") == 0 ? "gateway uses the same route" :
-		    "belongs to an interface's address";
+						     "belongs to an interface's address";
 	default:
 		return verb_strerror(error);
 	}
@@ -397,7 +413,8 @@ change_say(const struct route_words *w, int error)
 	if (error != 0)
 		emit_str(e, "error", ": %s", change_strerror(w->command, error));
 	emit_text(e, "\n");
-	return error == 0 ? 0 :
+	return error == 0 ?
+	    0 :
 	    verb_error(w->v, 1, "writing to routing socket: %s", verb_strerror(error));
 }
 
@@ -416,7 +433,8 @@ route_change(struct route_words *w, int argc, char **argv)
 		error = w->test ? 0 : rib_delete(&w->rq);
 	else if (strcmp(w->command, "change") == 0)
 		error = w->test ? 0 : rib_change(&w->rq, NULL);
-	else if (w->gw == NULL && w->rq.ifp == NULL && !(w->rq.flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
+	else if (w->gw == NULL && w->rq.ifp == NULL &&
+	    !(w->rq.flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
 		return verb_usage(w->v, "no gateway");
 	else
 		error = w->test ? 0 : rib_add(&w->rq, NULL);
@@ -458,15 +476,20 @@ get_say(const struct route_words *w, const struct rtentry *rt)
 	struct emitter *e = w->v->out;
 	char text[64], flags[RIB_FLAG_NAMES];
 
-	emit_str(e, "route-to", "   route to: %s\n", route_dst_text(&w->rq.dst, text, sizeof(text)));
-	emit_str(e, "destination", "destination: %s\n", route_dst_text(&rt->dst, text, sizeof(text)));
+	emit_str(
+	    e, "route-to", "   route to: %s\n", route_dst_text(&w->rq.dst, text, sizeof(text)));
+	emit_str(
+	    e, "destination", "destination: %s\n", route_dst_text(&rt->dst, text, sizeof(text)));
 	if (!(rt->nh.flags & RTF_HOST_))
-		emit_str(e, "mask", "       mask: %s\n", route_mask_text(&rt->dst, text, sizeof(text)));
+		emit_str(
+		    e, "mask", "       mask: %s\n", route_mask_text(&rt->dst, text, sizeof(text)));
 	if (rt->nh.flags & RTF_GATEWAY_)
-		emit_str(e, "gateway", "    gateway: %s\n", rib_gateway_text(rt, text, sizeof(text)));
+		emit_str(
+		    e, "gateway", "    gateway: %s\n", rib_gateway_text(rt, text, sizeof(text)));
 	emit_uint(e, "fib", w->rq.fib != 0 ? "        fib: %" PRIu64 "\n" : NULL, w->rq.fib);
 	emit_str(e, "interface", "  interface: %s\n", rt->nh.ifp->if_xname);
-	emit_str(e, "flags", "      flags: <%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
+	emit_str(
+	    e, "flags", "      flags: <%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
 	emit_text(e, " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n");
 	emit_text(e, "%8d  %8d  %8d  %8d  ", 0, 0, 0, 0);
 	emit_uint(e, "mtu", "%8" PRIu64 "  ", rt->nh.mtu != 0 ? rt->nh.mtu : rt->nh.ifp->if_mtu);
@@ -483,7 +506,7 @@ route_get(struct route_words *w, int argc, char **argv)
 	if ((status = parse_words(w, argc, argv)) != 0)
 		return status;
 	rt = w->has_mask || strchr(w->dst, '/') != NULL ? rib_exact(w->rq.fib, &w->rq.dst) :
-	    rib_match(w->rq.fib, &w->rq.dst);
+							  rib_match(w->rq.fib, &w->rq.dst);
 	if (rt == NULL || !rib_visible(rt))
 		return w->quiet ? 1 : verb_error(w->v, 1, "route has not been found");
 	if (!w->quiet)
@@ -511,7 +534,7 @@ flush_one(struct rtentry *rt, void *ctx)
 	if (w->test)
 		return 0;
 	/* rt goes within; the walk knows its next one already */
-	return rib_delete(&(struct rt_request) { .dst = rt->dst, .fib = rt->fib });
+	return rib_delete(&(struct rt_request){ .dst = rt->dst, .fib = rt->fib });
 }
 
 static int
@@ -613,9 +636,10 @@ route_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), 
 }
 
 VERB_DEFINE(route, .name = "route",
-    .usage = "route [-dnqtv] add | delete | change [-net | -host] destination gateway [netmask] [modifiers]\n"
-	     "route [-nqv] get [-net | -host] destination\n"
-	     "route [-nqt] flush [-inet | -inet6]\n"
-	     "route [-n] monitor",
-    .summary = "change and question the routing tables", .run = route_run, .complete = route_complete,
-    .flags = VERB_HAS_JAIL);
+    .usage =
+	"route [-dnqtv] add | delete | change [-net | -host] destination gateway [netmask] [modifiers]\n"
+	"route [-nqv] get [-net | -host] destination\n"
+	"route [-nqt] flush [-inet | -inet6]\n"
+	"route [-n] monitor",
+    .summary = "change and question the routing tables", .run = route_run,
+    .complete = route_complete, .flags = VERB_HAS_JAIL);

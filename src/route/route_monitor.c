@@ -15,7 +15,15 @@
 #include <time.h>
 
 /* Sizes of the original's messages: they are printed, and scripts know them. */
-enum { RT_MSGHDR = 152, IF_MSGHDR = 168, IFA_MSGHDR = 20, IFAN_MSGHDR = 24, SA_INET = 16, SA_INET6 = 28, SA_DL = 56 };
+enum {
+	RT_MSGHDR = 152,
+	IF_MSGHDR = 168,
+	IFA_MSGHDR = 20,
+	IFAN_MSGHDR = 24,
+	SA_INET = 16,
+	SA_INET6 = 28,
+	SA_DL = 56
+};
 
 struct monitor {
 	struct verb_run *v;
@@ -91,8 +99,7 @@ on_route(void *ctx, void *arg1, void *arg2)
 			break;
 	if (i == sizeof(route_types) / sizeof(route_types[0]))
 		return;
-	size = RT_MSGHDR + sa_size(rt->dst.family) * (host ? 1 : 2) +
-	    sa_size(rt->gateway.family);
+	size = RT_MSGHDR + sa_size(rt->dst.family) * (host ? 1 : 2) + sa_size(rt->gateway.family);
 	message_begin(mon, size, route_types[i].type);
 	emit_text(e, "%s: len %u, pid: 0, seq 0, errno 0, ", route_types[i].text, size);
 	emit_str(e, "flags", "flags:<%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
@@ -153,7 +160,8 @@ on_link(void *ctx, void *arg1, void *arg2)
 	emit_text(e, "iface status change: len %d, ", IF_MSGHDR);
 	emit_uint(e, "index", "if# %" PRIu64, ifp->if_index);
 	emit_str(e, "interface", ", name %s", ifp->if_xname);
-	emit_str(e, "link", ", link: %s", ifp->if_link_state < 3 ? states[ifp->if_link_state] : "unknown");
+	emit_str(e, "link", ", link: %s",
+	    ifp->if_link_state < 3 ? states[ifp->if_link_state] : "unknown");
 	emit_uint(e, "flags", ", flags:%" PRIx64 "\n", ifp->if_flags);
 	message_end(mon);
 }
@@ -219,9 +227,10 @@ route_monitor(struct verb_run *v)
 	event_register(&mon->ifaddr, "ifaddr_event", EVENT_HERE, on_ifaddr, mon, EVENT_PRI_ANY);
 	event_register(&mon->link, "iflink_event", EVENT_HERE, on_link, mon, EVENT_PRI_ANY);
 	event_register(&mon->arrival, "ifnet_arrival", EVENT_HERE, on_arrival, mon, EVENT_PRI_ANY);
-	event_register(&mon->departure, "ifnet_departure", EVENT_HERE, on_departure, mon, EVENT_PRI_ANY);
-	if (mon->route == NULL || mon->ifaddr == NULL || mon->link == NULL || mon->arrival == NULL ||
-	    mon->departure == NULL) {
+	event_register(
+	    &mon->departure, "ifnet_departure", EVENT_HERE, on_departure, mon, EVENT_PRI_ANY);
+	if (mon->route == NULL || mon->ifaddr == NULL || mon->link == NULL ||
+	    mon->arrival == NULL || mon->departure == NULL) {
 		monitor_stop(mon);
 		return verb_error(v, EXIT_OSERR_, "not enough memory");
 	}

@@ -88,8 +88,8 @@ rt_addr_text(const struct rt_addr *a, char *text, size_t len)
 
 static const struct {
 	uint32_t flag;
-	char letter;		/* netstat; 0 = none */
-	const char *name;	/* route get, monitor; NULL = none */
+	char letter;      /* netstat; 0 = none */
+	const char *name; /* route get, monitor; NULL = none */
 } flag_names[] = {
 	{ RTF_UP_, 'U', "UP" },
 	{ RTF_GATEWAY_, 'G', "GATEWAY" },
@@ -130,8 +130,8 @@ rib_flag_names(uint32_t flags, char text[RIB_FLAG_NAMES])
 	text[0] = '\0';
 	for (size_t i = 0; i < sizeof(flag_names) / sizeof(flag_names[0]); i++)
 		if (flags & flag_names[i].flag)
-			n += (size_t)snprintf(text + n, RIB_FLAG_NAMES - n, "%s%s", n > 0 ? "," : "",
-			    flag_names[i].name);
+			n += (size_t)snprintf(text + n, RIB_FLAG_NAMES - n, "%s%s",
+			    n > 0 ? "," : "", flag_names[i].name);
 	return text;
 }
 
@@ -143,7 +143,8 @@ rib_gateway_text(const struct rtentry *rt, char *text, size_t len)
 	if (host.family == 0) {
 		/* an address of ours shows the link that has it, though packets go through lo0 */
 		const struct ifnet *ifp = (rt->nh.flags & RTF_LOCAL_) && rt->nh.ifa != NULL ?
-		    rt->nh.ifa->ifp : rt->nh.ifp;
+		    rt->nh.ifa->ifp :
+		    rt->nh.ifp;
 
 		snprintf(text, len, "link#%u", ifp->if_index);
 		return text;

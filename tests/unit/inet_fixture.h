@@ -129,8 +129,13 @@ packet(uint32_t src, uint32_t dst, uint8_t proto, uint32_t payload)
 	struct mbuf *m = m_get(20 + payload);
 	struct ip_hdr *ip = mtod(m, struct ip_hdr *);
 
-	*ip = (struct ip_hdr){ .vhl = 0x45, .len = to_be16((uint16_t)m->len), .id = to_be16(77),
-		.ttl = 64, .proto = proto, .src = src, .dst = dst };
+	*ip = (struct ip_hdr){ .vhl = 0x45,
+		.len = to_be16((uint16_t)m->len),
+		.id = to_be16(77),
+		.ttl = 64,
+		.proto = proto,
+		.src = src,
+		.dst = dst };
 	for (uint32_t i = 0; i < payload; i++)
 		m->data[20 + i] = (uint8_t)(i * 7 + (i >> 8));
 	ip->sum = ip_cksum(ip);
@@ -167,8 +172,9 @@ frame_icmp(const struct mbuf *m)
 
 	assert_int_equal(ip->proto, IPPROTO_ICMP_);
 	assert_int_equal(ip_cksum(ip), 0);
-	assert_int_equal(cksum_fold(cksum_add(0, (uint8_t *)ip + ip_hlen(ip),
-	    from_be16(ip->len) - ip_hlen(ip))), 0);
+	assert_int_equal(
+	    cksum_fold(cksum_add(0, (uint8_t *)ip + ip_hlen(ip), from_be16(ip->len) - ip_hlen(ip))),
+	    0);
 	return (struct icmp_hdr *)(void *)((uint8_t *)ip + ip_hlen(ip));
 }
 
@@ -220,7 +226,9 @@ tool_done(void *ctx, int status)
 static inline void
 tool_start(struct tool *t, const char *jail, const char *line, bool json)
 {
-	struct verb_io io = { .out = tool_out, .err = tool_err, .done = tool_done, .ctx = t, .json = json };
+	struct verb_io io = {
+		.out = tool_out, .err = tool_err, .done = tool_done, .ctx = t, .json = json
+	};
 	const char *why;
 	char **argv;
 	int argc;
@@ -287,9 +295,11 @@ chain(unsigned n)
 			if (to == k || to + 1 == k)
 				continue;
 			if (to > k)
-				snprintf(line, sizeof(line), "route add 10.%u.0.0/24 10.%u.0.2", to, k);
+				snprintf(
+				    line, sizeof(line), "route add 10.%u.0.0/24 10.%u.0.2", to, k);
 			else
-				snprintf(line, sizeof(line), "route add 10.%u.0.0/24 10.%u.0.1", to, k - 1);
+				snprintf(line, sizeof(line), "route add 10.%u.0.0/24 10.%u.0.1", to,
+				    k - 1);
 			command_in(jail, line);
 		}
 	}

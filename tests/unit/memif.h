@@ -21,7 +21,7 @@ memif_transmit(struct ifnet *ifp, struct batch *b)
 {
 	struct memif *mi = ifp->if_softc;
 
-	batch_foreach (b, m)
+	batch_foreach(b, m)
 		mbufq_push(&mi->sent, m);
 	b->n = 0;
 }
@@ -70,8 +70,13 @@ memif_frame(const struct memif *mi, uint32_t src, uint32_t dst, uint8_t proto, u
 	for (uint32_t i = 0; i < len; i++)
 		((uint8_t *)ip)[i] = (uint8_t)i;
 	*ip = (struct ip_hdr){
-		.vhl = 0x45, .len = to_be16((uint16_t)len), .id = to_be16(7), .ttl = 64,
-		.proto = proto, .src = src, .dst = dst,
+		.vhl = 0x45,
+		.len = to_be16((uint16_t)len),
+		.id = to_be16(7),
+		.ttl = 64,
+		.proto = proto,
+		.src = src,
+		.dst = dst,
 	};
 	ip->sum = ip_cksum(ip);
 	return m;

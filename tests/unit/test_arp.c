@@ -77,9 +77,14 @@ receive(struct memif *mi, uint16_t op, const uint8_t sha[6], const char *sip, co
 	memcpy(eh->dst, op == ARP_REQUEST ? ether_broadcast : mi->ifp->if_lladdr, 6);
 	memcpy(eh->src, sha, 6);
 	eh->type = to_be16(ETHERTYPE_ARP_);
-	*ap = (struct arp_packet) {
-		.htype = to_be16(1), .ptype = to_be16(ETHERTYPE_IP_), .hlen = 6, .plen = 4,
-		.op = to_be16(op), .sip = a4(sip), .tip = a4(tip),
+	*ap = (struct arp_packet){
+		.htype = to_be16(1),
+		.ptype = to_be16(ETHERTYPE_IP_),
+		.hlen = 6,
+		.plen = 4,
+		.op = to_be16(op),
+		.sip = a4(sip),
+		.tip = a4(tip),
 	};
 	memcpy(ap->sha, sha, 6);
 	memif_receive(mi, m);
@@ -251,13 +256,14 @@ test_what_is_suspicious_is_logged(void **state)
 	(void)state;
 	receive(&lan, ARP_REQUEST, peer_mac, "10.0.0.2", "10.0.0.1");
 	receive(&lan, ARP_REPLY, other_mac, "10.0.0.2", "10.0.0.1");
-	assert_non_null(strstr(logged, "arp: 10.0.0.2 moved from 02:00:00:00:09:09 to 02:00:00:00:08:08 on mem0\n"));
+	assert_non_null(strstr(
+	    logged, "arp: 10.0.0.2 moved from 02:00:00:00:09:09 to 02:00:00:00:08:08 on mem0\n"));
 	assert_memory_equal(entry(&lan, "10.0.0.2")->header, other_mac, 6);
 	logged[0] = '\0';
 	memif_clear(&lan);
 	receive(&lan, ARP_REQUEST, peer_mac, "10.0.0.1", "10.0.0.1");
-	assert_non_null(strstr(logged,
-	    "duplicate IP address 10.0.0.1 sent from ethernet address 02:00:00:00:09:09"));
+	assert_non_null(strstr(
+	    logged, "duplicate IP address 10.0.0.1 sent from ethernet address 02:00:00:00:09:09"));
 	assert_int_equal(V_arpstat.dupips, 1);
 	assert_int_equal(lan.sent.len, 1); /* our defence */
 	logged[0] = '\0';
@@ -267,7 +273,8 @@ test_what_is_suspicious_is_logged(void **state)
 	    "arp: 02:00:00:00:09:09 attempts to modify permanent entry for 10.0.0.5 on mem0\n");
 	logged[0] = '\0';
 	receive(&lan, ARP_REQUEST, peer_mac, "10.1.0.9", "10.0.0.1");
-	assert_string_equal(logged, "arp: 10.1.0.9 is on mem1 but got reply from 02:00:00:00:09:09 on mem0\n");
+	assert_string_equal(
+	    logged, "arp: 10.1.0.9 is on mem1 but got reply from 02:00:00:00:09:09 on mem0\n");
 	assert_null(entry(&lan, "10.1.0.9"));
 	logged[0] = '\0';
 	expect_line("sysctl net.link.ether.inet.log_arp_movements=0", 0, NULL, "");
@@ -348,8 +355,8 @@ test_no_packet_overtakes_one_that_waits(void **state)
 	memif_clear(&lan);
 	for (int i = 0; i < 20; i++) {
 		/* known, known, unknown, known … in one batch */
-		struct mbuf *m = memif_frame(&wan, a4("10.1.0.2"), a4(i % 3 == 2 ? "10.0.0.3" : "10.0.0.2"),
-		    IPPROTO_UDP_, 40);
+		struct mbuf *m = memif_frame(&wan, a4("10.1.0.2"),
+		    a4(i % 3 == 2 ? "10.0.0.3" : "10.0.0.2"), IPPROTO_UDP_, 40);
 
 		frame_ip(m)->id = to_be16((uint16_t)i);
 		frame_ip(m)->sum = 0;
@@ -386,7 +393,8 @@ test_groups_and_broadcast_need_no_neighbour(void **state)
 	assert_memory_equal(lan.sent.head->data, ether_broadcast, 6);
 	memif_clear(&lan);
 	assert_int_equal(ip_output(m_get(8), a4("10.0.0.1"), a4("239.129.2.3"), 200, &o), 0);
-	assert_memory_equal(lan.sent.head->data, ((const uint8_t[]) { 0x01, 0, 0x5e, 0x01, 2, 3 }), 6);
+	assert_memory_equal(
+	    lan.sent.head->data, ((const uint8_t[]){ 0x01, 0, 0x5e, 0x01, 2, 3 }), 6);
 	assert_int_equal(in_lltable(lan.ifp)->count, 0);
 }
 
@@ -406,10 +414,22 @@ test_a_directed_broadcast_is_not_forwarded_and_asks_for_nobody(void **state)
 static void
 test_malformed_packets_are_dropped_by_name(void **state)
 {
-	static const struct { const char *why; int at; uint8_t byte; uint32_t len; } bad[] = {
-		{ "arp.short", 0, 0, 27 }, { "arp.format", 1, 6, 28 }, { "arp.format", 2, 0x86, 28 },
-		{ "arp.format", 4, 8, 28 }, { "arp.format", 5, 16, 28 }, { "arp.op", 7, 9, 28 }, { "arp.op", 7, 0, 28 },
-		{ "arp.sender", 8, 3, 28 }, { "arp.sender", 14, 224, 28 }, { "arp.sender", 14, 127, 28 },
+	static const struct {
+		const char *why;
+		int at;
+		uint8_t byte;
+		uint32_t len;
+	} bad[] = {
+		{ "arp.short", 0, 0, 27 },
+		{ "arp.format", 1, 6, 28 },
+		{ "arp.format", 2, 0x86, 28 },
+		{ "arp.format", 4, 8, 28 },
+		{ "arp.format", 5, 16, 28 },
+		{ "arp.op", 7, 9, 28 },
+		{ "arp.op", 7, 0, 28 },
+		{ "arp.sender", 8, 3, 28 },
+		{ "arp.sender", 14, 224, 28 },
+		{ "arp.sender", 14, 127, 28 },
 	};
 
 	(void)state;
@@ -426,9 +446,9 @@ test_malformed_packets_are_dropped_by_name(void **state)
 		memcpy(m->data + 12, "\x08\x06", 2);
 		memcpy(ap, "\0\1\x08\0\6\4\0\1", 8);
 		memcpy(ap + 8, peer_mac, 6);
-		memcpy(ap + 14, &(uint32_t) { a4("10.0.0.2") }, 4);
+		memcpy(ap + 14, &(uint32_t){ a4("10.0.0.2") }, 4);
 		memset(ap + 18, 0, 6);
-		memcpy(ap + 24, &(uint32_t) { a4("10.0.0.1") }, 4);
+		memcpy(ap + 24, &(uint32_t){ a4("10.0.0.1") }, 4);
 		ap[bad[i].at] = bad[i].byte;
 		m_trim(m, ETHER_HDR_LEN_ + bad[i].len);
 		memif_receive(&lan, m);
@@ -565,7 +585,8 @@ test_references_survive_any_order_of_events(void **state)
 			expect_line(line, 0, "", "");
 			break;
 		case 5:
-			snprintf(line, sizeof(line), "route -q add 10.%u.0.0/16 %s", 10 + host, addr);
+			snprintf(
+			    line, sizeof(line), "route -q add 10.%u.0.0/16 %s", 10 + host, addr);
 			verb_line(NULL, line, false, NULL, NULL);
 			break;
 		case 6:

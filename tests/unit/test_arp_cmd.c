@@ -64,7 +64,8 @@ test_lines_are_those_that_scripts_know(void **state)
 	    "? (10.0.0.2) at 02:00:00:00:00:22 on mem0 permanent [ethernet]\n"
 	    "? (10.0.0.3) at 02:00:00:00:00:33 on mem0 expires in 1198 seconds [ethernet]\n"
 	    "? (10.0.0.4) at (incomplete) on mem0 expires in 3 seconds [ethernet]\n"
-	    "? (10.1.0.1) at 02:00:00:00:01:02 on mem1 permanent [ethernet]\n", "");
+	    "? (10.1.0.1) at 02:00:00:00:01:02 on mem1 permanent [ethernet]\n",
+	    "");
 	expect_line("arp -a -i mem1", 0,
 	    "? (10.1.0.1) at 02:00:00:00:01:02 on mem1 permanent [ethernet]\n", "");
 	expect_line("arp 10.0.0.2", 0,
@@ -98,7 +99,8 @@ test_set_takes_all_its_words(void **state)
 {
 	(void)state;
 	expect_line("arp -s 10.0.0.5 02:00:00:00:00:55 pub", 0, "", "");
-	assert_true(says("arp 10.0.0.5", false, "at 02:00:00:00:00:55 on mem0 permanent published [ethernet]\n"));
+	assert_true(says("arp 10.0.0.5", false,
+	    "at 02:00:00:00:00:55 on mem0 permanent published [ethernet]\n"));
 	expect_line("arp -s 10.0.0.6 auto pub only", 0, "", "");
 	assert_true(says("arp 10.0.0.6", false,
 	    "at 02:00:00:00:01:01 on mem0 permanent published (proxy only) [ethernet]\n"));
@@ -112,24 +114,33 @@ test_set_takes_all_its_words(void **state)
 	assert_int_equal(drop_get(vnet0, drop_find("arp.reject")), 2);
 	/* again: changed; -S: made anew */
 	expect_line("arp -s 10.0.0.5 02:00:00:00:00:56", 0, "", "");
-	assert_true(says("arp 10.0.0.5", false, "at 02:00:00:00:00:56 on mem0 permanent [ethernet]\n"));
+	assert_true(
+	    says("arp 10.0.0.5", false, "at 02:00:00:00:00:56 on mem0 permanent [ethernet]\n"));
 	expect_line("arp -S 10.0.0.5 02:00:00:00:00:57 temp", 0, "", "");
-	assert_true(says("arp 10.0.0.5", false, "at 02:00:00:00:00:57 on mem0 expires in 1200 seconds"));
+	assert_true(
+	    says("arp 10.0.0.5", false, "at 02:00:00:00:00:57 on mem0 expires in 1200 seconds"));
 }
 
 static void
 test_errors_change_nothing(void **state)
 {
-	static const struct { const char *line, *err; } bad[] = {
-		{ "arp -s 192.0.2.1 02:00:00:00:00:22", "arp: cannot intuit interface index and type for 192.0.2.1\n" },
-		{ "arp -s 10.0.0.2 02:00:00:00:00", "arp: invalid link-level address '02:00:00:00:00'\n" },
-		{ "arp -s 10.0.0.2 01:00:00:00:00:22", "arp: invalid link-level address '01:00:00:00:00:22'\n" },
+	static const struct {
+		const char *line, *err;
+	} bad[] = {
+		{ "arp -s 192.0.2.1 02:00:00:00:00:22",
+		    "arp: cannot intuit interface index and type for 192.0.2.1\n" },
+		{ "arp -s 10.0.0.2 02:00:00:00:00",
+		    "arp: invalid link-level address '02:00:00:00:00'\n" },
+		{ "arp -s 10.0.0.2 01:00:00:00:00:22",
+		    "arp: invalid link-level address '01:00:00:00:00:22'\n" },
 		{ "arp -s 10.0.0.2 auto", "arp: 'auto' needs 'pub'\n" },
 		{ "arp -s 10.0.0.2 02:00:00:00:00:22 only", "arp: invalid parameter 'only'\n" },
-		{ "arp -s 10.0.0.1 02:00:00:00:00:22", "arp: 10.0.0.1: File exists: it is an address of mem0\n" },
+		{ "arp -s 10.0.0.1 02:00:00:00:00:22",
+		    "arp: 10.0.0.1: File exists: it is an address of mem0\n" },
 		{ "arp nobody", "arp: nobody: Unknown host\n" },
 		{ "arp -i lo0 -a", "arp: interface lo0 does not exist or does no ARP\n" },
-		{ "arp -f /nonexistent/file", "arp: cannot open /nonexistent/file: No such file or directory\n" },
+		{ "arp -f /nonexistent/file",
+		    "arp: cannot open /nonexistent/file: No such file or directory\n" },
 	};
 
 	(void)state;
@@ -146,13 +157,12 @@ test_a_file_is_read_line_by_line(void **state)
 {
 	char path[] = "/tmp/test_arp_cmd.XXXXXX", line[96], want[160];
 	int fd = mkstemp(path);
-	static const char text[] =
-	    "# neighbours\n"
-	    "\n"
-	    "10.0.0.2 02:00:00:00:00:22\n"
-	    "10.0.0.3 02:00:00:00:00:33 temp  # soon gone\n"
-	    "10.0.0.4\n"
-	    "10.1.0.5 02:00:00:00:00:55 pub\n";
+	static const char text[] = "# neighbours\n"
+				   "\n"
+				   "10.0.0.2 02:00:00:00:00:22\n"
+				   "10.0.0.3 02:00:00:00:00:33 temp  # soon gone\n"
+				   "10.0.0.4\n"
+				   "10.1.0.5 02:00:00:00:00:55 pub\n";
 
 	(void)state;
 	assert_true(fd >= 0);
@@ -184,7 +194,8 @@ test_json_has_the_same_facts(void **state)
 	assert_int_equal(json_array_size(list), 3);
 	one = json_array_get(list, 1);
 	assert_string_equal(json_string_value(json_object_get(one, "ip-address")), "10.0.0.2");
-	assert_string_equal(json_string_value(json_object_get(one, "mac-address")), "02:00:00:00:00:22");
+	assert_string_equal(
+	    json_string_value(json_object_get(one, "mac-address")), "02:00:00:00:00:22");
 	assert_true(json_is_true(json_object_get(one, "published")));
 	json_decref(root);
 }
@@ -200,7 +211,8 @@ test_classic_jail_sees_itself_and_changes_nothing(void **state)
 	expect_line("jexec classic arp -an", 0,
 	    "? (10.0.0.1) at 02:00:00:00:01:01 on mem0 permanent [ethernet]\n", "");
 	expect_line("jexec classic arp -d 10.0.0.2", 77, "", "arp: Operation not permitted\n");
-	expect_line("jexec classic arp -s 10.0.0.3 02:00:00:00:00:33", 77, "", "arp: Operation not permitted\n");
+	expect_line("jexec classic arp -s 10.0.0.3 02:00:00:00:00:33", 77, "",
+	    "arp: Operation not permitted\n");
 	expect_line("jexec own arp -an", 0, "", "");
 	expect_line("jexec own arp -d -a", 0, "", "");
 	assert_true(flags_of(&lan, "10.0.0.2") & LLE_STATIC);

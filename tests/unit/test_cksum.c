@@ -40,8 +40,8 @@ test_every_length_and_alignment_agrees_with_the_reference(void **state)
 		bytes[i] = (uint8_t)rng_u64(&r);
 	for (size_t at = 0; at < 16; at++)
 		for (size_t len = 0; len + at <= sizeof(bytes); len++)
-			assert_int_equal(cksum_fold(cksum_add(0, bytes + at, len)),
-			    reference(bytes + at, len));
+			assert_int_equal(
+			    cksum_fold(cksum_add(0, bytes + at, len)), reference(bytes + at, len));
 }
 
 static void
@@ -64,8 +64,9 @@ test_a_sum_may_be_made_of_even_pieces(void **state)
 	for (size_t i = 0; i < sizeof(bytes); i++)
 		bytes[i] = (uint8_t)(i * 37);
 	for (size_t cut = 0; cut <= sizeof(bytes); cut += 2)
-		assert_int_equal(cksum_fold(cksum_add(cksum_add(0, bytes, cut), bytes + cut,
-		    sizeof(bytes) - cut)), reference(bytes, sizeof(bytes)));
+		assert_int_equal(cksum_fold(cksum_add(
+				     cksum_add(0, bytes, cut), bytes + cut, sizeof(bytes) - cut)),
+		    reference(bytes, sizeof(bytes)));
 }
 
 static void

@@ -80,7 +80,8 @@ test_quantiles_are_within_a_64th_of_the_sorted_samples(void **state)
 	assert_int_equal(delay_hist_count(h), N);
 	assert_true(delay_hist_min(h) == sample[0]);
 	assert_true(delay_hist_max(h) == sample[N - 1]);
-	assert_true(delay_hist_mean(h) > sum / N * 0.999999 && delay_hist_mean(h) < sum / N * 1.000001);
+	assert_true(
+	    delay_hist_mean(h) > sum / N * 0.999999 && delay_hist_mean(h) < sum / N * 1.000001);
 	delay_hist_free(h);
 }
 

@@ -84,7 +84,8 @@ reference(const struct radix_tree *t, struct prefix *p, uint32_t host)
 
 	memcpy(key, &wire, 4);
 	n = radix_match(t, key);
-	return n == NULL ? NULL :
+	return n == NULL ?
+	    NULL :
 	    &hop[(struct prefix *)(void *)((uint8_t *)n - offsetof(struct prefix, rn)) - p];
 }
 
@@ -129,7 +130,8 @@ test_answers_equal_the_radix_tree_through_random_changes(void **state)
 		uint32_t dst[64];
 
 		for (unsigned j = 0; j < 64; j++)
-			dst[j] = j > 0 && (rng_u64(&rng) & 1) ? dst[j - 1] : (uint32_t)rng_u64(&rng);
+			dst[j] = j > 0 && (rng_u64(&rng) & 1) ? dst[j - 1] :
+								(uint32_t)rng_u64(&rng);
 		fib_lookup4_batch(0, dst, nh, 64);
 		for (unsigned j = 0; j < 64; j++)
 			assert_ptr_equal(nh[j], reference(t, p, __builtin_bswap32(dst[j])));

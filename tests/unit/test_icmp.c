@@ -148,7 +148,8 @@ test_mask_requests_are_answered_only_if_asked_for(void **state)
 static void
 test_record_route_goes_on_in_the_reply(void **state)
 {
-	struct mbuf *m = message("10.0.0.2", "10.0.0.1", ICMP_ECHO_, 0, 16), *o = m_get(m->len + 12);
+	struct mbuf *m = message("10.0.0.2", "10.0.0.1", ICMP_ECHO_, 0, 16),
+		    *o = m_get(m->len + 12);
 
 	(void)state;
 	memcpy(o->data, m->data, 20);
@@ -160,7 +161,8 @@ test_record_route_goes_on_in_the_reply(void **state)
 	m_free(m);
 	ip_deliver(o);
 	assert_int_equal(ip_hlen(frame_ip(sent_one_of(1))), 32);
-	assert_memory_equal(frame_ip(sent_one_of(1)) + 1, ((uint8_t[]){ 7, 11, 8, 10, 0, 0, 1 }), 7);
+	assert_memory_equal(
+	    frame_ip(sent_one_of(1)) + 1, ((uint8_t[]){ 7, 11, 8, 10, 0, 0, 1 }), 7);
 }
 
 static void
@@ -314,8 +316,8 @@ test_needfrag_says_the_mtu_and_parameter_problem_the_place(void **state)
 static void
 redirect(const char *from, const char *dst, const char *gateway)
 {
-	struct mbuf *m = error_about(from, ICMP_REDIRECT_, 1,
-	    packet(a4("10.0.0.1"), a4(dst), IPPROTO_UDP_, 64));
+	struct mbuf *m = error_about(
+	    from, ICMP_REDIRECT_, 1, packet(a4("10.0.0.1"), a4(dst), IPPROTO_UDP_, 64));
 
 	((struct icmp_hdr *)(void *)(m->data + 20))->gateway = a4(gateway);
 	sum_again(m);
@@ -343,10 +345,10 @@ test_other_redirects_are_not_believed(void **state)
 {
 	(void)state;
 	command("route add 10.9.0.0/16 10.0.0.2");
-	redirect("10.0.0.4", "10.9.0.1", "10.0.0.3");	/* not from the gateway */
-	redirect("10.0.0.2", "10.9.0.1", "10.8.0.3");	/* off the link */
-	redirect("10.0.0.2", "10.9.0.1", "10.0.0.1");	/* to ourselves */
-	redirect("10.0.0.2", "10.0.0.7", "10.0.0.3");	/* a neighbour */
+	redirect("10.0.0.4", "10.9.0.1", "10.0.0.3"); /* not from the gateway */
+	redirect("10.0.0.2", "10.9.0.1", "10.8.0.3"); /* off the link */
+	redirect("10.0.0.2", "10.9.0.1", "10.0.0.1"); /* to ourselves */
+	redirect("10.0.0.2", "10.0.0.7", "10.0.0.3"); /* a neighbour */
 	redirect("10.0.0.2", "127.0.0.1", "10.0.0.3");
 	assert_int_equal(drops("icmp.redirect"), 5);
 	assert_int_equal(V_rtstat.badredirect, 5);

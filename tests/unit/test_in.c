@@ -72,8 +72,8 @@ test_an_address_brings_route_broadcast_and_announcement(void **state)
 	/* the gratuitous request: who has 10.0.0.1, tell 10.0.0.1 */
 	assert_int_equal(lan.sent.len, 1);
 	assert_memory_equal(lan.sent.head->data, ether_broadcast, 6);
-	assert_memory_equal(lan.sent.head->data + 28, &(uint32_t) { a4("10.0.0.1") }, 4);
-	assert_memory_equal(lan.sent.head->data + 38, &(uint32_t) { a4("10.0.0.1") }, 4);
+	assert_memory_equal(lan.sent.head->data + 28, &(uint32_t){ a4("10.0.0.1") }, 4);
+	assert_memory_equal(lan.sent.head->data + 38, &(uint32_t){ a4("10.0.0.1") }, 4);
 	assert_int_equal(in_addr_delete(lan.ifp, a4("10.0.0.1")), 0);
 	assert_null(in_local(a4("10.0.0.1")));
 	assert_null(hop_ifp("10.0.0.2"));
@@ -148,7 +148,8 @@ test_ten_thousand_of_our_addresses_are_found_and_no_other(void **state)
 
 	(void)state;
 	for (uint32_t i = 1; i <= 3000; i++)
-		assert_int_equal(in_addr_add(lan.ifp, __builtin_bswap32(base + i * 7), 32, 0, 0), 0);
+		assert_int_equal(
+		    in_addr_add(lan.ifp, __builtin_bswap32(base + i * 7), 32, 0, 0), 0);
 	for (uint32_t i = 0; i <= 22000; i++) {
 		bool ours = i % 7 == 0 && i > 0 && i <= 21000;
 
@@ -156,7 +157,8 @@ test_ten_thousand_of_our_addresses_are_found_and_no_other(void **state)
 	}
 	rng_seed(&rng, 1, "in");
 	for (int i = 0; i < 20000; i++) {
-		uint32_t n = (uint32_t)rng_below(&rng, 3000) + 1, addr = __builtin_bswap32(base + n * 7);
+		uint32_t n = (uint32_t)rng_below(&rng, 3000) + 1,
+			 addr = __builtin_bswap32(base + n * 7);
 
 		if (in_local(addr) != NULL)
 			assert_int_equal(in_addr_delete(lan.ifp, addr), 0);
@@ -196,7 +198,7 @@ test_a_family_without_memory_is_not_attached_and_can_be_later(void **state)
 	(void)state;
 	ifp->if_transmit = memif_transmit;
 	ifp->if_softc = &lan;
-	assert_int_equal(ether_attach(ifp, (const uint8_t[6]) { 2, 0, 0, 0, 7, 7 }), 0);
+	assert_int_equal(ether_attach(ifp, (const uint8_t[6]){ 2, 0, 0, 0, 7, 7 }), 0);
 	ifp->if_flags |= IFF_RUNNING_;
 	/* as if the attach had failed */
 	lltable_free(ifp->if_afdata[AF_SLOT_INET]);
@@ -218,12 +220,16 @@ test_ifconfig_reads_all_forms_of_an_address(void **state)
 {
 	(void)state;
 	expect_line("ifconfig mem0 inet 10.0.0.1/24", 0, "", "");
-	assert_true(says("ifconfig mem0", false, "\tinet 10.0.0.1 netmask 0xffffff00 broadcast 10.0.0.255\n"));
-	expect_line("ifconfig mem0 10.0.0.1 netmask 255.255.255.128 broadcast 10.0.0.126", 0, "", "");
-	assert_true(says("ifconfig mem0", false, "\tinet 10.0.0.1 netmask 0xffffff80 broadcast 10.0.0.126\n"));
+	assert_true(says(
+	    "ifconfig mem0", false, "\tinet 10.0.0.1 netmask 0xffffff00 broadcast 10.0.0.255\n"));
+	expect_line(
+	    "ifconfig mem0 10.0.0.1 netmask 255.255.255.128 broadcast 10.0.0.126", 0, "", "");
+	assert_true(says(
+	    "ifconfig mem0", false, "\tinet 10.0.0.1 netmask 0xffffff80 broadcast 10.0.0.126\n"));
 	expect_line("ifconfig mem0 inet 172.16.0.1 netmask 0xfffff000", 0, "", "");
 	assert_null(in_local(a4("10.0.0.1")));
-	assert_true(says("ifconfig mem0", false, "\tinet 172.16.0.1 netmask 0xfffff000 broadcast 172.16.15.255\n"));
+	assert_true(says("ifconfig mem0", false,
+	    "\tinet 172.16.0.1 netmask 0xfffff000 broadcast 172.16.15.255\n"));
 	expect_line("ifconfig mem0 inet 10.5.0.1/16 alias", 0, "", "");
 	expect_line("ifconfig mem0 alias 10.6.0.1/16", 0, "", "");
 	expect_line("ifconfig mem0 inet 10.7.0.1/16 add", 0, "", "");
@@ -237,7 +243,8 @@ test_ifconfig_reads_all_forms_of_an_address(void **state)
 	assert_null(in_local(a4("10.7.0.1")));
 	/* by class where nothing says otherwise */
 	expect_line("ifconfig mem0 192.168.3.4", 0, "", "");
-	assert_true(says("ifconfig mem0", false, "\tinet 192.168.3.4 netmask 0xffffff00 broadcast 192.168.3.255\n"));
+	assert_true(says("ifconfig mem0", false,
+	    "\tinet 192.168.3.4 netmask 0xffffff00 broadcast 192.168.3.255\n"));
 	expect_line("ifconfig mem0 inet 10.8.0.10-10.8.0.20/24 alias", 0, "", "");
 	expect_line("ifconfig mem0 inet 10.8.0.30-33/24 alias", 0, "", "");
 	assert_non_null(in_local(a4("10.8.0.20")));
@@ -251,9 +258,15 @@ static void
 test_ifconfig_errors_leave_the_old_address(void **state)
 {
 	static const char *const lines[] = {
-		"ifconfig mem0 inet 10.0.0.300", "ifconfig mem0 inet 10.0.0.2/33", "ifconfig mem0 inet 10.0.0.2 netmask 255.0.255.0",
-		"ifconfig mem0 inet 10.0.0.2 netmask", "ifconfig mem0 inet 10.0.0.2 10.0.0.3", "ifconfig mem0 inet 224.0.0.1/24",
-		"ifconfig mem0 inet 10.1.0.1/24", "ifconfig mem0 inet 10.0.0.9 -alias", "ifconfig mem0 inet 10.0.0.9-3/24 alias",
+		"ifconfig mem0 inet 10.0.0.300",
+		"ifconfig mem0 inet 10.0.0.2/33",
+		"ifconfig mem0 inet 10.0.0.2 netmask 255.0.255.0",
+		"ifconfig mem0 inet 10.0.0.2 netmask",
+		"ifconfig mem0 inet 10.0.0.2 10.0.0.3",
+		"ifconfig mem0 inet 224.0.0.1/24",
+		"ifconfig mem0 inet 10.1.0.1/24",
+		"ifconfig mem0 inet 10.0.0.9 -alias",
+		"ifconfig mem0 inet 10.0.0.9-3/24 alias",
 		"ifconfig mem0 inet 10.1.0.0-10.1.0.1/24 alias",
 	};
 
@@ -263,7 +276,8 @@ test_ifconfig_errors_leave_the_old_address(void **state)
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		char *err;
 
-		if (verb_line(NULL, lines[i], false, NULL, &err) == 0 || strncmp(err, "ifconfig: ", 10) != 0)
+		if (verb_line(NULL, lines[i], false, NULL, &err) == 0 ||
+		    strncmp(err, "ifconfig: ", 10) != 0)
 			fail_msg("%s: says '%s'", lines[i], err);
 		free(err);
 		assert_non_null(in_local(a4("10.0.0.1")));
@@ -292,7 +306,8 @@ test_loopback_and_point_to_point_have_host_routes_only(void **state)
 	ifp->if_output = if_transmit_batch;
 	assert_int_equal(if_attach(ifp), 0);
 	expect_line("ifconfig tun0 inet 10.3.0.1 10.3.0.2 netmask 255.255.255.255", 0, "", "");
-	assert_true(says("ifconfig tun0", false, "\tinet 10.3.0.1 --> 10.3.0.2 netmask 0xffffffff\n"));
+	assert_true(
+	    says("ifconfig tun0", false, "\tinet 10.3.0.1 --> 10.3.0.2 netmask 0xffffffff\n"));
 	assert_ptr_equal(hop_ifp("10.3.0.2"), ifp);
 	assert_null(hop_ifp("10.3.0.3"));
 	expect_line("ifconfig lo0 inet 127.0.0.1 delete", 0, "", "");
@@ -304,7 +319,8 @@ test_loopback_and_point_to_point_have_host_routes_only(void **state)
 static void
 test_addresses_and_masks_are_read_strictly(void **state)
 {
-	static const char *const bad[] = { "", "10", "10.0.0", "10.0.0.256", "10.0.0.1 ", "10.0.0.01", "a.b.c.d", "1.2.3.4.5" };
+	static const char *const bad[] = { "", "10", "10.0.0", "10.0.0.256", "10.0.0.1 ",
+		"10.0.0.01", "a.b.c.d", "1.2.3.4.5" };
 	uint32_t addr;
 	char text[16];
 

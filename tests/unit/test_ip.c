@@ -252,7 +252,8 @@ test_each_malformed_header_has_its_counter(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		struct mbuf *m = memif_frame(&lan, a4("10.1.0.2"), a4("10.3.1.1"), IPPROTO_UDP_, 46);
+		struct mbuf *m = memif_frame(
+		    &lan, a4("10.1.0.2"), a4("10.3.1.1"), IPPROTO_UDP_, 46);
 		struct ip_hdr *ip = frame_ip(m);
 
 		((uint8_t *)ip)[bad[i].at] = bad[i].value;
@@ -278,7 +279,8 @@ test_unforwardable_destinations_stay_here(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(dst) / sizeof(dst[0]); i++)
-		memif_receive(&lan, memif_frame(&lan, a4("10.1.0.2"), a4(dst[i]), IPPROTO_UDP_, 46));
+		memif_receive(
+		    &lan, memif_frame(&lan, a4("10.1.0.2"), a4(dst[i]), IPPROTO_UDP_, 46));
 	assert_int_equal(wan.sent.len, 0);
 }
 
@@ -319,7 +321,8 @@ test_no_packet_overtakes_another_of_its_batch(void **state)
 	for (struct mbuf *m = lan.sent.head; m != NULL; m = m->next) {
 		const struct ip_hdr *ip = frame_ip(m);
 		uint16_t kind = ip->proto == IPPROTO_UDP_ ? 0 :
-		    frame_icmp(m)->type == ICMP_TIMXCEED_ ? 1 : 2;
+		    frame_icmp(m)->type == ICMP_TIMXCEED_ ? 1 :
+							    2;
 
 		assert_int_equal(kind, expect[n++]);
 	}
@@ -333,7 +336,7 @@ take_every_other(void *ctx, struct batch *b, struct ifnet *ifp, enum pfil_dir di
 
 	(void)ifp;
 	(void)dir;
-	batch_foreach (b, m) {
+	batch_foreach(b, m) {
 		if (i++ % 2 == 0)
 			batch_add(&keep, m);
 		else

@@ -35,7 +35,8 @@ test_fragments_of_any_mtu_hold_the_datagram(void **state)
 	(void)state;
 	for (uint32_t mtu = 28; mtu < 3000; mtu += 61)
 		for (uint32_t len = 1; len < 6000; len += 977) {
-			struct mbuf *m = packet(a4("10.0.0.2"), a4("10.9.0.1"), 200, len), *copy = m_dup(m);
+			struct mbuf *m = packet(a4("10.0.0.2"), a4("10.9.0.1"), 200, len),
+				    *copy = m_dup(m);
 			struct mbufq q;
 
 			mbufq_init(&q);
@@ -76,7 +77,8 @@ test_only_options_with_the_copy_flag_go_into_later_fragments(void **state)
 	assert_int_equal(ip_hlen(mtod(q.head, struct ip_hdr *)), 32);
 	f = q.head->next;
 	assert_true(ip_hlen(mtod(f, struct ip_hdr *)) < 32);
-	assert_true(memmem(f->data + 20, ip_hlen(mtod(f, struct ip_hdr *)) - 20, "\x94\x04\0\0", 4) != NULL);
+	assert_true(memmem(f->data + 20, ip_hlen(mtod(f, struct ip_hdr *)) - 20, "\x94\x04\0\0",
+			4) != NULL);
 	assert_true(memchr(f->data + 20, 7, ip_hlen(mtod(f, struct ip_hdr *)) - 20) == NULL);
 	mbufq_drain(&q);
 }
@@ -124,7 +126,8 @@ test_a_link_too_small_for_eight_bytes_is_refused(void **state)
 
 	(void)state;
 	mbufq_init(&q);
-	assert_int_equal(ip_fragment(packet(a4("10.0.0.2"), a4("10.9.0.1"), 200, 100), 27, &q), -EMSGSIZE);
+	assert_int_equal(
+	    ip_fragment(packet(a4("10.0.0.2"), a4("10.9.0.1"), 200, 100), 27, &q), -EMSGSIZE);
 	assert_int_equal(q.len, 0);
 }
 

@@ -62,16 +62,16 @@ test_a_malformed_option_is_answered_with_the_place_of_the_fault(void **state)
 		uint8_t option[8];
 		uint8_t at;
 	} bad[] = {
-		{ { 1, 1, 7, 0 }, 23 },		/* length 0 */
+		{ { 1, 1, 7, 0 }, 23 }, /* length 0 */
 		{ { 1, 1, 7, 1 }, 23 },
-		{ { 7, 9, 4, 0 }, 21 },		/* longer than the header */
-		{ { 1, 1, 1, 7 }, 23 },		/* no length at all */
+		{ { 7, 9, 4, 0 }, 21 },          /* longer than the header */
+		{ { 1, 1, 1, 7 }, 23 },          /* no length at all */
 		{ { 7, 7, 3, 0, 0, 0, 0 }, 22 }, /* pointer into the option's head */
 		{ { 7, 7, 5, 0, 0, 0, 0 }, 22 }, /* half a slot */
 		{ { 7, 2, 0, 0 }, 21 },
 		{ { 68, 8, 4, 0 }, 22 },
-		{ { 68, 8, 5, 7 }, 23 },	/* no such flag */
-		{ { 68, 8, 9, 0xf0 }, 23 },	/* overflow of the overflow */
+		{ { 68, 8, 5, 7 }, 23 },    /* no such flag */
+		{ { 68, 8, 9, 0xf0 }, 23 }, /* overflow of the overflow */
 		{ { 131, 3, 1, 0 }, 22 },
 		{ { 148, 3, 0, 0 }, 21 },
 	};
@@ -106,7 +106,8 @@ test_unknown_options_and_router_alert_are_passed_over(void **state)
 static void
 test_source_routes_are_refused_unless_allowed(void **state)
 {
-	const uint8_t lsrr[8] = { 131, 7, 4, 10, 0, 0, 2, 0 }, ended[8] = { 131, 7, 8, 10, 0, 0, 2, 0 };
+	const uint8_t lsrr[8] = { 131, 7, 4, 10, 0, 0, 2, 0 },
+		      ended[8] = { 131, 7, 8, 10, 0, 0, 2, 0 };
 	const uint8_t ssrr[8] = { 137, 7, 4, 10, 0, 0, 2, 0 };
 
 	(void)state;

@@ -13,7 +13,8 @@ test_ping_prints_what_freebsd_prints(void **state)
 	(void)state;
 	chain(3);
 	assert_int_equal(tool(&t, "n1", "ping -c 3 10.2.0.2"), 0);
-	assert_string_equal(t.out, "PING 10.2.0.2 (10.2.0.2): 56 data bytes\n"
+	assert_string_equal(t.out,
+	    "PING 10.2.0.2 (10.2.0.2): 56 data bytes\n"
 	    "64 bytes from 10.2.0.2: icmp_seq=0 ttl=63 time=0.000 ms\n"
 	    "64 bytes from 10.2.0.2: icmp_seq=1 ttl=63 time=0.000 ms\n"
 	    "64 bytes from 10.2.0.2: icmp_seq=2 ttl=63 time=0.000 ms\n"
@@ -30,7 +31,8 @@ test_ping_ends_with_2_when_nobody_answers(void **state)
 
 	(void)state;
 	assert_int_equal(tool(&t, NULL, "ping -c 2 -W 100 10.0.0.2"), 2);
-	assert_string_equal(t.out, "PING 10.0.0.2 (10.0.0.2): 56 data bytes\n"
+	assert_string_equal(t.out,
+	    "PING 10.0.0.2 (10.0.0.2): 56 data bytes\n"
 	    "\n--- 10.0.0.2 ping statistics ---\n"
 	    "2 packets transmitted, 0 packets received, 100.0% packet loss\n");
 	assert_int_equal(lan.sent.len, 2);
@@ -44,7 +46,8 @@ test_ping_prints_errors_about_its_requests(void **state)
 	(void)state;
 	chain(4);
 	assert_int_equal(tool(&t, "n1", "ping -c 1 -m 2 10.3.0.2"), 2);
-	assert_non_null(strstr(t.out, "36 bytes from 10.2.0.2: Time to live exceeded\n"
+	assert_non_null(strstr(t.out,
+	    "36 bytes from 10.2.0.2: Time to live exceeded\n"
 	    "Vr HL TOS  Len   ID Flg  off TTL Pro  cks      Src      Dst\n 4  5  00 0054 "));
 	assert_non_null(strstr(t.out, " 10.1.0.1  10.3.0.2 \n\n"));
 	assert_int_equal(tool(&t, "n1", "ping -q -c 1 -m 2 10.3.0.2"), 2);
@@ -58,8 +61,10 @@ test_ping_says_why_a_request_cannot_be_sent(void **state)
 
 	(void)state;
 	assert_int_equal(tool(&t, NULL, "ping -c 2 -W 10 99.0.0.1"), 2);
-	assert_string_equal(t.err, "ping: sendto: No route to host\nping: sendto: No route to host\n");
-	assert_non_null(strstr(t.out, "2 packets transmitted, 0 packets received, 100.0% packet loss\n"));
+	assert_string_equal(
+	    t.err, "ping: sendto: No route to host\nping: sendto: No route to host\n");
+	assert_non_null(
+	    strstr(t.out, "2 packets transmitted, 0 packets received, 100.0% packet loss\n"));
 	assert_int_equal(tool(&t, NULL, "ping -c 1 -W 10 -D -s 2000 10.0.0.2"), 2);
 	assert_string_equal(t.err, "ping: sendto: Message too long\n");
 }
@@ -134,7 +139,8 @@ test_a_flood_follows_its_replies(void **state)
 	chain(2);
 	begin = clock_now();
 	assert_int_equal(tool(&t, "n1", "ping -f -c 1000 10.1.0.2"), 0);
-	assert_non_null(strstr(t.out, "1000 packets transmitted, 1000 packets received, 0.0% packet loss"));
+	assert_non_null(
+	    strstr(t.out, "1000 packets transmitted, 1000 packets received, 0.0% packet loss"));
 	assert_true(clock_now() - begin < NS_PER_SEC);
 	assert_non_null(strstr(t.out, ".\b.\b"));
 }
@@ -147,7 +153,8 @@ test_minus_o_ends_with_the_first_reply(void **state)
 	(void)state;
 	chain(2);
 	assert_int_equal(tool(&t, "n1", "ping -o 10.1.0.2"), 0);
-	assert_non_null(strstr(t.out, "1 packets transmitted, 1 packets received, 0.0% packet loss"));
+	assert_non_null(
+	    strstr(t.out, "1 packets transmitted, 1 packets received, 0.0% packet loss"));
 }
 
 static void
@@ -174,7 +181,8 @@ test_cancel_prints_the_statistics(void **state)
 	verb_cancel(t.run);
 	assert_true(t.done);
 	assert_int_equal(t.status, 0);
-	assert_non_null(strstr(t.out, "3 packets transmitted, 3 packets received, 0.0% packet loss"));
+	assert_non_null(
+	    strstr(t.out, "3 packets transmitted, 3 packets received, 0.0% packet loss"));
 }
 
 static void
@@ -200,7 +208,8 @@ test_patterns_sweeps_routes_and_timestamps(void **state)
 	assert_int_equal(tool(&t, "n1", "ping -c 1 -p ff00a 10.2.0.2"), 0);
 	assert_null(strstr(t.out, "wrong data"));
 	assert_int_equal(tool(&t, "n1", "ping -i 0.01 -g 10 -G 30 -h 10 10.2.0.2"), 0);
-	assert_non_null(strstr(t.out, "PING 10.2.0.2 (10.2.0.2): (10 ... 30) data bytes\n18 bytes from "));
+	assert_non_null(
+	    strstr(t.out, "PING 10.2.0.2 (10.2.0.2): (10 ... 30) data bytes\n18 bytes from "));
 	assert_non_null(strstr(t.out, "\n28 bytes from "));
 	assert_non_null(strstr(t.out, "\n38 bytes from "));
 	assert_non_null(strstr(t.out, "\n3 packets transmitted, 3 packets received"));
@@ -251,8 +260,12 @@ count_done(void *ctx)
 static void
 test_the_engine_may_be_freed_when_it_is_done(void **state)
 {
-	struct ping_config c = { .dst = a4("10.0.0.1"), .count = 5, .interval_ns = NS_PER_MS,
-		.wait_ns = NS_PER_SEC, .stop_ns = NS_NEVER, .size = 56 };
+	struct ping_config c = { .dst = a4("10.0.0.1"),
+		.count = 5,
+		.interval_ns = NS_PER_MS,
+		.wait_ns = NS_PER_SEC,
+		.stop_ns = NS_NEVER,
+		.size = 56 };
 	struct ping *p;
 
 	(void)state;

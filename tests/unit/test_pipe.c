@@ -76,7 +76,9 @@ enter(uint64_t t, uint32_t len, uint8_t mark)
 static void
 lay(uint64_t rate_bps, uint64_t delay_ns, uint32_t queue)
 {
-	struct pipe_config c = { .rate_bps = rate_bps, .delay_ns = delay_ns, .queue_packets = queue };
+	struct pipe_config c = {
+		.rate_bps = rate_bps, .delay_ns = delay_ns, .queue_packets = queue
+	};
 
 	assert_int_equal(pipe_attach(left, &c), 0);
 }
@@ -86,7 +88,7 @@ test_a_frame_takes_its_serialisation_and_the_delay_exactly(void **state)
 {
 	(void)state;
 	lay(20000000, 10 * NS_PER_MS, 50);
-	enter(5000, 1250, 1); /* 500 us at 20 Mbit/s */
+	enter(5000, 1250, 1);             /* 500 us at 20 Mbit/s */
 	enter(20 * NS_PER_MS + 7, 61, 2); /* 24.4 us */
 	sched_run(NS_NEVER);
 	assert_int_equal(arrivals.n, 2);
@@ -105,8 +107,9 @@ test_a_thousand_frames_back_to_back_lose_no_fraction(void **state)
 	sched_run(NS_NEVER);
 	assert_int_equal(arrivals.n, 1000);
 	for (uint64_t i = 0; i < 1000; i++) {
-		assert_int_equal(arrivals.when[i], 11 + 3 * NS_PER_MS +
-		    (uint64_t)((unsigned __int128)(i + 1) * 8000 * NS_PER_SEC / 7000000));
+		assert_int_equal(arrivals.when[i],
+		    11 + 3 * NS_PER_MS +
+			(uint64_t)((unsigned __int128)(i + 1) * 8000 * NS_PER_SEC / 7000000));
 		assert_int_equal(arrivals.mark[i], (uint8_t)i);
 	}
 }
@@ -244,7 +247,8 @@ test_jitter_spreads_but_keeps_the_order(void **state)
 	assert_int_equal(arrivals.n, 256);
 	for (uint64_t i = 0; i < 256; i++) {
 		assert_int_equal(arrivals.mark[i], (uint8_t)i);
-		assert_in_range(arrivals.when[i] - i * NS_PER_MS, 10 * NS_PER_MS, 15 * NS_PER_MS - 1);
+		assert_in_range(
+		    arrivals.when[i] - i * NS_PER_MS, 10 * NS_PER_MS, 15 * NS_PER_MS - 1);
 		assert_true(i == 0 || arrivals.when[i] >= arrivals.when[i - 1]);
 		spread |= arrivals.when[i] - i * NS_PER_MS != arrivals.when[0];
 	}
@@ -339,12 +343,14 @@ test_ifconfig_words_set_and_show_the_link(void **state)
 	struct tool t;
 
 	(void)state;
-	assert_int_equal(tool(&t, NULL, "ifconfig epair0a link rate 20Mbit/s delay 10ms queue 50"), 0);
+	assert_int_equal(
+	    tool(&t, NULL, "ifconfig epair0a link rate 20Mbit/s delay 10ms queue 50"), 0);
 	tool(&t, NULL, "ifconfig epair0a");
 	assert_non_null(strstr(t.out, "\n\tlink: rate 20Mbit/s delay 10ms queue 50\n"));
 	assert_int_equal(tool(&t, NULL, "ifconfig epair0a loss 0.5% jitter 1500us queue 64KB"), 0);
 	tool(&t, NULL, "ifconfig epair0a");
-	assert_non_null(strstr(t.out, "\n\tlink: rate 20Mbit/s delay 10ms jitter 1500us loss 0.5% queue 64KB\n"));
+	assert_non_null(strstr(
+	    t.out, "\n\tlink: rate 20Mbit/s delay 10ms jitter 1500us loss 0.5% queue 64KB\n"));
 	tool(&t, NULL, "ifconfig epair0b");
 	assert_null(strstr(t.out, "link:"));
 	assert_int_equal(tool(&t, NULL, "ifconfig epair0b rate 1Mbit/s"), 1);
@@ -371,7 +377,8 @@ test_ping_and_traceroute_see_the_delay_of_links(void **state)
 
 		for (int end = 0; end < 2; end++) {
 			snprintf(jail, sizeof(jail), "n%d", k + end);
-			snprintf(line, sizeof(line), "ifconfig epair%d%c link delay 10ms", k, 'a' + end);
+			snprintf(
+			    line, sizeof(line), "ifconfig epair%d%c link delay 10ms", k, 'a' + end);
 			command_in(jail, line);
 		}
 	}
@@ -379,8 +386,10 @@ test_ping_and_traceroute_see_the_delay_of_links(void **state)
 	assert_int_equal(tool(&t, "n1", "ping -c 1 10.2.0.2"), 0);
 	assert_non_null(strstr(t.out, "icmp_seq=0 ttl=63 time=80.000 ms\n"));
 	assert_int_equal(tool(&t, "n1", "ping -c 2 10.2.0.2"), 0);
-	assert_non_null(strstr(t.out, "64 bytes from 10.2.0.2: icmp_seq=1 ttl=63 time=40.000 ms\n"));
-	assert_non_null(strstr(t.out, "round-trip min/avg/max/stddev = 40.000/40.000/40.000/0.000 ms\n"));
+	assert_non_null(
+	    strstr(t.out, "64 bytes from 10.2.0.2: icmp_seq=1 ttl=63 time=40.000 ms\n"));
+	assert_non_null(
+	    strstr(t.out, "round-trip min/avg/max/stddev = 40.000/40.000/40.000/0.000 ms\n"));
 	assert_int_equal(tool(&t, "n1", "traceroute -n -q 1 10.2.0.2"), 0);
 	assert_non_null(strstr(t.out, " 1  10.1.0.2  20.000 ms\n 2  10.2.0.2  40.000 ms\n"));
 }

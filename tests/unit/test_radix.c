@@ -64,7 +64,7 @@ static void
 clean(uint8_t *key, unsigned plen)
 {
 	for (unsigned i = plen; i < 128; i++)
-		key[i / 8] &= (uint8_t)~(1u << (7 - i % 8));
+		key[i / 8] &= (uint8_t) ~(1u << (7 - i % 8));
 }
 
 /* Keys are drawn from few bits, so that they meet. */
@@ -104,7 +104,7 @@ model_match(const struct model *m, const uint8_t *key, unsigned shorter_than)
 
 		if (it->plen < shorter_than && covers(it->key, it->plen, key) &&
 		    (best == NULL || it->plen > best->plen ||
-		    (it->plen == best->plen && it->order < best->order)))
+			(it->plen == best->plen && it->order < best->order)))
 			best = it;
 	}
 	return best;
@@ -355,7 +355,7 @@ test_walk_stops_with_the_first_result_that_is_not_zero(void **state)
 	(void)state;
 	model_open(&m, 32);
 	for (uint8_t i = 0; i < 10; i++)
-		model_add(&m, (uint8_t[16]) { 10, i }, 16, false);
+		model_add(&m, (uint8_t[16]){ 10, i }, 16, false);
 	assert_int_equal(radix_walk(m.tree, stop_at_third, &seen), 42);
 	assert_int_equal(seen, 3);
 	model_close(&m);
@@ -369,11 +369,11 @@ test_default_route_matches_everything_and_is_covered_by_nothing(void **state)
 
 	(void)state;
 	model_open(&m, 32);
-	assert_null(radix_match(m.tree, (uint8_t[16]) { 10, 1, 2, 3 }));
-	all = model_add(&m, (uint8_t[16]) { 0 }, 0, false);
-	ten = model_add(&m, (uint8_t[16]) { 10 }, 8, false);
-	assert_ptr_equal(radix_match(m.tree, (uint8_t[16]) { 11, 1, 2, 3 }), &all->rn);
-	assert_ptr_equal(radix_match(m.tree, (uint8_t[16]) { 10, 1, 2, 3 }), &ten->rn);
+	assert_null(radix_match(m.tree, (uint8_t[16]){ 10, 1, 2, 3 }));
+	all = model_add(&m, (uint8_t[16]){ 0 }, 0, false);
+	ten = model_add(&m, (uint8_t[16]){ 10 }, 8, false);
+	assert_ptr_equal(radix_match(m.tree, (uint8_t[16]){ 11, 1, 2, 3 }), &all->rn);
+	assert_ptr_equal(radix_match(m.tree, (uint8_t[16]){ 10, 1, 2, 3 }), &ten->rn);
 	assert_ptr_equal(radix_covering(&ten->rn), &all->rn);
 	assert_null(radix_covering(&all->rn));
 	model_close(&m);
@@ -386,11 +386,11 @@ test_bits_behind_the_prefix_take_no_part(void **state)
 	struct radix_node a, b;
 
 	(void)state;
-	assert_int_equal(radix_insert(t, &a, (uint8_t[16]) { 10, 1, 2, 3 }, 12, false), 0);
+	assert_int_equal(radix_insert(t, &a, (uint8_t[16]){ 10, 1, 2, 3 }, 12, false), 0);
 	assert_int_equal(a.key[1], 0);
-	assert_int_equal(radix_insert(t, &b, (uint8_t[16]) { 10, 2, 9, 9 }, 12, false), -EEXIST);
-	assert_int_equal(radix_insert(t, &b, (uint8_t[16]) { 10 }, 33, false), -EINVAL);
-	assert_ptr_equal(radix_exact(t, (uint8_t[16]) { 10, 15 }, 12), &a);
+	assert_int_equal(radix_insert(t, &b, (uint8_t[16]){ 10, 2, 9, 9 }, 12, false), -EEXIST);
+	assert_int_equal(radix_insert(t, &b, (uint8_t[16]){ 10 }, 33, false), -EINVAL);
+	assert_ptr_equal(radix_exact(t, (uint8_t[16]){ 10, 15 }, 12), &a);
 	radix_delete(t, &a);
 	assert_int_equal(radix_free(t), 0);
 }
@@ -416,7 +416,7 @@ test_no_memory_leaves_the_tree_as_it_was(void **state)
 		allocations = 0;
 		t = radix_new_in(32, failing_alloc, free);
 		for (uint8_t i = 0; i < 64; i++) {
-			int error = radix_insert(t, &n[in], (uint8_t[16]) { 10, i }, 16, false);
+			int error = radix_insert(t, &n[in], (uint8_t[16]){ 10, i }, 16, false);
 
 			if (error == 0)
 				in++;

@@ -51,8 +51,7 @@ add(const char *dst, const char *gateway)
 	return rib_add(&rq, NULL);
 }
 
-static int
-delete(const char *dst, const char *gateway)
+static int delete (const char *dst, const char *gateway)
 {
 	struct rt_request rq = request(dst, gateway);
 
@@ -98,7 +97,7 @@ test_a_route_leads_to_its_gateways_link(void **state)
 	assert_int_equal(hop("10.9.1.1")->flags, RTF_UP_ | RTF_GATEWAY_ | RTF_STATIC_);
 	assert_int_equal(in_ifaddr_of(hop("10.9.1.1")->ifa)->addr, a4("10.1.0.1"));
 	assert_null(hop("11.0.0.1"));
-	assert_int_equal(delete("10.9.0.0/16", NULL), 0);
+	assert_int_equal(delete ("10.9.0.0/16", NULL), 0);
 	assert_null(hop("10.9.1.1"));
 }
 
@@ -116,9 +115,9 @@ test_errors_say_why_and_change_nothing(void **state)
 	assert_int_equal(add("10.9.0.0/16", "10.1.0.254"), 0);
 	assert_int_equal(add("10.10.0.0/16", "10.9.0.1"), -ENETUNREACH);
 	assert_int_equal(add("10.9.0.0/16", "10.0.0.254"), -EEXIST);
-	assert_int_equal(delete("10.10.0.0/16", NULL), -ESRCH);
-	assert_int_equal(delete("10.9.0.0/16", "10.0.0.254"), -ESRCH);
-	assert_int_equal(delete("10.9.0.0/16", "10.1.0.254"), 0);
+	assert_int_equal(delete ("10.10.0.0/16", NULL), -ESRCH);
+	assert_int_equal(delete ("10.9.0.0/16", "10.0.0.254"), -ESRCH);
+	assert_int_equal(delete ("10.9.0.0/16", "10.1.0.254"), 0);
 	assert_int_equal(rib_count(0, AF_INET), before);
 }
 
@@ -128,8 +127,8 @@ test_an_interfaces_prefix_is_pinned(void **state)
 	struct rt_request rq = request("10.0.0.0/24", "10.1.0.254");
 
 	(void)state;
-	assert_int_equal(delete("10.0.0.0/24", NULL), -EADDRINUSE);
-	assert_int_equal(delete("10.0.0.1", NULL), -EADDRINUSE);
+	assert_int_equal(delete ("10.0.0.0/24", NULL), -EADDRINUSE);
+	assert_int_equal(delete ("10.0.0.1", NULL), -EADDRINUSE);
 	assert_int_equal(rib_change(&rq, NULL), -EADDRINUSE);
 	assert_ptr_equal(hop("10.0.0.7")->ifp, lan.ifp);
 	assert_int_equal(in_addr_delete(lan.ifp, a4("10.0.0.1")), 0);
@@ -241,7 +240,9 @@ test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 		ptp[i]->if_transmit = memif_transmit;
 		ptp[i]->if_output = if_transmit_batch;
 		assert_int_equal(if_attach(ptp[i]), 0);
-		assert_int_equal(in_addr_add(ptp[i], a4("172.16.0.1"), 24, a4("172.16.0.2") + (uint32_t)i * 0x01000000, 0), 0);
+		assert_int_equal(in_addr_add(ptp[i], a4("172.16.0.1"), 24,
+				     a4("172.16.0.2") + (uint32_t)i * 0x01000000, 0),
+		    0);
 		assert_int_equal(hop("172.16.0.1")->rt->users, i + 1);
 	}
 	assert_ptr_equal(hop("172.16.0.1")->ifp, V_loif);
@@ -260,7 +261,11 @@ test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 static void
 test_keys_carry_neither_port_nor_padding(void **state)
 {
-	struct { uint32_t addr; uint16_t port; uint8_t pad[10]; } dirty;
+	struct {
+		uint32_t addr;
+		uint16_t port;
+		uint8_t pad[10];
+	} dirty;
 	struct rt_addr a, b;
 
 	(void)state;
@@ -295,7 +300,7 @@ test_a_next_hop_gives_its_neighbour_back(void **state)
 	nexthop_set_lle(nh, two);
 	assert_int_equal(one->refs, 1);
 	assert_int_equal(two->refs, 2);
-	assert_int_equal(delete("10.9.0.0/16", NULL), 0);
+	assert_int_equal(delete ("10.9.0.0/16", NULL), 0);
 	assert_int_equal(two->refs, 1);
 	/* the batch that still has it caches nothing any more */
 	nexthop_set_lle(nh, one);
@@ -334,13 +339,13 @@ test_each_allocation_may_fail_and_nothing_is_left(void **state)
 			char dst[32];
 
 			snprintf(dst, sizeof(dst), "10.%d.0.0/16", 100 + i);
-			(void)delete(dst, NULL);
+			(void)delete (dst, NULL);
 		}
 		assert_int_equal(rib_count(0, AF_INET), routes);
 		if (!failed)
 			break;
 	}
-	assert_int_equal(delete("default", NULL), 0);
+	assert_int_equal(delete ("default", NULL), 0);
 	rcu_synchronize();
 	audit_compare(&before, text, sizeof(text));
 	assert_null(strstr(text, "nexthop"));

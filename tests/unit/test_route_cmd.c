@@ -39,9 +39,12 @@ static void
 test_add_and_delete_say_what_they_did(void **state)
 {
 	(void)state;
-	expect_line("route add -net 10.9.0.0/16 10.1.0.254", 0, "add net 10.9.0.0: gateway 10.1.0.254\n", "");
-	expect_line("route add -host 192.0.2.7 10.1.0.254", 0, "add host 192.0.2.7: gateway 10.1.0.254\n", "");
-	expect_line("route add 192.0.2.8 10.1.0.254", 0, "add host 192.0.2.8: gateway 10.1.0.254\n", "");
+	expect_line("route add -net 10.9.0.0/16 10.1.0.254", 0,
+	    "add net 10.9.0.0: gateway 10.1.0.254\n", "");
+	expect_line("route add -host 192.0.2.7 10.1.0.254", 0,
+	    "add host 192.0.2.7: gateway 10.1.0.254\n", "");
+	expect_line(
+	    "route add 192.0.2.8 10.1.0.254", 0, "add host 192.0.2.8: gateway 10.1.0.254\n", "");
 	expect_line("route add default 10.0.0.254", 0, "add net default: gateway 10.0.0.254\n", "");
 	expect_line("route add -net 10.7.0.0 10.1.0.254 255.255.0.0", 0,
 	    "add net 10.7.0.0: gateway 10.1.0.254\n", "");
@@ -49,12 +52,14 @@ test_add_and_delete_say_what_they_did(void **state)
 	    "add net 10.6.0.0: gateway 10.1.0.254\n", "");
 	expect_line("route add -net 10.5.0.0 -prefixlen 20 10.1.0.254", 0,
 	    "add net 10.5.0.0: gateway 10.1.0.254\n", "");
-	expect_line("route -n add -net 10.4.0.0/16 -iface mem1", 0, "add net 10.4.0.0: gateway mem1\n", "");
+	expect_line(
+	    "route -n add -net 10.4.0.0/16 -iface mem1", 0, "add net 10.4.0.0: gateway mem1\n", "");
 	expect_line("route -q add -net 10.3.0.0/16 10.1.0.254", 0, "", "");
 	assert_true(says("netstat -rn", false, "10.5.0.0/20        10.1.0.254         UGS "));
 	assert_true(says("netstat -rn", false, "10.4.0.0/16        link#3             US "));
 	expect_line("route delete -net 10.9.0.0/16", 0, "delete net 10.9.0.0\n", "");
-	expect_line("route delete -net 10.7.0.0/16 10.1.0.254", 0, "delete net 10.7.0.0: gateway 10.1.0.254\n", "");
+	expect_line("route delete -net 10.7.0.0/16 10.1.0.254", 0,
+	    "delete net 10.7.0.0: gateway 10.1.0.254\n", "");
 	expect_line("route delete 192.0.2.7", 0, "delete host 192.0.2.7\n", "");
 	expect_line("route delete default", 0, "delete net default\n", "");
 	expect_line("route del 192.0.2.8", 0, "delete host 192.0.2.8\n", "");
@@ -64,9 +69,11 @@ static void
 test_classes_decide_where_no_length_is_given(void **state)
 {
 	(void)state;
-	expect_line("route add 172.16.0.0 10.1.0.254", 0, "add net 172.16.0.0: gateway 10.1.0.254\n", "");
+	expect_line(
+	    "route add 172.16.0.0 10.1.0.254", 0, "add net 172.16.0.0: gateway 10.1.0.254\n", "");
 	assert_true(says("netstat -rn", false, "172.16.0.0/16 "));
-	expect_line("route add -net 192.168.4.0 10.1.0.254", 0, "add net 192.168.4.0: gateway 10.1.0.254\n", "");
+	expect_line("route add -net 192.168.4.0 10.1.0.254", 0,
+	    "add net 192.168.4.0: gateway 10.1.0.254\n", "");
 	assert_true(says("netstat -rn", false, "192.168.4.0/24 "));
 	expect_line("route add -net 11 10.1.0.254", 0, "add net 11: gateway 10.1.0.254\n", "");
 	assert_true(says("netstat -rn", false, "11.0.0.0/8 "));
@@ -100,13 +107,24 @@ test_wrong_words_are_refused_and_change_nothing(void **state)
 {
 	uint64_t before = rib_count(0, AF_INET);
 	static const char *const lines[] = {
-		"route", "route frobnicate", "route add", "route add 10.9.0.0/16", "route add 10.9.0.0/33 10.1.0.254",
-		"route add 10.9.0.0/16 10.1.0.300", "route add nobody 10.1.0.254", "route add 10.9.0.0/16 10.1.0.254 7 8",
-		"route add -netmask 255.0.255.0 10.9.0.0 10.1.0.254", "route add -foo 10.9.0.0/16 10.1.0.254",
-		"route add 10.9.0.0/16 10.1.0.254 -mtu", "route add 10.9.0.0/16 10.1.0.254 -mtu 10x",
-		"route add 10.9.0.0/16 10.1.0.254 -sendpipe 5", "route add 10.9.0.0/16 10.1.0.254 -fib 1",
-		"route add 10.9.0.0/16 -iface nowhere", "route add 10.9.0.0/16 10.1.0.254 -ifa 192.0.2.1",
-		"route -x get 10.0.0.1", "route monitor now",
+		"route",
+		"route frobnicate",
+		"route add",
+		"route add 10.9.0.0/16",
+		"route add 10.9.0.0/33 10.1.0.254",
+		"route add 10.9.0.0/16 10.1.0.300",
+		"route add nobody 10.1.0.254",
+		"route add 10.9.0.0/16 10.1.0.254 7 8",
+		"route add -netmask 255.0.255.0 10.9.0.0 10.1.0.254",
+		"route add -foo 10.9.0.0/16 10.1.0.254",
+		"route add 10.9.0.0/16 10.1.0.254 -mtu",
+		"route add 10.9.0.0/16 10.1.0.254 -mtu 10x",
+		"route add 10.9.0.0/16 10.1.0.254 -sendpipe 5",
+		"route add 10.9.0.0/16 10.1.0.254 -fib 1",
+		"route add 10.9.0.0/16 -iface nowhere",
+		"route add 10.9.0.0/16 10.1.0.254 -ifa 192.0.2.1",
+		"route -x get 10.0.0.1",
+		"route monitor now",
 	};
 
 	(void)state;
@@ -135,7 +153,8 @@ test_get_prints_the_route_in_blocks(void **state)
 	    "  interface: mem1\n"
 	    "      flags: <UP,GATEWAY,DONE,STATIC>\n"
 	    " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n"
-	    "       0         0         0         0      1400         3        60 \n", "");
+	    "       0         0         0         0      1400         3        60 \n",
+	    "");
 	expect_line("route -n get 10.1.0.77", 0,
 	    "   route to: 10.1.0.77\n"
 	    "destination: 10.1.0.0\n"
@@ -143,7 +162,8 @@ test_get_prints_the_route_in_blocks(void **state)
 	    "  interface: mem1\n"
 	    "      flags: <UP,DONE,PINNED>\n"
 	    " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n"
-	    "       0         0         0         0      1500         1         0 \n", "");
+	    "       0         0         0         0      1500         1         0 \n",
+	    "");
 	assert_true(says("route get 10.1.0.1", false, "  interface: lo0\n"));
 	sched_run(clock_now() + 61 * NS_PER_SEC);
 	expect_line("route get 10.9.1.2", 1, "", "route: route has not been found\n");
@@ -176,7 +196,8 @@ test_netstat_prints_the_columns_that_scripts_read(void **state)
 	    "10.1.0.0/24        link#3             U           0        0   mem1\n"
 	    "10.1.0.1           link#3             UHS         0        0    lo0\n"
 	    "10.99.0.0/16       10.1.0.254         UGS         0        0   mem1    100\n"
-	    "192.0.2.0/24       10.1.0.254         UGS1B       0        0   mem1\n", "");
+	    "192.0.2.0/24       10.1.0.254         UGS1B       0        0   mem1\n",
+	    "");
 	assert_true(says("netstat -rnW", false,
 	    "Destination        Gateway            Flags    Refs      Use    Mtu  Netif Expire\n"));
 	assert_true(says("netstat -rnW", false, "UGS         0        0   1500   mem0\n"));
@@ -211,8 +232,11 @@ test_json_has_the_same_facts(void **state)
 	json_t *table = json_object_iter_value(json_object_iter(root));
 	while (table != NULL && json_object_get(table, "rt-family") == NULL)
 		table = json_object_iter_value(json_object_iter(table));
-	entry = json_array_get(json_object_get(json_array_get(json_object_get(
-	    table != NULL ? table : root, "rt-family"), 0), "rt-entry"), 0);
+	entry = json_array_get(
+	    json_object_get(
+		json_array_get(json_object_get(table != NULL ? table : root, "rt-family"), 0),
+		"rt-entry"),
+	    0);
 	assert_string_equal(json_string_value(json_object_get(entry, "destination")), "default");
 	assert_string_equal(json_string_value(json_object_get(entry, "gateway")), "10.0.0.254");
 	assert_string_equal(json_string_value(json_object_get(entry, "interface-name")), "mem0");
@@ -228,7 +252,8 @@ test_flush_takes_gateway_routes_only(void **state)
 	expect_line("route add 10.8.0.0/16 -iface mem1", 0, NULL, "");
 	expect_line("route -n flush", 0,
 	    "default              10.0.0.254           done\n"
-	    "10.9.0.0/16          10.1.0.254           done\n", "");
+	    "10.9.0.0/16          10.1.0.254           done\n",
+	    "");
 	assert_int_equal(rib_count(0, AF_INET), 5);
 	expect_line("route flush", 0, "", "");
 }
@@ -238,7 +263,8 @@ test_change_moves_a_route(void **state)
 {
 	(void)state;
 	expect_line("route add 10.9.0.0/16 10.1.0.254", 0, NULL, "");
-	expect_line("route change 10.9.0.0/16 10.0.0.254", 0, "change net 10.9.0.0: gateway 10.0.0.254\n", "");
+	expect_line("route change 10.9.0.0/16 10.0.0.254", 0,
+	    "change net 10.9.0.0: gateway 10.0.0.254\n", "");
 	assert_true(says("route get 10.9.0.1", false, "  interface: mem0\n"));
 	expect_line("route change 10.9.0.0/16 -mtu 900", 0, "change net 10.9.0.0\n", "");
 	assert_true(says("route get 10.9.0.1", false, "    gateway: 10.0.0.254\n"));
@@ -285,12 +311,14 @@ test_classic_jail_sees_its_own_addresses_routes_only(void **state)
 	expect_line("jexec classic netstat -rn", 0,
 	    "Routing tables\n\nInternet:\n"
 	    "Destination        Gateway            Flags    Refs      Use  Netif Expire\n"
-	    "10.0.0.1           link#2             UHS         0        0    lo0\n", "");
+	    "10.0.0.1           link#2             UHS         0        0    lo0\n",
+	    "");
 	assert_true(says("jexec own netstat -rn", false, "10.9.0.0/16"));
 	/* changes: ok / refused / ok */
 	expect_line("jexec classic route delete 10.9.0.0/16", 77, "",
 	    "route: must be root to alter routing table\n");
-	expect_line("jexec classic route flush", 77, "", "route: must be root to alter routing table\n");
+	expect_line(
+	    "jexec classic route flush", 77, "", "route: must be root to alter routing table\n");
 	expect_line("jexec own route delete 10.9.0.0/16", 0, NULL, "");
 	expect_line("route delete 10.9.0.0/16", 0, NULL, "");
 	expect_line("jail -r classic", 0, NULL, "");
@@ -325,7 +353,9 @@ static void
 test_monitor_tells_each_change_as_it_happens(void **state)
 {
 	struct stream s = { .status = -1 };
-	const struct verb_io io = { .out = stream_out, .err = stream_out, .done = stream_done, .ctx = &s };
+	const struct verb_io io = {
+		.out = stream_out, .err = stream_out, .done = stream_done, .ctx = &s
+	};
 	char *words[] = { "route", "-n", "monitor" };
 	struct verb_run *run = verb_exec(3, words, NULL, 0, &io);
 

@@ -11,7 +11,8 @@ test_udp_probes_find_every_router(void **state)
 	(void)state;
 	chain(4);
 	assert_int_equal(tool(&t, "n1", "traceroute 10.3.0.2"), 0);
-	assert_string_equal(t.out, "traceroute to 10.3.0.2 (10.3.0.2), 64 hops max, 52 byte packets\n"
+	assert_string_equal(t.out,
+	    "traceroute to 10.3.0.2 (10.3.0.2), 64 hops max, 52 byte packets\n"
 	    " 1  10.1.0.2 (10.1.0.2)  0.000 ms  0.000 ms  0.000 ms\n"
 	    " 2  10.2.0.2 (10.2.0.2)  0.000 ms  0.000 ms  0.000 ms\n"
 	    " 3  10.3.0.2 (10.3.0.2)  0.000 ms  0.000 ms  0.000 ms\n");
@@ -26,7 +27,8 @@ test_icmp_probes_do_the_same(void **state)
 	(void)state;
 	chain(4);
 	assert_int_equal(tool(&t, "n1", "traceroute -I -n -q 1 10.3.0.2"), 0);
-	assert_string_equal(t.out, "traceroute to 10.3.0.2 (10.3.0.2), 64 hops max, 48 byte packets\n"
+	assert_string_equal(t.out,
+	    "traceroute to 10.3.0.2 (10.3.0.2), 64 hops max, 48 byte packets\n"
 	    " 1  10.1.0.2  0.000 ms\n"
 	    " 2  10.2.0.2  0.000 ms\n"
 	    " 3  10.3.0.2  0.000 ms\n");
@@ -40,7 +42,8 @@ test_silent_hops_are_stars_and_max_ttl_ends_it(void **state)
 
 	(void)state;
 	assert_int_equal(tool(&t, NULL, "traceroute -m 2 -w 2 -S 10.0.0.2"), 0);
-	assert_string_equal(t.out, "traceroute to 10.0.0.2 (10.0.0.2), 2 hops max, 52 byte packets\n"
+	assert_string_equal(t.out,
+	    "traceroute to 10.0.0.2 (10.0.0.2), 2 hops max, 52 byte packets\n"
 	    " 1  * * * (100% loss)\n"
 	    " 2  * * * (100% loss)\n");
 	assert_in_range(clock_now() - begin, 12 * NS_PER_SEC, 12 * NS_PER_SEC + 10 * NS_PER_MS);
@@ -55,7 +58,8 @@ test_an_unreachable_network_is_marked_and_ends_it(void **state)
 	chain(3);
 	command_in("n1", "route add 10.99.0.0/16 10.1.0.2");
 	assert_int_equal(tool(&t, "n1", "traceroute 10.99.0.1"), 0);
-	assert_non_null(strstr(t.out, " 2  10.1.0.2 (10.1.0.2)  0.000 ms !N  0.000 ms !N  0.000 ms !N\n"));
+	assert_non_null(
+	    strstr(t.out, " 2  10.1.0.2 (10.1.0.2)  0.000 ms !N  0.000 ms !N  0.000 ms !N\n"));
 	command_in("n2", "route add 10.99.0.0/16 10.2.0.2 -reject");
 	assert_int_equal(tool(&t, "n1", "traceroute 10.99.0.1"), 0);
 	assert_non_null(strstr(t.out, " !H"));
@@ -68,7 +72,8 @@ test_no_route_is_said_for_each_probe(void **state)
 
 	(void)state;
 	assert_int_equal(tool(&t, NULL, "traceroute -m 1 -q 2 -w 1 99.0.0.1"), 0);
-	assert_string_equal(t.err, "traceroute: sendto: No route to host\ntraceroute: sendto: No route to host\n");
+	assert_string_equal(
+	    t.err, "traceroute: sendto: No route to host\ntraceroute: sendto: No route to host\n");
 }
 
 static void
@@ -93,11 +98,13 @@ test_names_of_hosts_are_printed_unless_n(void **state)
 	assert_int_equal(in_hosts_add("middle", a4("10.1.0.2")), 0);
 	assert_int_equal(in_hosts_add("far", a4("10.2.0.2")), 0);
 	assert_int_equal(tool(&t, "n1", "traceroute -q 1 -f 1 far"), 0);
-	assert_string_equal(t.out, "traceroute to far (10.2.0.2), 64 hops max, 52 byte packets\n"
+	assert_string_equal(t.out,
+	    "traceroute to far (10.2.0.2), 64 hops max, 52 byte packets\n"
 	    " 1  middle (10.1.0.2)  0.000 ms\n"
 	    " 2  far (10.2.0.2)  0.000 ms\n");
 	assert_int_equal(tool(&t, "n1", "traceroute -n -f 2 -q 2 far 100"), 0);
-	assert_string_equal(t.out, "traceroute to far (10.2.0.2), 64 hops max, 100 byte packets\n"
+	assert_string_equal(t.out,
+	    "traceroute to far (10.2.0.2), 64 hops max, 100 byte packets\n"
 	    " 2  10.2.0.2  0.000 ms  0.000 ms\n");
 }
 
@@ -124,7 +131,8 @@ test_wrong_words_are_refused(void **state)
 	assert_int_equal(tool(&t, NULL, "traceroute -m 0 10.0.0.2"), 1);
 	assert_string_equal(t.err, "traceroute: max ttl must be > 0\n");
 	assert_int_equal(tool(&t, NULL, "traceroute -f 5 -m 4 10.0.0.2"), 1);
-	assert_string_equal(t.err, "traceroute: first ttl (5) may not be greater than max ttl (4)\n");
+	assert_string_equal(
+	    t.err, "traceroute: first ttl (5) may not be greater than max ttl (4)\n");
 	assert_int_equal(tool(&t, NULL, "traceroute no.such.host"), 1);
 	assert_string_equal(t.err, "traceroute: unknown host no.such.host\n");
 	assert_int_equal(tool(&t, NULL, "traceroute -P sctp 10.0.0.2"), 1);
@@ -143,7 +151,8 @@ test_cancel_ends_it_in_the_middle(void **state)
 	assert_false(t.done);
 	verb_cancel(t.run);
 	assert_true(t.done);
-	assert_string_equal(t.out, "traceroute to 10.0.0.2 (10.0.0.2), 64 hops max, 52 byte packets\n 1  *\n");
+	assert_string_equal(
+	    t.out, "traceroute to 10.0.0.2 (10.0.0.2), 64 hops max, 52 byte packets\n 1  *\n");
 }
 
 int

@@ -50,10 +50,12 @@ datagram(const char *src, uint16_t sport, const char *dst, uint16_t dport, uint1
 	struct mbuf *m = packet(a4(src), a4(dst), IPPROTO_UDP_, 8u + payload);
 	struct udp_hdr *uh = (void *)(m->data + 20);
 
-	*uh = (struct udp_hdr){ to_be16(sport), to_be16(dport), to_be16((uint16_t)(8 + payload)), 0 };
+	*uh = (struct udp_hdr){ to_be16(sport), to_be16(dport), to_be16((uint16_t)(8 + payload)),
+		0 };
 	memset(uh + 1, 0x5a, payload);
-	uh->sum = cksum_fold(cksum_add(ip_pseudo_sum(a4(src), a4(dst), IPPROTO_UDP_,
-	    (uint16_t)(8 + payload)), uh, 8u + payload));
+	uh->sum = cksum_fold(
+	    cksum_add(ip_pseudo_sum(a4(src), a4(dst), IPPROTO_UDP_, (uint16_t)(8 + payload)), uh,
+		8u + payload));
 	return m;
 }
 
@@ -159,7 +161,9 @@ test_sent_datagrams_have_a_right_header_and_checksum(void **state)
 		assert_int_equal(from_be16(uh->len), 8 + len);
 		assert_int_not_equal(uh->sum, 0);
 		assert_int_equal(cksum_fold(cksum_add(ip_pseudo_sum(a4("10.0.0.1"), a4("10.0.0.2"),
-		    IPPROTO_UDP_, (uint16_t)(8 + len)), uh, 8 + len)), 0);
+							  IPPROTO_UDP_, (uint16_t)(8 + len)),
+				     uh, 8 + len)),
+		    0);
 	}
 	assert_int_equal(udp_send(g.ep, m_get(65508), a4("10.0.0.2"), 53), -EMSGSIZE);
 	assert_int_equal(udp_send(g.ep, m_get(1), 0, 53), -EDESTADDRREQ);
@@ -295,14 +299,16 @@ test_netstat_lists_endpoints_in_order(void **state)
 	open_at(&c, NULL, 6000);
 	assert_int_equal(udp_connect(c.ep, a4("10.0.0.2"), 99, NULL), 0);
 	assert_int_equal(verb_line(NULL, "netstat -an", false, &out, NULL), 0);
-	assert_string_equal(out, "Active Internet connections (including servers)\n"
+	assert_string_equal(out,
+	    "Active Internet connections (including servers)\n"
 	    "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)\n"
 	    "udp4       0      0  *.80                   *.*                    \n"
 	    "udp4       0      0  10.0.0.1.5000          *.*                    \n"
 	    "udp4       0      0  10.0.0.1.6000          10.0.0.2.99            \n");
 	free(out);
 	assert_int_equal(verb_line(NULL, "netstat -n", false, &out, NULL), 0);
-	assert_string_equal(out, "Active Internet connections\n"
+	assert_string_equal(out,
+	    "Active Internet connections\n"
 	    "Proto Recv-Q Send-Q  Local Address          Foreign Address        (state)\n"
 	    "udp4       0      0  10.0.0.1.6000          10.0.0.2.99            \n");
 	free(out);

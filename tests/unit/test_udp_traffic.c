@@ -8,8 +8,14 @@
 static struct udp_flow_config
 config(uint64_t rate_bps, uint32_t size)
 {
-	return (struct udp_flow_config){ .dst = a4("10.0.0.2"), .dport = 9, .flows = 1,
-		.rate_bps = rate_bps, .size = size, .start_ns = NS_PER_SEC, .stop_ns = NS_NEVER, .name = "f" };
+	return (struct udp_flow_config){ .dst = a4("10.0.0.2"),
+		.dport = 9,
+		.flows = 1,
+		.rate_bps = rate_bps,
+		.size = size,
+		.start_ns = NS_PER_SEC,
+		.stop_ns = NS_NEVER,
+		.name = "f" };
 }
 
 static void
@@ -26,8 +32,8 @@ test_a_constant_rate_is_exact_over_any_time(void **state)
 	assert_non_null(s);
 	sched_run(3 * NS_PER_SEC);
 	for (struct mbuf *m = lan.sent.head; m != NULL; m = m->next, k++)
-		assert_int_equal(m->when_ns, NS_PER_SEC + (uint64_t)((unsigned __int128)k * 128 * 8 *
-		    NS_PER_SEC / 7000000));
+		assert_int_equal(m->when_ns,
+		    NS_PER_SEC + (uint64_t)((unsigned __int128)k * 128 * 8 * NS_PER_SEC / 7000000));
 	assert_int_equal(k, 2000);
 	udp_sender_stats(s, &packets, &bytes, &errors);
 	assert_int_equal(packets, 2000);
@@ -96,7 +102,8 @@ test_flows_take_turns_over_their_ports(void **state)
 	s = udp_sender_new(&c);
 	sched_run(NS_NEVER);
 	for (struct mbuf *m = lan.sent.head; m != NULL; m = m->next, i++)
-		assert_int_equal(from_be16(((struct udp_hdr *)(void *)(frame_ip(m) + 1))->sport), 7000 + i % 4);
+		assert_int_equal(
+		    from_be16(((struct udp_hdr *)(void *)(frame_ip(m) + 1))->sport), 7000 + i % 4);
 	assert_int_equal(i, 10);
 	udp_sender_free(s);
 }
@@ -209,8 +216,10 @@ test_a_sink_knows_the_bytes_of_any_time(void **state)
 		m_free(m[i]);
 	}
 	assert_int_equal(udp_sink_bytes_between(sink, 0, NS_NEVER), 128000);
-	assert_int_equal(udp_sink_bytes_between(sink, 1200 * NS_PER_MS, 1500 * NS_PER_MS), 300 * 128);
-	assert_int_equal(udp_sink_bytes_between(sink, 1250 * NS_PER_MS, 1300 * NS_PER_MS), 50 * 128);
+	assert_int_equal(
+	    udp_sink_bytes_between(sink, 1200 * NS_PER_MS, 1500 * NS_PER_MS), 300 * 128);
+	assert_int_equal(
+	    udp_sink_bytes_between(sink, 1250 * NS_PER_MS, 1300 * NS_PER_MS), 50 * 128);
 	assert_int_equal(udp_sink_bytes_between(sink, 5 * NS_PER_SEC, NS_NEVER), 0);
 	udp_sender_free(s);
 	udp_sink_free(sink);
@@ -247,10 +256,12 @@ test_the_tool_sends_over_a_chain_to_a_sink(void **state)
 	(void)state;
 	chain(3);
 	tool_start(&sink, "n3", "udp sink 5000 for 5s", false);
-	assert_int_equal(tool(&send, "n1", "udp send to 10.2.0.2:5000 rate 1024kbit/s size 100 count 1000"), 0);
+	assert_int_equal(
+	    tool(&send, "n1", "udp send to 10.2.0.2:5000 rate 1024kbit/s size 100 count 1000"), 0);
 	assert_string_equal(send.out, "1000 packets 100000 bytes sent, 0 errors\n");
 	tool_wait(&sink);
-	assert_non_null(strstr(sink.out, "1000 packets 100000 bytes received, 0 lost 0 reordered 0 duplicated\n"));
+	assert_non_null(strstr(
+	    sink.out, "1000 packets 100000 bytes received, 0 lost 0 reordered 0 duplicated\n"));
 	assert_non_null(strstr(sink.out, "rate 1.024 Mbit/s at IP\n"));
 }
 
