@@ -168,7 +168,7 @@ struct ifnet {
 	TAILQ_ENTRY(ifnet) if_link; /* the stack's list, by index */
 	struct ifnet *if_hnext;     /* the stack's hash by name */
 	LIST_ENTRY(ifnet)
-	    if_away; /* the home's list of those that are elsewhere; linked while if_is_away */
+	if_away; /* the home's list of those that are elsewhere; linked while if_is_away */
 	struct ifnet
 	    *if_clone_lead; /* who stands in the cloner's list for this one; NULL = itself */
 	bool
