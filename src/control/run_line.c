@@ -49,17 +49,23 @@ waiter_done(void *ctx, int status)
 		w->io->done(w->io->ctx, status);
 }
 
-/* One step of waiting; false when nothing more will happen by itself. */
+/*
+ * One step of waiting; false when nothing more will happen by itself. In virtual time a step is bounded: a
+ * ^C that comes just before sched_run begins stops nothing, and is seen after the step.
+ */
 static bool
 wait_step(void)
 {
+	uint64_t next_ns;
+
 	if (curworker->mode == CLOCK_LIVE) {
 		loop_turn(NS_NEVER);
 		return true;
 	}
-	if (sched_next() == NS_NEVER)
+	next_ns = sched_next();
+	if (next_ns == NS_NEVER)
 		return false;
-	sched_run(NS_NEVER);
+	sched_run(next_ns + NS_PER_SEC);
 	return true;
 }
 
