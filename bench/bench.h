@@ -25,6 +25,22 @@ bench_say(const char *name, double value, const char *unit)
 	fflush(stdout);
 }
 
+static inline int
+bench_order(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The middle one of n values, which are put in order. */
+static inline double
+bench_median(double *values, int n)
+{
+	qsort(values, (size_t)n, sizeof(*values), bench_order);
+	return values[n / 2];
+}
+
 /* End with a message: a benchmark that did not do its work must not print a figure. */
 #define bench_require(cond)                                                                        \
 	do {                                                                                       \

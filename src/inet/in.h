@@ -49,7 +49,7 @@ struct in_ifaddr *in_ifaddr_for(const struct ifnet *ifp, uint32_t peer);
 enum in_kind { IN_NOT_OURS, IN_OURS, IN_BROADCAST_, IN_MULTICAST_ };
 
 /*
- * Our addresses: open addressing, at most half full, so that a stranger's address is mostly answered by the
+ * Our addresses: open addressing, at most half full (an eighth while small), so that a stranger's address is mostly answered by the
  * first slot. Rebuilt beside the old one when it is full; deleted slots keep an address that no packet asks for.
  */
 struct in_hash {
