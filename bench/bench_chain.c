@@ -1,9 +1,10 @@
 /*
- * bench_chain.c - virtual time: packet-hops a second through a chain of 100 routers whose links have rate and delay.
+ * bench_chain.c - virtual time: packet-hops a second through a chain of 100 routers whose links
+ * have rate and delay.
  *
- * Two hosts at the ends; one sends UDP to the other through all routers, at 90 % of the links' rate.
- * A packet-hop is one packet received by one stack. What arrives is checked: every packet, at exactly the
- * time that rates and delays give.
+ * Two hosts at the ends; one sends UDP to the other through all routers, at 90 % of the links'
+ * rate. A packet-hop is one packet received by one stack. What arrives is checked: every packet, at
+ * exactly the time that rates and delays give.
  */
 #include "bench.h"
 
@@ -106,7 +107,9 @@ main(void)
 			.stop_ns = start_ns + seconds * NS_PER_SEC,
 			.name = "bench",
 		};
-		/* each hop asks for its neighbour once, which takes a round trip: a ping goes ahead */
+		/*
+		 * each hop asks for its neighbour once, which takes a round trip: a ping goes ahead
+		 */
 		const struct ping_config ahead = {
 			.dst = far,
 			.count = 1,

@@ -1,12 +1,13 @@
 /*
  * bench_forward.c - what one stack takes to forward a packet of 64 bytes, driver memory to driver
- * memory: the whole path (Ethernet, sanity with checksum, empty filter hooks in and out, for-us test, route, ttl,
- * neighbour, statistics), on one core.
+ * memory: the whole path (Ethernet, sanity with checksum, empty filter hooks in and out, for-us
+ * test, route, ttl, neighbour, statistics), on one core.
  *
- * The driver here is memory. Its receive ring hands over batches of 64 mbufs and prefetches one batch
- * ahead, as drivers of network cards do; its transmit side makes the frame what it was, while its
- * line is still in the cache, and puts it at the end of the receive ring. So the stack meets a packet's
- * lines as cold as the number of packets in flight makes them: 1,000 stay in the caches, 60,000 do not.
+ * The driver here is memory. Its receive ring hands over batches of 64 mbufs and prefetches one
+ * batch ahead, as drivers of network cards do; its transmit side makes the frame what it was, while
+ * its line is still in the cache, and puts it at the end of the receive ring. So the stack meets a
+ * packet's lines as cold as the number of packets in flight makes them: 1,000 stay in the caches,
+ * 60,000 do not.
  */
 #include "bench.h"
 
@@ -114,7 +115,10 @@ static inline void
 prefetch_frame(const struct mbuf *m)
 {
 	__builtin_prefetch(m, 1);
-	/* the driver filled the buffer, so it knows where the frame begins without reading the header */
+	/*
+	 * the driver filled the buffer, so it knows where the frame begins without reading the
+	 * header
+	 */
 	__builtin_prefetch((const uint8_t *)m + sizeof(*m) + M_HEADROOM, 1);
 }
 
@@ -139,7 +143,10 @@ slice(struct ifnet *in, uint64_t packets)
 	return (double)(bench_now_ns() - start) / (double)(ring.sent - sent);
 }
 
-/* Median ns per packet over SLICES slices, after a third of them to warm up: the machine may be shared. */
+/*
+ * Median ns per packet over SLICES slices, after a third of them to warm up: the machine may be
+ * shared.
+ */
 static double
 measure(struct ifnet *in, uint32_t in_flight, uint32_t flows)
 {

@@ -1,10 +1,11 @@
 /*
- * bench_kernel_forward.c - the peer of bench_forward: the Linux kernel forwarding between two veth pairs.
+ * bench_kernel_forward.c - the peer of bench_forward: the Linux kernel forwarding between two veth
+ * pairs.
  *
- * Runs inside the sender's network namespace, which bench/run.py has prepared. Sends frames of 60 bytes
- * into a veth by AF_PACKET in large sendmmsg calls; the kernel forwards each on this very CPU before the call returns.
- * The cost of sending alone is measured with frames for another station, which the router's kernel drops first thing, and
- * subtracted.
+ * Runs inside the sender's network namespace, which bench/run.py has prepared. Sends frames of 60
+ * bytes into a veth by AF_PACKET in large sendmmsg calls; the kernel forwards each on this very CPU
+ * before the call returns. The cost of sending alone is measured with frames for another station,
+ * which the router's kernel drops first thing, and subtracted.
  *
  *	bench_kernel_forward IFNAME ROUTER_MAC
  */

@@ -1,6 +1,7 @@
 /*
- * bench_stacks.c - 10,000 stacks in a chain, each with two ends of cables, two addresses and a route: how long
- * it takes to build them, how much memory each is, and that a packet goes through the first hops.
+ * bench_stacks.c - 10,000 stacks in a chain, each with two ends of cables, two addresses and a
+ * route: how long it takes to build them, how much memory each is, and that a packet goes through
+ * the first hops.
  */
 #include "bench.h"
 

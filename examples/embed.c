@@ -29,8 +29,8 @@ run(const char *jail, const char *line)
 }
 
 /*
- * Our end of r2's second interface: every frame that leaves there is counted. A handler may send frames
- * back with warren_port_send(), but runs no commands.
+ * Our end of r2's second interface: every frame that leaves there is counted. A handler may send
+ * frames back with warren_port_send(), but runs no commands.
  */
 static void
 on_frame(void *ctx, const void *frame, size_t len)

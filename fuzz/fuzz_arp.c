@@ -1,6 +1,6 @@
 /*
- * Bytes as ARP packets: frames of 28 bytes and what is left over come in by an Ethernet interface of a small
- * stack, in which an entry waits, one is permanent and one is cached by a route.
+ * Bytes as ARP packets: frames of 28 bytes and what is left over come in by an Ethernet interface
+ * of a small stack, in which an entry waits, one is permanent and one is cached by a route.
  */
 #include "base/log.h"
 #include "inet/arp_internal.h"

@@ -1,4 +1,6 @@
-/* Any sequence of emits makes JSON that jansson reads, with the strings and numbers that were said. */
+/*
+ * Any sequence of emits makes JSON that jansson reads, with the strings and numbers that were said.
+ */
 #include "base/emitter.h"
 
 #include <jansson.h>

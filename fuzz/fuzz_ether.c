@@ -1,9 +1,10 @@
 /*
- * Bytes as frames into an epair's end in a jail with a stack and an address of its own. Whatever they are, they
- * end as drops, deliveries or answers; time goes on behind them, the jail ends, nothing is left.
+ * Bytes as frames into an epair's end in a jail with a stack and an address of its own. Whatever
+ * they are, they end as drops, deliveries or answers; time goes on behind them, the jail ends,
+ * nothing is left.
  *
- * Each frame is two bytes of length and flags (bit 15: to the end's own address; bit 14: some time passes
- * first), then its bytes.
+ * Each frame is two bytes of length and flags (bit 15: to the end's own address; bit 14: some time
+ * passes first), then its bytes.
  */
 #include "base/log.h"
 #include "base/rcu.h"

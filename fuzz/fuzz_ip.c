@@ -1,10 +1,10 @@
 /*
  * Bytes as IPv4 packets into a stack that has addresses, two interfaces and forwards.
  *
- * An input is a series of packets, each behind two bytes: where it comes from and what is done to it,
- * then its length. Lengths and header checksums are mended on request, so that what lies behind the
- * first checks is reached; packets of one input meet in reassembly, in redirects and at a UDP port.
- * At the end the stack is gone and nothing of it is left.
+ * An input is a series of packets, each behind two bytes: where it comes from and what is done to
+ * it, then its length. Lengths and header checksums are mended on request, so that what lies behind
+ * the first checks is reached; packets of one input meet in reassembly, in redirects and at a UDP
+ * port. At the end the stack is gone and nothing of it is left.
  */
 #include "base/clock.h"
 #include "base/rcu.h"

@@ -1,6 +1,6 @@
 /*
- * A capture file's bytes are replayed into a stack that forwards: received as they are, received as if
- * addressed to it, and through its routes with mapped addresses. Nothing may be left behind.
+ * A capture file's bytes are replayed into a stack that forwards: received as they are, received as
+ * if addressed to it, and through its routes with mapped addresses. Nothing may be left behind.
  */
 #include <stdlib.h>
 

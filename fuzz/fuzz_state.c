@@ -1,6 +1,6 @@
 /*
- * Bytes as a saved state: whatever they are, the tools end with 0 or 1, say one line when they refuse, and
- * touch nothing of the living stack.
+ * Bytes as a saved state: whatever they are, the tools end with 0 or 1, say one line when they
+ * refuse, and touch nothing of the living stack.
  */
 #include "kern/verb.h"
 #include "kern/vnet.h"

@@ -1,6 +1,7 @@
 /*
- * Lines of text as commands in a jail with a stack of its own, where everything is linked that moves
- * no bytes outside. Whatever they do, it ends with the jail: the leak audit must find nothing.
+ * Lines of text as commands in a jail with a stack of its own, where everything is linked that
+ * moves no bytes outside. Whatever they do, it ends with the jail: the leak audit must find
+ * nothing.
  */
 #include "base/sched.h"
 #include "kern/jail.h"

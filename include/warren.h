@@ -41,8 +41,8 @@ void warren_close(struct warren *w);
 
 /*
  * Run one command line in the jail (NULL = the host stack). Waits until it ends: in virtual time by
- * running the stacks, in live time by turning the loop. Returns its exit status, -errno when it could not be run; *out and *err
- * (each may be NULL) get malloc'd text.
+ * running the stacks, in live time by turning the loop. Returns its exit status, -errno when it
+ * could not be run; *out and *err (each may be NULL) get malloc'd text.
  */
 int warren_exec(struct warren *w, const char *jail, const char *line, char **out, char **err);
 /* The same with --json. */
@@ -52,17 +52,23 @@ int warren_exec_json(struct warren *w, const char *jail, const char *line, char 
 int warren_run_for(struct warren *w, uint64_t ns);
 uint64_t warren_now(const struct warren *w);
 
-/* Live, with your own loop: one descriptor to poll for reading, and what to call then (never waits). */
+/*
+ * Live, with your own loop: one descriptor to poll for reading, and what to call then (never
+ * waits).
+ */
 int warren_fd(struct warren *w);
 void warren_process(struct warren *w);
 
-/* Run a lab file as `warren run` does; the report (JSON text, malloc'd) if report is not NULL. 0 expectations hold, 1 not, 2 file wrong (text in *err), 3, 4. */
+/*
+ * Run a lab file as `warren run` does; the report (JSON text, malloc'd) if report is not NULL. 0
+ * expectations hold, 1 not, 2 file wrong (text in *err), 3, 4.
+ */
 int warren_lab(struct warren *w, const char *file, const char *out_dir, uint64_t for_ns,
     char **report, char **err);
 
 /*
- * A port of your own: an Ethernet interface `name` in a jail whose frames you give and take. on_frame is called for
- * each frame that leaves (borrowed bytes).
+ * A port of your own: an Ethernet interface `name` in a jail whose frames you give and take.
+ * on_frame is called for each frame that leaves (borrowed bytes).
  */
 struct warren_port;
 struct warren_port *warren_port_open(struct warren *w, const char *jail, const char *name,

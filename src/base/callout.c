@@ -1,17 +1,18 @@
 /*
  * callout.c - the timing wheel.
  *
- * Time is cut into ticks of 2^20 ns. Eight levels of 64 slots cover all 44 bits of a tick: a callout
- * lies at the level of the highest digit (of 6 bits) in which its tick differs from the wheel's
- * position, in the slot of its own digit there. So everything at one level is earlier than anything
- * at a higher one, the slots of a level are in order, and bitmaps find the first one at once however
- * far away it is. When the position moves, at most one slot is spread over the levels below it.
+ * Time is cut into ticks of 2^20 ns. Eight levels of 64 slots cover all 44 bits of a tick: a
+ * callout lies at the level of the highest digit (of 6 bits) in which its tick differs from the
+ * wheel's position, in the slot of its own digit there. So everything at one level is earlier than
+ * anything at a higher one, the slots of a level are in order, and bitmaps find the first one at
+ * once however far away it is. When the position moves, at most one slot is spread over the levels
+ * below it.
  *
- * Callouts of the position's own tick lie in `due`, sorted by (when_ns, seq): that is where exact ns
- * come from. In the slots there is no order.
+ * Callouts of the position's own tick lie in `due`, sorted by (when_ns, seq): that is where exact
+ * ns come from. In the slots there is no order.
  *
- * The earliest deadline is remembered. Stopping the earliest callout makes it a bound only, the start
- * of the first slot; who needs it exact (callout_next) pays for a look at that slot.
+ * The earliest deadline is remembered. Stopping the earliest callout makes it a bound only, the
+ * start of the first slot; who needs it exact (callout_next) pays for a look at that slot.
  */
 #include "base/callout.h"
 

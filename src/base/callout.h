@@ -35,13 +35,22 @@ struct callout {
 /* Prepare c; fn(arg) will run in stack vnet. */
 void callout_init(struct callout *c, struct vnet *vnet, void (*fn)(void *), void *arg);
 
-/* Arm, or move the deadline, to now + delay_ns (at least CALLOUT_MIN_NS). Returns true if it was armed already. */
+/*
+ * Arm, or move the deadline, to now + delay_ns (at least CALLOUT_MIN_NS). Returns true if it was
+ * armed already.
+ */
 bool callout_reset(struct callout *c, uint64_t delay_ns);
 
-/* Disarm. Returns true if it was armed (so the caller takes back the reference that the timer held). */
+/*
+ * Disarm. Returns true if it was armed (so the caller takes back the reference that the timer
+ * held).
+ */
 bool callout_stop(struct callout *c);
 
-/* Disarm and wait until it certainly doesn't run. Never call it holding a lock that fn takes (debug builds assert). */
+/*
+ * Disarm and wait until it certainly doesn't run. Never call it holding a lock that fn takes (debug
+ * builds assert).
+ */
 bool callout_drain(struct callout *c);
 
 static inline bool
@@ -54,7 +63,10 @@ callout_armed(const struct callout *c)
 extern void (*callout_enter_vnet)(struct vnet *vnet);
 extern void (*callout_leave_vnet)(struct vnet *vnet);
 
-/* For sched.c: earliest deadline of this worker (NS_NEVER if none), and run what is due at now. Returns how many ran. */
+/*
+ * For sched.c: earliest deadline of this worker (NS_NEVER if none), and run what is due at now.
+ * Returns how many ran.
+ */
 uint64_t callout_next(void);
 uint32_t callout_run(uint64_t now_ns);
 

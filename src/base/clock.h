@@ -37,7 +37,10 @@ struct worker {
 
 extern __thread struct worker *curworker;
 
-/* Make this thread worker id, with a clock of that mode at 0, an empty wheel, sched and cache. Returns it, or NULL when id is taken. */
+/*
+ * Make this thread worker id, with a clock of that mode at 0, an empty wheel, sched and cache.
+ * Returns it, or NULL when id is taken.
+ */
 struct worker *worker_attach(uint32_t id, enum clock_mode mode);
 
 /* Give the thread's worker back: everything it holds is freed. Callouts must be drained by then. */
@@ -56,7 +59,10 @@ clock_now(void)
 /* Live: read the system's clock. Virtual: nothing. Returns now. */
 uint64_t clock_update(void);
 
-/* Virtual: put the worker's time at t (a packet's when_ns, in the middle of a batch). Live: nothing. */
+/*
+ * Virtual: put the worker's time at t (a packet's when_ns, in the middle of a batch). Live:
+ * nothing.
+ */
 static inline void
 clock_at(uint64_t t_ns)
 {
@@ -64,10 +70,16 @@ clock_at(uint64_t t_ns)
 		curworker->now_ns = t_ns;
 }
 
-/* Wall-clock time, ns since 1970, that corresponds to clock 0: for captures. In virtual time a fixed instant. */
+/*
+ * Wall-clock time, ns since 1970, that corresponds to clock 0: for captures. In virtual time a
+ * fixed instant.
+ */
 uint64_t clock_epoch_ns(void);
 
-/* Real ns of CLOCK_MONOTONIC, in both modes: for progress lines and benchmarks only, never for a packet. */
+/*
+ * Real ns of CLOCK_MONOTONIC, in both modes: for progress lines and benchmarks only, never for a
+ * packet.
+ */
 uint64_t clock_real_ns(void);
 
 #endif

@@ -1,7 +1,8 @@
 /*
  * emitter.h - one answer, two forms.
  *
- * A verb says its answer once, field by field; the emitter makes of it the traditional text or, with
+ * A verb says its answer once, field by field; the emitter makes of it the traditional text or,
+ * with
  * --json, JSON. Text-only words go through emit_text; a field has a JSON name and a printf format
  * for its text form (NULL = not in the text; name NULL = not in the JSON). Structure (object, list)
  * shows in JSON only.
@@ -49,8 +50,8 @@ void emit_list(struct emitter *e, const char *name);
 void emit_end(struct emitter *e);
 
 /*
- * Fields. textfmt must hold exactly one conversion of the kind named, or be NULL. In a list the name
- * isn't shown, but NULL still means not in the JSON: give "".
+ * Fields. textfmt must hold exactly one conversion of the kind named, or be NULL. In a list the
+ * name isn't shown, but NULL still means not in the JSON: give "".
  */
 void emit_str(struct emitter *e, const char *name, const char *textfmt, const char *value); /* %s */
 void emit_uint(struct emitter *e, const char *name, const char *textfmt,

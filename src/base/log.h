@@ -13,7 +13,10 @@ enum log_level { LOG_LVL_ERR, LOG_LVL_WARNING, LOG_LVL_NOTICE, LOG_LVL_INFO, LOG
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-/* Replace the sink; NULL = standard error. `who` is the current stack's name or "". Returns nothing; ctx is handed through. */
+/*
+ * Replace the sink; NULL = standard error. `who` is the current stack's name or "". Returns
+ * nothing; ctx is handed through.
+ */
 typedef void log_sink(
     void *ctx, enum log_level level, uint64_t now_ns, const char *who, const char *line);
 void log_set_sink(log_sink *sink, void *ctx);

@@ -228,7 +228,10 @@ pool_allowance(enum m_class cls)
 	return pool.taken < pool.limit ? (pool.limit - pool.taken) / classes[cls].stride : 0;
 }
 
-/* The shelf is empty: put half a shelf of pieces there, or what there is; false (counted) if nothing. */
+/*
+ * The shelf is empty: put half a shelf of pieces there, or what there is; false (counted) if
+ * nothing.
+ */
 static bool
 shelf_refill(struct m_cache *c, enum m_class cls)
 {
@@ -551,7 +554,9 @@ m_dup(const struct mbuf *m)
 	return d;
 }
 
-/* Takes m; returns its contents, header and tags in a piece of its own with n bytes more in front. */
+/*
+ * Takes m; returns its contents, header and tags in a piece of its own with n bytes more in front.
+ */
 static struct mbuf *
 m_move(struct mbuf *m, uint32_t n)
 {

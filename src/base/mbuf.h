@@ -72,9 +72,9 @@ struct m_tag {
 };
 
 /*
- * Make a packet of len bytes with M_HEADROOM bytes before it (contents undefined), from the smallest
- * class that holds it. when_ns is the worker's clock_now(); the rest is zero. Returns NULL when the
- * limit is hit or len is over M_MAXLEN (both counted). The caller owns it.
+ * Make a packet of len bytes with M_HEADROOM bytes before it (contents undefined), from the
+ * smallest class that holds it. when_ns is the worker's clock_now(); the rest is zero. Returns NULL
+ * when the limit is hit or len is over M_MAXLEN (both counted). The caller owns it.
  */
 enum { M_MAXLEN = 65535 + 64 };
 struct mbuf *m_get(uint32_t len);
@@ -85,7 +85,10 @@ struct mbuf *m_from(const void *bytes, uint32_t len);
 /* Free a packet (takes it); NULL is allowed. A clone gives its reference back. */
 void m_free(struct mbuf *m);
 
-/* A second header on the same buffer; borrows m. Header fields are copied, tags are not. NULL at the limit. */
+/*
+ * A second header on the same buffer; borrows m. Header fields are copied, tags are not. NULL at
+ * the limit.
+ */
 struct mbuf *m_clone(struct mbuf *m);
 
 /* A full copy, tags too, with a buffer of its own. Borrows m. NULL at the limit. */
@@ -109,8 +112,9 @@ uint32_t m_headroom(const struct mbuf *m);
 uint32_t m_tailroom(const struct mbuf *m);
 
 /*
- * Make room for n bytes before the data; takes m, returns it, or a bigger copy if the headroom is too
- * small or the buffer is shared; NULL (m freed) if there is no memory. The new bytes are undefined.
+ * Make room for n bytes before the data; takes m, returns it, or a bigger copy if the headroom is
+ * too small or the buffer is shared; NULL (m freed) if there is no memory. The new bytes are
+ * undefined.
  */
 struct mbuf *m_prepend(struct mbuf *m, uint32_t n);
 
@@ -131,7 +135,9 @@ m_trim(struct mbuf *m, uint32_t len)
 
 #define mtod(m, type) ((type)(void *)(m)->data)
 
-/* Tags. m_tag_add returns len zeroed bytes, freed with the packet; m_tag_find returns them or NULL. */
+/*
+ * Tags. m_tag_add returns len zeroed bytes, freed with the packet; m_tag_find returns them or NULL.
+ */
 void *m_tag_add(struct mbuf *m, uint32_t type, uint32_t len);
 void *m_tag_find(const struct mbuf *m, uint32_t type);
 void m_tag_delete(struct mbuf *m, uint32_t type);

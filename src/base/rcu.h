@@ -1,9 +1,9 @@
 /*
  * rcu.h - readers that never wait.
  *
- * The upper half builds a new version of a table, publishes it with one pointer store, and frees the
- * old one when no batch that could have seen it is still being worked on. A shim over ck_epoch; a
- * worker's section is one batch or one turn of its loop.
+ * The upper half builds a new version of a table, publishes it with one pointer store, and frees
+ * the old one when no batch that could have seen it is still being worked on. A shim over ck_epoch;
+ * a worker's section is one batch or one turn of its loop.
  */
 #ifndef WARREN_BASE_RCU_H
 #define WARREN_BASE_RCU_H
@@ -26,7 +26,10 @@ struct rcu_head {
  */
 void rcu_call(struct rcu_head *h, void (*fn)(struct rcu_head *));
 
-/* Wait until all sections of now have ended and the calls registered before have run. Never inside a section. */
+/*
+ * Wait until all sections of now have ended and the calls registered before have run. Never inside
+ * a section.
+ */
 void rcu_synchronize(void);
 
 /* Run the calls that are ripe; the worker's loop does it between batches. Never waits. */

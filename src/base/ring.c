@@ -2,12 +2,12 @@
  * ring.c - a bounded queue of pointers.
  *
  * An empty slot is NULL. A producer takes a ticket (head), then stores into its slot; the consumer
- * takes what its own slot (tail) holds, empties it and moves on. So a producer that has a ticket but
- * not yet stored holds up the consumer, never another producer. The capacity is kept by tickets,
- * not by slots, so any number will do.
+ * takes what its own slot (tail) holds, empties it and moves on. So a producer that has a ticket
+ * but not yet stored holds up the consumer, never another producer. The capacity is kept by
+ * tickets, not by slots, so any number will do.
  *
- * C11 atomics, not ck_ring: that one is inline assembly, in which ThreadSanitizer sees no order, and
- * holds powers of two less one.
+ * C11 atomics, not ck_ring: that one is inline assembly, in which ThreadSanitizer sees no order,
+ * and holds powers of two less one.
  */
 #include "base/ring.h"
 
@@ -81,7 +81,10 @@ ring_put(struct ring *r, void *p)
 		do {
 			uint64_t tail = atomic_load_explicit(&r->tail, memory_order_acquire);
 
-			/* Signed: tail may be past a head that is out of date; then the exchange fails. */
+			/*
+			 * Signed: tail may be past a head that is out of date; then the exchange
+			 * fails.
+			 */
 			if ((int64_t)(head - tail) >= (int64_t)r->capacity)
 				return ring_refuse(r);
 		} while (!atomic_compare_exchange_weak_explicit(

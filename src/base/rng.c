@@ -28,7 +28,10 @@ splitmix64(uint64_t *x)
 void
 rng_seed(struct rng *r, uint64_t seed, const char *stream)
 {
-	/* FNV-1a of the name. The seed is mixed first: seeds 1 and 2 must not differ in one bit only. */
+	/*
+	 * FNV-1a of the name. The seed is mixed first: seeds 1 and 2 must not differ in one bit
+	 * only.
+	 */
 	uint64_t h = UINT64_C(0xcbf29ce484222325), x = seed;
 
 	for (const char *p = stream; p != NULL && *p != '\0'; p++)
@@ -131,7 +134,9 @@ rng_exp(struct rng *r, uint64_t mean)
 		x = (unsigned __int128)ln2 * whole + (uint64_t)(((unsigned __int128)ln2 * v) >> 64);
 	}
 
-	/* x is the deviate in 2^-64 with mean 1; times the mean, rounded, and never over the top. */
+	/*
+	 * x is the deviate in 2^-64 with mean 1; times the mean, rounded, and never over the top.
+	 */
 	x_high = (uint64_t)(x >> 64);
 	x_low = (uint64_t)x;
 	low = (unsigned __int128)x_low * mean + (UINT64_C(1) << 63);

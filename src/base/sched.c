@@ -276,7 +276,9 @@ sched_add(struct sched_source *src, struct sched_domain *d)
 	check_time(sc, d, src->next_ns);
 	src->domain = d;
 	src->seq = sc->seq++;
-	/* Nobody could go on without: a source that is not there is a link that loses everything. */
+	/*
+	 * Nobody could go on without: a source that is not there is a link that loses everything.
+	 */
 	if (!heap_insert(
 		&d->sources, (struct entry){ src->next_ns, src->seq, &src->heap_index, src }))
 		abort();
@@ -331,7 +333,10 @@ sched_next(void)
 {
 	uint64_t sources_ns = heap_first_ns(&curworker->sched->domains), callouts_ns;
 
-	/* Live, a bound will do: whoever waits is woken at most once a level of the wheel too early. */
+	/*
+	 * Live, a bound will do: whoever waits is woken at most once a level of the wheel too
+	 * early.
+	 */
 	callouts_ns = callout_bound();
 	if (curworker->mode == CLOCK_VIRTUAL && callouts_ns < sources_ns)
 		callouts_ns = callout_next();

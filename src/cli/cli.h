@@ -76,13 +76,16 @@ struct cli_lab_words {
 	char **files;
 	int nfiles;
 };
-/* `allowed` holds the letters of the options a verb has: f(or) s(eed) O(ut) l(ive) q(uiet) o d(aemon) S(ocket). 0, or CLI_WORDS (said). */
+/*
+ * `allowed` holds the letters of the options a verb has: f(or) s(eed) O(ut) l(ive) q(uiet) o
+ * d(aemon) S(ocket). 0, or CLI_WORDS (said).
+ */
 int cli_lab_words(const struct cli_words *w, const char *allowed, struct cli_lab_words *lw);
 
 struct lab;
 /*
- * Parse a file, start the process with its tunables and seed, build. 0 with *made, or an exit status
- * (said); the caller ends with cli_lab_end in both cases.
+ * Parse a file, start the process with its tunables and seed, build. 0 with *made, or an exit
+ * status (said); the caller ends with cli_lab_end in both cases.
  */
 int cli_lab_start(const struct cli_words *w, const struct cli_lab_words *lw, const char *file,
     bool no_files, struct lab **made);

@@ -2,8 +2,8 @@
  * console.c - warren console: commands typed by people.
  *
  * Without a file the daemon runs them. With one the stacks are here, in virtual time, which stands
- * still while nobody asks for it: `run 5s` lets five seconds pass, and a command that waits (ping) runs
- * the stacks until it has ended.
+ * still while nobody asks for it: `run 5s` lets five seconds pass, and a command that waits (ping)
+ * runs the stacks until it has ended.
  */
 #include "cli/console.h"
 
@@ -69,7 +69,7 @@ console_prompt(const struct console *c, char *text, size_t len)
 		snprintf(text, len, "%s# ", where);
 }
 
-/* --- where the stacks are --------------------------------------------------------------------------- */
+/* --- where the stacks are ------------------------------------------------ */
 
 /* The jail that the console stands in; the host when it has gone meanwhile. */
 static struct prison *
@@ -176,7 +176,7 @@ console_complete(
 	free(words);
 }
 
-/* --- the console's own words ------------------------------------------------------------------------ */
+/* --- the console's own words --------------------------------------------- */
 
 static void
 word_cd(struct console *c, int argc, char **argv)
@@ -267,7 +267,7 @@ run_line(struct console *c, const char *line)
 	fflush(stdout);
 }
 
-/* --- start and end ---------------------------------------------------------------------------------- */
+/* --- start and end ------------------------------------------------------- */
 
 static int
 talk(struct console *c)

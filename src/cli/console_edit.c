@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 /*
- * libedit 3.1 keeps copies of the name and the help text of a function that EL_ADDFN adds, and el_end doesn't
- * free them. Nobody else here calls wcsdup.
+ * libedit 3.1 keeps copies of the name and the help text of a function that EL_ADDFN adds, and
+ * el_end doesn't free them. Nobody else here calls wcsdup.
  */
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
@@ -47,7 +47,7 @@ struct console_input {
 	char prompt[128];
 };
 
-/* --- Tab -------------------------------------------------------------------------------------------- */
+/* --- Tab ----------------------------------------------------------------- */
 
 struct matches {
 	char *word[LISTED_MAX];
@@ -166,7 +166,7 @@ tab(EditLine *el, int ch)
 	return result;
 }
 
-/* --- history ---------------------------------------------------------------------------------------- */
+/* --- history ------------------------------------------------------------- */
 
 static char *
 history_path(void)
@@ -224,7 +224,7 @@ history_close(struct console_input *in)
 	history_end(in->history);
 }
 
-/* --- lines ------------------------------------------------------------------------------------------ */
+/* --- lines --------------------------------------------------------------- */
 
 static char *
 prompt(EditLine *el)

@@ -105,7 +105,10 @@ links_make(struct links *l)
 	return l->error;
 }
 
-/* Between single quotes, as sh, csh and fish read them; fish knows \' inside, the others close and open again. */
+/*
+ * Between single quotes, as sh, csh and fish read them; fish knows \' inside, the others close and
+ * open again.
+ */
 static void
 print_quoted(const char *text, bool fish)
 {

@@ -126,7 +126,9 @@ cli_lab_words(const struct cli_words *w, const char *allowed, struct cli_lab_wor
 	return 0;
 }
 
-/* A text of several lines, or one, each whole: "FILE:LINE: what is wrong" needs no name before it. */
+/*
+ * A text of several lines, or one, each whole: "FILE:LINE: what is wrong" needs no name before it.
+ */
 static void
 say_lines(char *why, const char *otherwise)
 {

@@ -1,8 +1,8 @@
 /*
  * up.c - the daemon: a live process with a control socket, and its end.
  *
- * In the background the parent waits until the child says how it went, so that `warren up -d` is done
- * only when the socket answers, and what goes wrong before is said on the terminal.
+ * In the background the parent waits until the child says how it went, so that `warren up -d` is
+ * done only when the socket answers, and what goes wrong before is said on the terminal.
  */
 #include "cli/cli.h"
 
@@ -124,7 +124,9 @@ serve(const struct cli_words *w, const struct cli_lab_words *lw, int ready)
 		status = serve_error(w, lw->socket, error);
 	if (status == 0) {
 		say_ready(lw, ready);
-		/* Whether expectations hold is a question to `warren run`: this network has no end. */
+		/*
+		 * Whether expectations hold is a question to `warren run`: this network has no end.
+		 */
 		if (lab == NULL)
 			loop_run();
 		else if (lab_run(lab) > CLI_NO)

@@ -24,8 +24,8 @@ static int __attribute__((format(printf, 2, 3))) refuse(char **why, const char *
 }
 
 /*
- * The value of option `name` ("-j", "--jail") if argv[*at] is it: "-j J", "-jJ", "--jail J", "--jail=J". 1 and *at on its
- * last word; 0 if it is another word; -EINVAL without a value.
+ * The value of option `name` ("-j", "--jail") if argv[*at] is it: "-j J", "-jJ", "--jail J",
+ * "--jail=J". 1 and *at on its last word; 0 if it is another word; -EINVAL without a value.
  */
 static int
 option_value(int argc, char **argv, int *at, const char *name, const char **value, char **why)
@@ -49,7 +49,9 @@ option_value(int argc, char **argv, int *at, const char *name, const char **valu
 	return 1;
 }
 
-/* One option of those before the tool. 1 if taken (*at on its last word), 0 if it is none, -EINVAL. */
+/*
+ * One option of those before the tool. 1 if taken (*at on its last word), 0 if it is none, -EINVAL.
+ */
 static int
 option(int argc, char **argv, int *at, struct cli_words *w, char **why)
 {

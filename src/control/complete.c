@@ -1,9 +1,9 @@
 /*
  * complete.c - the words that may follow.
  *
- * The first word is a tool; behind `jexec JAIL` and `setfib N` stands another first word; the rest is
- * the tool's own business (verb->complete). The verb `complete` asks from outside of the process:
- * interface names and jails are known only where the stacks are.
+ * The first word is a tool; behind `jexec JAIL` and `setfib N` stands another first word; the rest
+ * is the tool's own business (verb->complete). The verb `complete` asks from outside of the
+ * process: interface names and jails are known only where the stacks are.
  */
 #include "control/complete.h"
 

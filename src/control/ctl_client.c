@@ -203,7 +203,9 @@ call_request(struct call *call, const char *jail, int fib, uint32_t flags, int a
 		p = put_string(p, argv[i]);
 	ctl_put32(hello, CTL_MAGIC);
 	ctl_put32(hello + 4, CTL_VERSION);
-	/* A daemon that refuses us may have closed by now: what it said is still there to be read. */
+	/*
+	 * A daemon that refuses us may have closed by now: what it said is still there to be read.
+	 */
 	(void)(send_frame(call->fd, CTL_HELLO, hello, sizeof(hello)) &&
 	    send_frame(call->fd, CTL_RUN, payload, (size_t)(p - payload)));
 	status = 0;

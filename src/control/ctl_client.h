@@ -7,14 +7,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* The daemon's socket: WARREN_SOCKET, else $XDG_RUNTIME_DIR/warren/ctl, else /run/warren/ctl (root), else /tmp/warren-UID/ctl. */
+/*
+ * The daemon's socket: WARREN_SOCKET, else $XDG_RUNTIME_DIR/warren/ctl, else /run/warren/ctl
+ * (root), else /tmp/warren-UID/ctl.
+ */
 const char *ctl_default_path(void);
-/* The folder of these without WARREN_SOCKET: ours alone (ctl_server_start makes it, or refuses another's). */
+/*
+ * The folder of these without WARREN_SOCKET: ours alone (ctl_server_start makes it, or refuses
+ * another's).
+ */
 const char *ctl_default_folder(void);
-/* Status of the verb; 3 with a line on standard error when no daemon answers. ^C sends CANCEL, once more ends at once. */
+/*
+ * Status of the verb; 3 with a line on standard error when no daemon answers. ^C sends CANCEL, once
+ * more ends at once.
+ */
 int ctl_client_run(const char *path, const char *jail, int fib, bool json, int argc, char **argv);
 
-/* The same for programs: output goes to the functions (NULL = nowhere), and a daemon that does not answer is a silent 3. */
+/*
+ * The same for programs: output goes to the functions (NULL = nowhere), and a daemon that does not
+ * answer is a silent 3.
+ */
 struct ctl_sink {
 	void (*out)(void *ctx, const char *bytes, size_t len);
 	void (*err)(void *ctx, const char *bytes, size_t len);

@@ -1,14 +1,14 @@
 /*
  * ctl_conn.c - one conversation on the control socket, without the socket.
  *
- * Bytes come in by ctl_conn_input in any pieces; a frame that is whole is acted on. One command runs
- * at a time: its output leaves as OUT and ERR frames, its end as DONE. Nothing that a client sends can
- * do more than run a verb, and nothing that it leaves undone can make us wait or grow: the input of a
- * frame has a bound, and output is asked for room first (behaviours 8: what was cut is said with the
- * size that was needed).
+ * Bytes come in by ctl_conn_input in any pieces; a frame that is whole is acted on. One command
+ * runs at a time: its output leaves as OUT and ERR frames, its end as DONE. Nothing that a client
+ * sends can do more than run a verb, and nothing that it leaves undone can make us wait or grow:
+ * the input of a frame has a bound, and output is asked for room first (behaviours 8: what was cut
+ * is said with the size that was needed).
  *
- * A command may outlive its conversation (verb_cancel need not end it at once), so a freed connection
- * stays until its command is done.
+ * A command may outlive its conversation (verb_cancel need not end it at once), so a freed
+ * connection stays until its command is done.
  */
 #include "control/ctl_server.h"
 
@@ -125,7 +125,10 @@ request_free(struct ctl_request *rq)
 	free(rq->cwd);
 }
 
-/* A string with its length before it, copied and terminated; NULL (and bad) when it is not whole or holds a NUL. */
+/*
+ * A string with its length before it, copied and terminated; NULL (and bad) when it is not whole or
+ * holds a NUL.
+ */
 static char *
 request_string(struct ctl_reader *r)
 {
@@ -171,8 +174,8 @@ request_parse(struct ctl_request *rq, const uint8_t *payload, size_t len)
 }
 
 /*
- * File names of a command mean what they mean where its user stands. Only the upper half opens files,
- * so for the length of the command its folder can be the process's. Returns the way back.
+ * File names of a command mean what they mean where its user stands. Only the upper half opens
+ * files, so for the length of the command its folder can be the process's. Returns the way back.
  */
 static int
 folder_enter(const char *cwd)
@@ -182,7 +185,10 @@ folder_enter(const char *cwd)
 	if (cwd[0] == '\0')
 		return -1;
 	back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* A folder that we can't see: relative names must not be found, or made, somewhere else by chance. */
+	/*
+	 * A folder that we can't see: relative names must not be found, or made, somewhere else by
+	 * chance.
+	 */
 	if (back >= 0 && chdir(cwd) != 0 && chdir("/") != 0) {
 		close(back);
 		back = -1;
@@ -319,7 +325,10 @@ ctl_conn_input(struct ctl_conn *c, const void *bytes, unsigned len)
 		uint32_t type;
 		int error;
 
-		/* First the header, then, when that says how long it is, the rest: never more than a frame is kept. */
+		/*
+		 * First the header, then, when that says how long it is, the rest: never more than
+		 * a frame is kept.
+		 */
 		if (c->in_len >= CTL_HEADER)
 			whole += __builtin_bswap32(load32(c->in));
 		want = whole - c->in_len;

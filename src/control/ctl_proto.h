@@ -20,7 +20,9 @@ enum {
 enum ctl_type {
 	/* Both: be32 magic, be32 version; the server adds be32 pid and its version's text. */
 	CTL_HELLO = 1,
-	/* Client: be32 flags, be32 fib, jail, cwd, be32 argc, argc words (each be32 length, bytes). */
+	/*
+	 * Client: be32 flags, be32 fib, jail, cwd, be32 argc, argc words (each be32 length, bytes).
+	 */
 	CTL_RUN = 2,
 	/* Client: end the command soon. */
 	CTL_CANCEL = 3,
@@ -40,7 +42,10 @@ struct ctl_header {
 };
 _Static_assert(sizeof(struct ctl_header) == CTL_HEADER, "wire");
 
-/* Reads numbers and strings off a payload; once something is missing, everything after is too and bad is set. */
+/*
+ * Reads numbers and strings off a payload; once something is missing, everything after is too and
+ * bad is set.
+ */
 struct ctl_reader {
 	const uint8_t *at, *end;
 	bool bad;

@@ -138,7 +138,10 @@ client_reserve(struct client *cl, size_t len)
 	return true;
 }
 
-/* A conversation has something to say. It may be in the middle of a command: the client is not freed here. */
+/*
+ * A conversation has something to say. It may be in the middle of a command: the client is not
+ * freed here.
+ */
 static void
 client_out(void *ctx, const void *bytes, unsigned len)
 {
@@ -260,7 +263,9 @@ client_new(int fd)
 	return 0;
 }
 
-/* No descriptor left: take the spare one to turn the client away, else the loop would spin on it. */
+/*
+ * No descriptor left: take the spare one to turn the client away, else the loop would spin on it.
+ */
 static void
 accept_none_left(void)
 {
@@ -306,9 +311,9 @@ accept_event(void *ctx, uint32_t events)
 }
 
 /*
- * The folder of the socket, open and locked, so that two daemons that start at a time don't take each
- * other's socket for a dead one. A missing one is made, for us alone. The default folder may lie in a
- * place where everybody can make one (/tmp): then it must be ours and nobody else's.
+ * The folder of the socket, open and locked, so that two daemons that start at a time don't take
+ * each other's socket for a dead one. A missing one is made, for us alone. The default folder may
+ * lie in a place where everybody can make one (/tmp): then it must be ours and nobody else's.
  */
 static int
 folder_open(const char *path)

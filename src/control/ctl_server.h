@@ -1,9 +1,10 @@
 /*
  * ctl_server.h - the control socket of a live process: other programs run verbs through it.
  *
- * A Unix stream socket of mode 0600; a peer of another user (SO_PEERCRED, root excepted) is refused. Protocol
- * (docs/control-protocol.md): frames of {be32 length, be32 type}, versioned hello, RUN {jail, fib, json, tty,
- * argv}, OUT, ERR, DONE {status}, CANCEL. A reply that is cut says the needed size.
+ * A Unix stream socket of mode 0600; a peer of another user (SO_PEERCRED, root excepted) is
+ * refused. Protocol (docs/control-protocol.md): frames of {be32 length, be32 type}, versioned
+ * hello, RUN {jail, fib, json, tty, argv}, OUT, ERR, DONE {status}, CANCEL. A reply that is cut
+ * says the needed size.
  */
 #ifndef WARREN_CONTROL_CTL_SERVER_H
 #define WARREN_CONTROL_CTL_SERVER_H
@@ -24,8 +25,8 @@ int ctl_conn_input(struct ctl_conn *c, const void *bytes, unsigned len);
 void ctl_conn_free(struct ctl_conn *c);
 
 /*
- * How many bytes of output out() has room for now; without it, any number. What does not fit is left
- * out, and the reader learns from DONE how much there was.
+ * How many bytes of output out() has room for now; without it, any number. What does not fit is
+ * left out, and the reader learns from DONE how much there was.
  */
 void ctl_conn_set_room(struct ctl_conn *c, size_t (*room)(void *ctx));
 /* Has it a command that has not ended? */

@@ -1,9 +1,9 @@
 /*
  * process.c - the process as a whole: start and end of all floors, once, in order.
  *
- * Up: worker 0 and its clock, the seed, the tunables (while they still may be set), the kernel floor.
- * Down: the kernel floor with all its stacks, the loop, the worker. Between the two everything may be
- * started again: a test program does it a hundred times.
+ * Up: worker 0 and its clock, the seed, the tunables (while they still may be set), the kernel
+ * floor. Down: the kernel floor with all its stacks, the loop, the worker. Between the two
+ * everything may be started again: a test program does it a hundred times.
  */
 #include "control/process.h"
 

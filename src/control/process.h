@@ -7,8 +7,8 @@
 #include "base/clock.h"
 
 /*
- * Attach worker 0 with this clock, set the seed and the tunables ("NAME=VALUE", NULL-terminated), start the kernel floor. 0; -EINVAL with
- * *why for a bad tunable; -EBUSY if already started.
+ * Attach worker 0 with this clock, set the seed and the tunables ("NAME=VALUE", NULL-terminated),
+ * start the kernel floor. 0; -EINVAL with *why for a bad tunable; -EBUSY if already started.
  */
 int process_start(
     enum clock_mode mode, uint64_t seed, const char *const *tunables, const char **why);

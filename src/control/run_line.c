@@ -50,8 +50,8 @@ waiter_done(void *ctx, int status)
 }
 
 /*
- * One step of waiting; false when nothing more will happen by itself. In virtual time a step is bounded: a
- * ^C that comes just before sched_run begins stops nothing, and is seen after the step.
+ * One step of waiting; false when nothing more will happen by itself. In virtual time a step is
+ * bounded: a ^C that comes just before sched_run begins stops nothing, and is seen after the step.
  */
 static bool
 wait_step(void)
@@ -87,7 +87,10 @@ run_words(int argc, char *const argv[], struct prison *prison, const struct verb
 
 		if (w.done || (going && (interrupted == NULL || !*interrupted)))
 			continue;
-		/* A cancelled run may take its time (a last answer), but not when there is none left. */
+		/*
+		 * A cancelled run may take its time (a last answer), but not when there is none
+		 * left.
+		 */
 		run = w.run;
 		if (!cancelled) {
 			cancelled = true;

@@ -11,8 +11,8 @@
  * limit itself bounds. Frames in flight lie in another ring and are in nobody's way: a delay never
  * costs throughput.
  *
- * Time: the end of serialisation is kept exactly, as whole ns and a remainder in units of 1/rate ns,
- * so that a thousand frames back to back take exactly a thousand times as long as one.
+ * Time: the end of serialisation is kept exactly, as whole ns and a remainder in units of 1/rate
+ * ns, so that a thousand frames back to back take exactly a thousand times as long as one.
  */
 #include "dummynet/pipe.h"
 
@@ -31,8 +31,8 @@ DROP_DEFINE(DROP_PIPE_NOBUF, "pipe", "nobuf", "no memory for frames in flight");
 enum { QUEUE_DEFAULT = 50, FLIGHT_MIN = 16 };
 
 /*
- * Frames that are fetched this many places before they are due: half a batch covers a miss to memory
- * (6.4 -> 14 million packet-hops/s, bench chain).
+ * Frames that are fetched this many places before they are due: half a batch covers a miss to
+ * memory (6.4 -> 14 million packet-hops/s, bench chain).
  */
 enum { PREFETCH = 32 };
 
@@ -88,7 +88,10 @@ AUDIT_DEFINE(pipe, "pipe", pipe_audit);
 
 /* --- the sender's side ------------------------------------------------------------------------ */
 
-/* Time for len bytes at the pipe's rate: whole ns and remainder, kept for the next frame of that length. */
+/*
+ * Time for len bytes at the pipe's rate: whole ns and remainder, kept for the next frame of that
+ * length.
+ */
 static void
 serialisation_set(struct pipe *p, uint32_t len)
 {
@@ -219,7 +222,9 @@ pipe_enqueue(struct ifnet *ifp, struct batch *b, void *ctx)
 		p->last_ns = at;
 		transit_add(&p->st, at - t);
 		m->when_ns = at;
-		/* What it was to this stack ends here; the interface may be gone when it arrives. */
+		/*
+		 * What it was to this stack ends here; the interface may be gone when it arrives.
+		 */
 		m->rcvif = NULL;
 		p->flight[p->tail++ & p->mask] = (struct flying){ at, m };
 	}
@@ -243,7 +248,10 @@ pipe_run(struct sched_source *src, uint64_t until_ns)
 
 		if (f->when_ns >= until_ns && b.n > 0)
 			break;
-		/* Frames in flight have left the caches: header, and where the frame as a rule begins. */
+		/*
+		 * Frames in flight have left the caches: header, and where the frame as a rule
+		 * begins.
+		 */
 		if (p->tail - p->head > PREFETCH) {
 			const struct mbuf *ahead = p->flight[(p->head + PREFETCH) & p->mask].m;
 
@@ -370,7 +378,9 @@ pipe_seed(struct pipe *p)
 static int
 config_check(const struct pipe_config *c)
 {
-	/* A queue of a million frames is beyond any link; more would only hide a slip of the pen. */
+	/*
+	 * A queue of a million frames is beyond any link; more would only hide a slip of the pen.
+	 */
 	if (!(c->loss >= 0 && c->loss <= 1) || c->queue_packets > 1000000 ||
 	    c->delay_ns > 3600 * NS_PER_SEC || c->jitter_ns > 3600 * NS_PER_SEC ||
 	    c->rate_bps > UINT64_C(1000000000000000))

@@ -3,9 +3,9 @@
  *
  * The first pipe of the shaper. A packet of n bytes that enters at t leaves at
  *	max(t, end of the one before) + n * 8 / rate + delay
- * exactly, to the ns (the fraction of a ns that serialisation leaves is carried to the next packet, so that
- * the rate is exact over any time); a delay never costs throughput, since packets in flight are not
- * in the queue. n counts the frame from its Ethernet header (no FCS, no preamble).
+ * exactly, to the ns (the fraction of a ns that serialisation leaves is carried to the next packet,
+ * so that the rate is exact over any time); a delay never costs throughput, since packets in flight
+ * are not in the queue. n counts the frame from its Ethernet header (no FCS, no preamble).
  */
 #ifndef WARREN_DUMMYNET_PIPE_H
 #define WARREN_DUMMYNET_PIPE_H
@@ -49,7 +49,10 @@ const struct pipe_config *pipe_config(const struct pipe *p);
 void pipe_config_get(const struct pipe *p, struct pipe_config *c);
 void pipe_stats(const struct pipe *p, struct pipe_stats *st);
 
-/* Least time a packet needs through it: delay + serialisation of the shortest frame (14 bytes). The links' minimum is the sched lookahead. */
+/*
+ * Least time a packet needs through it: delay + serialisation of the shortest frame (14 bytes). The
+ * links' minimum is the sched lookahead.
+ */
 uint64_t pipe_lookahead(const struct pipe *p);
 
 DROP_DECLARE(DROP_PIPE_QUEUE);

@@ -5,8 +5,8 @@
  *	ifconfig epair0a -link
  *
  * `link` puts a pipe in the way out of the interface, without a limit and without a delay as yet;
- * the words behind it set one number each and leave the others alone, so they also change a pipe that is
- * there. Each end has its own direction. `ifconfig IF` and `show pipes` print what is set.
+ * the words behind it set one number each and leave the others alone, so they also change a pipe
+ * that is there. Each end has its own direction. `ifconfig IF` and `show pipes` print what is set.
  */
 #include "dummynet/pipe.h"
 #include "kern/show.h"

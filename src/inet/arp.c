@@ -1,15 +1,15 @@
 /*
  * arp.c - who has this address? (RFC 826, 5227)
  *
- * The way out: arp_output() puts the ready link header of the next hop before each packet. Where there
- * is none yet, the slow half makes an entry, holds the packet and asks.
+ * The way out: arp_output() puts the ready link header of the next hop before each packet. Where
+ * there is none yet, the slow half makes an entry, holds the packet and asks.
  *
  *	INCOMPLETE	asks once a second, maxtries times; packets are held
  *	DOWN		nobody answered: for 20 s packets are refused without asking
  *	REACHABLE	max_age seconds from the last thing heard, then the entry goes
  *
- * A next hop through a gateway caches the entry (nexthop_set_lle); on-link destinations are looked up.
- * The way in is arp_input.c.
+ * A next hop through a gateway caches the entry (nexthop_set_lle); on-link destinations are looked
+ * up. The way in is arp_input.c.
  */
 #include "inet/arp.h"
 
@@ -70,7 +70,9 @@ arp_table_limit(void)
 	return VNET(arp_maxentries);
 }
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/*
+ * --- asking ------------------------------------------------------------------------------------
+ */
 
 void
 arp_send(struct ifnet *ifp, uint16_t op, const uint8_t dst[6], const struct arp_packet *body)
@@ -135,9 +137,13 @@ arp_ask(struct llentry *lle)
 		arp_request(ifp, ia->addr, addr);
 }
 
-/* --- entries and their time -------------------------------------------------------------------- */
+/*
+ * --- entries and their time --------------------------------------------------------------------
+ */
 
-/* A packet that can't be delivered: tell a distant sender. Takes m, whose data is at the IP header. */
+/*
+ * A packet that can't be delivered: tell a distant sender. Takes m, whose data is at the IP header.
+ */
 static void
 arp_unreachable(struct mbuf *m)
 {
@@ -268,11 +274,13 @@ arp_resolve(struct ifnet *ifp, uint32_t dst, struct mbuf *m)
 	arp_hold(lle, m);
 }
 
-/* --- the way out ------------------------------------------------------------------------------- */
+/*
+ * --- the way out -------------------------------------------------------------------------------
+ */
 
 /*
- * 14 bytes before the packet as two overlapping words. The caller knows that m is writable and has the
- * headroom.
+ * 14 bytes before the packet as two overlapping words. The caller knows that m is writable and has
+ * the headroom.
  */
 static inline void
 header_put(struct mbuf *m, const uint8_t *header)
@@ -319,7 +327,10 @@ group_header(const struct ifnet *ifp, const struct mbuf *m, uint8_t header[16])
 	store16(header + 12, __builtin_bswap16(ETHERTYPE_IP_));
 }
 
-/* One packet without a ready header, nothing of its batch is held back. Returns it with its header, or NULL (taken). */
+/*
+ * One packet without a ready header, nothing of its batch is held back. Returns it with its header,
+ * or NULL (taken).
+ */
 static struct mbuf *
 output_slow(struct ifnet *ifp, struct mbuf *m)
 {
@@ -401,7 +412,9 @@ output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
 	return true;
 }
 
-/* From the first packet on that has no ready header: what is ready goes out before each such one. */
+/*
+ * From the first packet on that has no ready header: what is ready goes out before each such one.
+ */
 static void
 output_mixed(struct ifnet *ifp, struct batch *b, uint32_t ready)
 {
@@ -456,7 +469,9 @@ arp_output(struct ifnet *ifp, struct batch *b)
 		output_mixed(ifp, b, i);
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/*
+ * --- events ------------------------------------------------------------------------------------
+ */
 
 /* The station has another link address: say so for each of its addresses (behaviours 38). */
 static void

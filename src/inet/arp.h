@@ -10,15 +10,19 @@
 void arp_input(struct batch *b);
 
 /*
- * IPv4 packets (m->nh = struct nexthop) out of an Ethernet interface: prepend the neighbour's header,
- * or hold the packet and ask. Order within the batch is kept. Takes the batch. It is ether's if_output.
+ * IPv4 packets (m->nh = struct nexthop) out of an Ethernet interface: prepend the neighbour's
+ * header, or hold the packet and ask. Order within the batch is kept. Takes the batch. It is
+ * ether's if_output.
  */
 void arp_output(struct ifnet *ifp, struct batch *b);
 
 /* Slow half: no ready header for dst: makes the entry, holds m, asks. Takes m. */
 void arp_resolve(struct ifnet *ifp, uint32_t dst, struct mbuf *m);
 
-/* The neighbour entry for an on-link address, made incomplete if there is none; NULL at the limit. Borrowed. For next hops that cache it. */
+/*
+ * The neighbour entry for an on-link address, made incomplete if there is none; NULL at the limit.
+ * Borrowed. For next hops that cache it.
+ */
 struct llentry *arp_entry(struct ifnet *ifp, uint32_t dst);
 
 /* Gratuitous announcement of one of our addresses. */

@@ -27,7 +27,9 @@ struct arp_run {
 	unsigned found;
 };
 
-/* --- lines ------------------------------------------------------------------------------------- */
+/*
+ * --- lines -------------------------------------------------------------------------------------
+ */
 
 static const char *
 link_kind(const struct ifnet *ifp)
@@ -113,7 +115,9 @@ print_entry(struct arp_run *r, const struct llentry *lle)
 	r->found++;
 }
 
-/* --- walks ------------------------------------------------------------------------------------- */
+/*
+ * --- walks -------------------------------------------------------------------------------------
+ */
 
 /* Classic jails see their own addresses only (behaviours 46). */
 static bool
@@ -122,7 +126,10 @@ visible(uint32_t addr)
 	return prison_ip4_ok(curprison, addr);
 }
 
-/* Calls own for our addresses and entry for neighbours, of all ARP interfaces or the one asked for. addr 0 = all. */
+/*
+ * Calls own for our addresses and entry for neighbours, of all ARP interfaces or the one asked for.
+ * addr 0 = all.
+ */
 static void
 arp_walk(struct arp_run *r, uint32_t addr, void (*own)(struct arp_run *, const struct in_ifaddr *),
     void (*entry)(struct arp_run *, struct llentry *))
@@ -223,7 +230,9 @@ arp_delete(struct arp_run *r, const char *host, bool quiet)
 	return 0;
 }
 
-/* --- set --------------------------------------------------------------------------------------- */
+/*
+ * --- set ---------------------------------------------------------------------------------------
+ */
 
 struct arp_set {
 	uint8_t mac[6];
@@ -232,8 +241,8 @@ struct arp_set {
 };
 
 /*
- * The interface on whose link host is: by its prefixes, never by host routes, so that a host behind a
- * point-to-point link can be stood for on the LAN that its address belongs to (behaviours 41).
+ * The interface on whose link host is: by its prefixes, never by host routes, so that a host behind
+ * a point-to-point link can be stood for on the LAN that its address belongs to (behaviours 41).
  */
 static struct ifnet *
 interface_for(const struct arp_run *r, uint32_t host)
@@ -348,7 +357,9 @@ set_file(struct arp_run *r, const char *path)
 	return status;
 }
 
-/* --- the tool ---------------------------------------------------------------------------------- */
+/*
+ * --- the tool ----------------------------------------------------------------------------------
+ */
 
 static int
 arp_options(struct arp_run *r, int *ind)

@@ -1,9 +1,9 @@
 /*
  * arp_input.c - ARP packets from the link.
  *
- * Each is checked, then the sender is learned (RFC 826: an entry that is there is always brought up to date,
- * a new one is made only if we are the target), then, if it is a request for an address of ours or one
- * that we stand for, answered.
+ * Each is checked, then the sender is learned (RFC 826: an entry that is there is always brought up
+ * to date, a new one is made only if we are the target), then, if it is a request for an address of
+ * ours or one that we stand for, answered.
  */
 #include "inet/arp_internal.h"
 

@@ -38,7 +38,10 @@ VNET_DECLARE(uint32_t, arp_max_age);
 /* Send an ARP packet: body's addresses, the rest is filled in. */
 void arp_send(struct ifnet *ifp, uint16_t op, const uint8_t dst[6], const struct arp_packet *body);
 
-/* lle's address on the link is known (again): entry up to date, timer armed unless static, held packets sent. */
+/*
+ * lle's address on the link is known (again): entry up to date, timer armed unless static, held
+ * packets sent.
+ */
 void arp_learned(struct llentry *lle, const uint8_t lladdr[6]);
 
 #endif

@@ -23,8 +23,8 @@ cksum_add(uint64_t sum, const void *bytes, size_t len)
 	uint64_t acc = 0;
 
 	/*
-	 * Two 32-bit halves of each word are added to 64 bits: no carry to look after below 16 GiB, so
-	 * the compiler turns the loop into vector instructions (1,500 bytes: 300 -> 60 ns).
+	 * Two 32-bit halves of each word are added to 64 bits: no carry to look after below 16 GiB,
+	 * so the compiler turns the loop into vector instructions (1,500 bytes: 300 -> 60 ns).
 	 */
 	for (; len >= 32; p += 32, len -= 32) {
 		for (unsigned i = 0; i < 4; i++) {

@@ -1,9 +1,9 @@
 /*
  * delay_hist.c - histograms of times with a relative precision of 1/64.
  *
- * As in HdrHistogram (Tene): values below 128 have a bin each; above, every power of two is a row of
- * 64 bins. A row is allocated when the first value falls into it, so that the histogram of a quiet
- * link costs little; adding is one count of leading zeros, two shifts and an increment.
+ * As in HdrHistogram (Tene): values below 128 have a bin each; above, every power of two is a row
+ * of 64 bins. A row is allocated when the first value falls into it, so that the histogram of a
+ * quiet link costs little; adding is one count of leading zeros, two shifts and an increment.
  */
 #include "inet/udp_traffic.h"
 
@@ -67,7 +67,10 @@ delay_hist_add(struct delay_hist *h, uint64_t ns)
 	if (ns > h->max)
 		h->max = ns;
 	if (__builtin_expect(h->row[r] == NULL, 0)) {
-		/* Without memory the value counts in everything but the quantiles, which err upwards. */
+		/*
+		 * Without memory the value counts in everything but the quantiles, which err
+		 * upwards.
+		 */
 		if ((h->row[r] = calloc(BINS, sizeof(h->row[r][0]))) == NULL)
 			return;
 	}

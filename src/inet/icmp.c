@@ -1,5 +1,6 @@
 /*
- * icmp.c - ICMP's way in, and the errors that go out (RFC 792, 1122 section 3.2.2, 1812 section 4.3).
+ * icmp.c - ICMP's way in, and the errors that go out (RFC 792, 1122 section 3.2.2, 1812 section
+ * 4.3).
  *
  *	icmp_input	checked -> echo, timestamp, mask: turned around and sent back
  *				error: the protocol of the quoted packet hears of it
@@ -93,7 +94,10 @@ struct limit {
 };
 VNET_DEFINE_STATIC(struct limit, icmp_limits[LIMIT_KINDS]);
 
-/* May one more error go out (RFC 1812 4.3.2.8)? Counted by the clock, so it is the same at every run. */
+/*
+ * May one more error go out (RFC 1812 4.3.2.8)? Counted by the clock, so it is the same at every
+ * run.
+ */
 static bool
 limit_ok(uint8_t type)
 {
@@ -293,8 +297,9 @@ refused_bmcast(const struct mbuf *m, uint64_t *counter)
 }
 
 /*
- * Echo replies are not limited: a reply is no bigger than its request, every host must answer (RFC 1122
- * 3.2.2.6), and whoever measures a network with a thousand requests a second would find losses that are none.
+ * Echo replies are not limited: a reply is no bigger than its request, every host must answer (RFC
+ * 1122 3.2.2.6), and whoever measures a network with a thousand requests a second would find losses
+ * that are none.
  */
 static void
 echo_input(struct mbuf *m, unsigned hlen)

@@ -49,8 +49,9 @@ enum icmp_unreach {
 
 /*
  * Answer packet m with an error (RFC 1122 3.2.2 says when not). m->data at its IP header, as it
- * was received. arg: next-hop MTU (host order) for NEEDFRAG, gateway (network order) for redirects, pointer for
- * PARAMPROB. Rate limited (net.inet.icmp.icmplim). Borrows m: the caller still drops or forwards it.
+ * was received. arg: next-hop MTU (host order) for NEEDFRAG, gateway (network order) for redirects,
+ * pointer for PARAMPROB. Rate limited (net.inet.icmp.icmplim). Borrows m: the caller still drops or
+ * forwards it.
  */
 void icmp_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg);
 

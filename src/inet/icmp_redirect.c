@@ -1,10 +1,10 @@
 /*
  * icmp_redirect.c - a router tells of a better first hop (RFC 792, RFC 1122 section 3.2.2.2).
  *
- * Believed if it comes from the gateway that is used for the destination now, and names a gateway on
- * the link that it came by. It becomes a host route with the flags D (new) or M (changed): redirects
- * for networks are treated as redirects for the host, since no mask is said. A router does not listen
- * to them (RFC 1812 5.2.7.2).
+ * Believed if it comes from the gateway that is used for the destination now, and names a gateway
+ * on the link that it came by. It becomes a host route with the flags D (new) or M (changed):
+ * redirects for networks are treated as redirects for the host, since no mask is said. A router
+ * does not listen to them (RFC 1812 5.2.7.2).
  */
 #include "inet/icmp_redirect.h"
 
@@ -29,7 +29,9 @@ SYSCTL_VNET_BOOL(net_inet_icmp_log_redirect, "net.inet.icmp.log_redirect", SYSCT
 SYSCTL_VNET_UINT(net_inet_icmp_redirects_max, "net.inet.icmp.redirects_max", SYSCTL_RW,
     icmp_redirects_max, 0, 1048576, "routes that redirects may make");
 
-/* RFC 1122 leaves it open how long advice holds; ten minutes is what BSD's routing daemons gave it. */
+/*
+ * RFC 1122 leaves it open how long advice holds; ten minutes is what BSD's routing daemons gave it.
+ */
 static const uint64_t redirect_life_ns = 600 * NS_PER_SEC;
 
 static int

@@ -1,13 +1,13 @@
 /*
  * in.c - IPv4 addresses of interfaces.
  *
- * An address of ours is in four places: the interface's list, the hash that packets ask (in_local), a
- * host route through lo0, and, unless another address holds it already, the route of its prefix or
- * to its peer. Two interfaces in one prefix are allowed: the first has the route, and when it goes the
- * next one gets it.
+ * An address of ours is in four places: the interface's list, the hash that packets ask (in_local),
+ * a host route through lo0, and, unless another address holds it already, the route of its prefix
+ * or to its peer. Two interfaces in one prefix are allowed: the first has the route, and when it
+ * goes the next one gets it.
  *
- * in_addr_add() puts an address into all four or none; in_addr_delete() takes it out, and with it the
- * neighbours and the routes that only it could reach.
+ * in_addr_add() puts an address into all four or none; in_addr_delete() takes it out, and with it
+ * the neighbours and the routes that only it could reach.
  */
 #include "inet/in.h"
 
@@ -29,11 +29,14 @@ VNET_DEFINE_STATIC(bool, in_useloopback) = true;
 SYSCTL_VNET_BOOL(net_link_ether_inet_useloopback, "net.link.ether.inet.useloopback", SYSCTL_RW,
     in_useloopback, "send packets for addresses of this stack through lo0");
 
-/* --- the hash of our addresses ----------------------------------------------------------------- */
+/*
+ * --- the hash of our addresses -----------------------------------------------------------------
+ */
 
 /*
- * While it is small the table is at most an eighth full: a packet in transit then meets a free slot nearly
- * always, and the branch on it is foretold (29 -> 24 ns a packet, bench forward with 10,000 flows).
+ * While it is small the table is at most an eighth full: a packet in transit then meets a free slot
+ * nearly always, and the branch on it is foretold (29 -> 24 ns a packet, bench forward with 10,000
+ * flows).
  */
 enum { IN_HASH_FIRST_LOG2 = 6, IN_HASH_ROOMY_LOG2 = 12 };
 /* What a deleted slot says: the broadcast address is never one of ours. */
@@ -149,7 +152,9 @@ hash_remove(struct in_ifaddr *ia)
 		hash_publish((struct in_hash *)(uintptr_t)&in_hash_empty);
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/*
+ * --- questions ---------------------------------------------------------------------------------
+ */
 
 struct in_ifaddr *
 in_ifaddr_first(const struct ifnet *ifp)
@@ -210,9 +215,13 @@ in_is_broadcast(uint32_t addr, const struct ifnet *ifp)
 	return false;
 }
 
-/* --- routes of an address ---------------------------------------------------------------------- */
+/*
+ * --- routes of an address ----------------------------------------------------------------------
+ */
 
-/* What the route that an address brings leads to; false if it brings none but its own host route. */
+/*
+ * What the route that an address brings leads to; false if it brings none but its own host route.
+ */
 static bool
 prefix_of(const struct in_ifaddr *ia, struct rt_addr *prefix)
 {
@@ -234,7 +243,10 @@ same_prefix(const struct in_ifaddr *a, const struct in_ifaddr *b)
 	return prefix_of(a, &x) && prefix_of(b, &y) && memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-/* Another address with the same prefix: first of those whose interface is up. `holder`: only one that has the route. */
+/*
+ * Another address with the same prefix: first of those whose interface is up. `holder`: only one
+ * that has the route.
+ */
 static struct in_ifaddr *
 prefix_other(const struct in_ifaddr *ia, bool holder)
 {
@@ -313,7 +325,9 @@ prefix_hand_over(struct in_ifaddr *ia)
 		(void)prefix_add(other);
 }
 
-/* --- add and delete ---------------------------------------------------------------------------- */
+/*
+ * --- add and delete ----------------------------------------------------------------------------
+ */
 
 static void
 in_ifaddr_free(struct ifaddr *ifa)
@@ -440,7 +454,10 @@ addr_remove(struct in_ifaddr *ia)
 		rib_local_delete(&host, &ia->ifa);
 	if ((twin = in_local(ia->addr)) != NULL)
 		rib_local_source(&host, &twin->ifa);
-	/* an alias in the same prefix takes the routes over, else what was reached through it is unreachable */
+	/*
+	 * an alias in the same prefix takes the routes over, else what was reached through it is
+	 * unreachable
+	 */
 	heir = NULL;
 	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
 		if (heir == NULL && ifa->family == AF_INET && same_prefix(ia, in_ifaddr_of(ifa)))
@@ -475,7 +492,9 @@ in_addr_delete(struct ifnet *ifp, uint32_t addr)
 	return 0;
 }
 
-/* --- IPv4 on an interface ---------------------------------------------------------------------- */
+/*
+ * --- IPv4 on an interface ----------------------------------------------------------------------
+ */
 
 static void *
 in_attach(struct ifnet *ifp)
@@ -504,7 +523,10 @@ in_purge(struct ifnet *ifp)
 	rib_purge_if(ifp);
 }
 
-/* BSD's way: the prefix routes of an interface go when it is set down, and come back when it is set up. */
+/*
+ * BSD's way: the prefix routes of an interface go when it is set down, and come back when it is set
+ * up.
+ */
 static void
 in_linkchange(struct ifnet *ifp)
 {

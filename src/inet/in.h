@@ -35,8 +35,9 @@ in_mask_plen(uint32_t mask)
 uint32_t in_plen_mask(unsigned plen);
 
 /*
- * Add, as `ifconfig IF inet ADDR/plen [DST]` does: prefix route, host route through lo0, gratuitous ARP. broadcast 0
- * = computed. 0; -EEXIST (the address is on this interface), -EINVAL, -ENOMEM, errors of rib_add.
+ * Add, as `ifconfig IF inet ADDR/plen [DST]` does: prefix route, host route through lo0, gratuitous
+ * ARP. broadcast 0 = computed. 0; -EEXIST (the address is on this interface), -EINVAL, -ENOMEM,
+ * errors of rib_add.
  */
 int in_addr_add(struct ifnet *ifp, uint32_t addr, unsigned plen, uint32_t dst, uint32_t broadcast);
 /* -EADDRNOTAVAIL if it isn't there. */
@@ -49,8 +50,9 @@ struct in_ifaddr *in_ifaddr_for(const struct ifnet *ifp, uint32_t peer);
 enum in_kind { IN_NOT_OURS, IN_OURS, IN_BROADCAST_, IN_MULTICAST_ };
 
 /*
- * Our addresses: open addressing, at most half full (an eighth while small), so that a stranger's address is mostly answered by the
- * first slot. Rebuilt beside the old one when it is full; deleted slots keep an address that no packet asks for.
+ * Our addresses: open addressing, at most half full (an eighth while small), so that a stranger's
+ * address is mostly answered by the first slot. Rebuilt beside the old one when it is full; deleted
+ * slots keep an address that no packet asks for.
  */
 struct in_hash {
 	struct rcu_head rcu;
@@ -65,7 +67,10 @@ struct in_hash {
 };
 VNET_DECLARE(struct in_hash *, in_hash);
 
-/* Entry for one of our addresses (any interface) in this table, or NULL. For batches: the table is read once. */
+/*
+ * Entry for one of our addresses (any interface) in this table, or NULL. For batches: the table is
+ * read once.
+ */
 static inline struct in_ifaddr *
 in_local_in(const struct in_hash *h, uint32_t addr)
 {
@@ -110,8 +115,8 @@ const char *in_ntoa(uint32_t addr, char text[16]);
 bool in_resolve(const char *name, uint32_t *addr);
 
 /*
- * The process's hosts table: a lab names its nodes here. A name added again gets the new address. 0, -EINVAL
- * (empty, or looks like an address), -ENOMEM.
+ * The process's hosts table: a lab names its nodes here. A name added again gets the new address.
+ * 0, -EINVAL (empty, or looks like an address), -ENOMEM.
  */
 int in_hosts_add(const char *name, uint32_t addr);
 void in_hosts_clear(void);

@@ -42,7 +42,9 @@ in_ifaddr_netstat(const struct ifaddr *ifa, char *network, size_t nlen, char *ad
 	snprintf(address, alen, "%s", in_ntoa(ia->addr, text));
 }
 
-/* --- words ------------------------------------------------------------------------------------- */
+/*
+ * --- words -------------------------------------------------------------------------------------
+ */
 
 enum in_op { IN_OP_SET, IN_OP_ADD, IN_OP_DELETE };
 
@@ -75,7 +77,9 @@ word_is_op(const char *word, enum in_op *op)
 	return false;
 }
 
-/* "A", "A/len", "A-B", "A-B/len". False if it is none; a name is taken only when it stands alone. */
+/*
+ * "A", "A/len", "A-B", "A-B/len". False if it is none; a name is taken only when it stands alone.
+ */
 static bool
 parse_address(const char *word, struct in_words *w)
 {
@@ -120,7 +124,10 @@ in_is_address(const char *word)
 	return parse_address(word, &w);
 }
 
-/* One keyword with its argument; *at moves behind what was taken. 0, an exit status, or -1: not ours. */
+/*
+ * One keyword with its argument; *at moves behind what was taken. 0, an exit status, or -1: not
+ * ours.
+ */
 static int
 parse_keyword(struct verb_run *v, int argc, char **argv, int *at, struct in_words *w)
 {

@@ -1,8 +1,8 @@
 /*
  * in_names.c - IPv4 addresses as text, and the names of hosts.
  *
- * Names come from one table of the process, not from the system's resolver: what a stack says must not
- * depend on the machine on which it runs.
+ * Names come from one table of the process, not from the system's resolver: what a stack says must
+ * not depend on the machine on which it runs.
  */
 #include "inet/in.h"
 
@@ -70,7 +70,9 @@ in_mask_parse(const char *text, uint32_t *mask)
 	return (~host & (~host + 1)) == 0;
 }
 
-/* --- hosts ------------------------------------------------------------------------------------- */
+/*
+ * --- hosts -------------------------------------------------------------------------------------
+ */
 
 struct host {
 	uint32_t addr;

@@ -41,7 +41,10 @@ ip_hlen(const struct ip_hdr *ip)
 	return (ip->vhl & 0xfu) << 2;
 }
 
-/* One's complement sum (RFC 1071): of bytes, added to a running sum; fold gives the checksum field's value. */
+/*
+ * One's complement sum (RFC 1071): of bytes, added to a running sum; fold gives the checksum
+ * field's value.
+ */
 uint64_t cksum_add(uint64_t sum, const void *bytes, size_t len);
 uint16_t cksum_fold(uint64_t sum);
 /* Header checksum of ip (sum field taken as is): 0 = right. */
@@ -62,8 +65,9 @@ struct ip_opts_out {
 	    hdr_included; /* m begins with a complete IP header; only id (if 0), len and sum are filled in */
 };
 /*
- * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes m.
- * 0; -EHOSTUNREACH / -ENETUNREACH no route; -EMSGSIZE (DF and too big); -EACCES (broadcast, filter) ; -ENOBUFS; -EINVAL.
+ * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes
+ * m. 0; -EHOSTUNREACH / -ENETUNREACH no route; -EMSGSIZE (DF and too big); -EACCES (broadcast,
+ * filter) ; -ENOBUFS; -EINVAL.
  */
 int ip_output(
     struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o);
@@ -76,11 +80,16 @@ uint32_t ip_source_for(uint8_t fib, uint32_t dst);
  */
 void ip_send(struct ifnet *ifp, struct batch *b);
 
-/* Upper protocols. One packet at a time, m->data at the IP header, reassembled, checked; takes m. */
+/*
+ * Upper protocols. One packet at a time, m->data at the IP header, reassembled, checked; takes m.
+ */
 struct ip_protocol {
 	uint8_t proto;
 	void (*input)(struct mbuf *m, unsigned hlen);
-	/* an ICMP error came back for a packet of ours; icmp type, code, and the inner header (borrowed, `len` bytes are there) */
+	/*
+	 * an ICMP error came back for a packet of ours; icmp type, code, and the inner header
+	 * (borrowed, `len` bytes are there)
+	 */
 	void (*ctlinput)(
 	    uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len);
 };
@@ -89,7 +98,10 @@ struct ip_protocol {
 	LINKERSET_ADD(ip_protocol, ipproto_of_##ident)
 const struct ip_protocol *ip_protocol(uint8_t proto);
 
-/* Raw taps of the stack's own programs (ping, traceroute): see every delivered packet of a protocol. */
+/*
+ * Raw taps of the stack's own programs (ping, traceroute): see every delivered packet of a
+ * protocol.
+ */
 struct ip_raw {
 	uint8_t proto;
 	/* borrowed */
@@ -102,12 +114,21 @@ void ip_raw_detach(struct ip_raw *r);
 /* Local delivery of one checked packet: reassembly, protocol. Takes m. */
 void ip_deliver(struct mbuf *m);
 
-/* Fragments (ip_reass.c): takes m; the whole datagram (m->data at its IP header) or NULL while parts are missing. */
+/*
+ * Fragments (ip_reass.c): takes m; the whole datagram (m->data at its IP header) or NULL while
+ * parts are missing.
+ */
 struct mbuf *ip_reass(struct mbuf *m);
-/* Split m (takes it) into fragments of at most mtu bytes, appended to out. 0; -EMSGSIZE, -ENOBUFS (all freed). */
+/*
+ * Split m (takes it) into fragments of at most mtu bytes, appended to out. 0; -EMSGSIZE, -ENOBUFS
+ * (all freed).
+ */
 int ip_fragment(struct mbuf *m, uint32_t mtu, struct mbufq *out);
 
-/* Options of a received packet (ip_options.c). 0 = go on; else m was answered/dropped/forwarded by the options (taken). */
+/*
+ * Options of a received packet (ip_options.c). 0 = go on; else m was answered/dropped/forwarded by
+ * the options (taken).
+ */
 int ip_options_input(struct mbuf *m, bool for_us);
 
 struct ipstat {

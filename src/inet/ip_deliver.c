@@ -19,7 +19,8 @@ static const struct ip_protocol *by_number[256]; /* written before main */
 
 /*
  * Where a walk over the listeners stands. A listener may leave while it is called, or take others
- * with it, or send something that is delivered before it returns: so each walk says what it looks at next.
+ * with it, or send something that is delivered before it returns: so each walk says what it looks
+ * at next.
  */
 struct raw_walk {
 	struct ip_raw *next;

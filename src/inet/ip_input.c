@@ -3,9 +3,9 @@
  *
  * A batch of one interface comes from netisr. Each packet is checked once (RFC 1122 3.2.1, RFC 1812
  * 5.2.2); the filter sees the survivors as one batch; then runs of packets that are to be forwarded
- * go through ip_forward together, and what is for us is delivered one by one. Packets never overtake each
- * other: before anything that may send an answer, the run that was collected so far is sent on
- * (the order contract of base/sched.h).
+ * go through ip_forward together, and what is for us is delivered one by one. Packets never
+ * overtake each other: before anything that may send an answer, the run that was collected so far
+ * is sent on (the order contract of base/sched.h).
  */
 #include "inet/ip.h"
 
@@ -72,7 +72,10 @@ ip_hdr20_sum_ok(const uint8_t *p)
 	return sum * IP_SUM_INVERSE <= UINT64_MAX / 65535;
 }
 
-/* What is wrong with a packet, for the slow way; NULL = nothing after all. Counts the sentence of netstat -s. */
+/*
+ * What is wrong with a packet, for the slow way; NULL = nothing after all. Counts the sentence of
+ * netstat -s.
+ */
 static const struct drop_reason *
 ip_fault(struct mbuf *m)
 {
@@ -139,8 +142,8 @@ ip_sift(struct batch *b)
 }
 
 /*
- * Packets on their way out, sorted by interface. Ways are few; a fifth one flushes the others, which
- * keeps the order on each interface.
+ * Packets on their way out, sorted by interface. Ways are few; a fifth one flushes the others,
+ * which keeps the order on each interface.
  */
 enum { IP_WAYS = 4 };
 struct ip_ways {
@@ -205,8 +208,8 @@ ip_redirect(struct mbuf *m, const struct nexthop *nh)
 }
 
 /*
- * The packets of ip_forward that need more than the fast way. Returns true if m may go on through nh, else
- * it is taken. What was collected before it has been sent on.
+ * The packets of ip_forward that need more than the fast way. Returns true if m may go on through
+ * nh, else it is taken. What was collected before it has been sent on.
  */
 static bool
 ip_forward_slow(struct mbuf *m, struct nexthop *nh)
@@ -325,8 +328,8 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 }
 
 /*
- * The same for a batch of nothing but easy packets. As a rule they leave by one interface: then they stay
- * in the batch in which they came (45 -> 25 ns a packet, bench forward).
+ * The same for a batch of nothing but easy packets. As a rule they leave by one interface: then
+ * they stay in the batch in which they came (45 -> 25 ns a packet, bench forward).
  */
 static void
 ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
@@ -360,7 +363,10 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 /* 224.0.0.1 in network order. */
 enum { IN_ALLHOSTS = 0x010000e0 };
 
-/* Is it for this stack, and not by its unicast address? *why is set if it has to be dropped at once. */
+/*
+ * Is it for this stack, and not by its unicast address? *why is set if it has to be dropped at
+ * once.
+ */
 static bool
 ip_is_for_many(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reason **why)
 {
@@ -422,8 +428,8 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
 }
 
 /*
- * A batch with something else in it than easy packets. What is for somebody else and unremarkable up to
- * its ttl goes on in runs; each other packet by itself, when what came before it has gone.
+ * A batch with something else in it than easy packets. What is for somebody else and unremarkable
+ * up to its ttl goes on in runs; each other packet by itself, when what came before it has gone.
  */
 static void
 ip_sort_mixed(struct ifnet *rcvif, struct batch *b)

@@ -1,13 +1,14 @@
 /*
- * ip_options.c - options of received packets (RFC 791 section 3.1, RFC 1122 3.2.1.8, RFC 1812 5.2.4).
+ * ip_options.c - options of received packets (RFC 791 section 3.1, RFC 1122 3.2.1.8, RFC 1812
+ * 5.2.4).
  *
  *	ip_options_input	walk the list: record route and timestamp are filled in where they lie,
  *				a source route is followed or refused, what is malformed is answered
  *				with "parameter problem" and the offset of the fault
  *
  * Source routes are refused unless a sysctl says otherwise: they let a stranger choose the way
- * around a filter. A hop of an allowed one puts the next address into the header and sends the packet
- * through ip_input once more, marked by a tag, since it is for somebody else now.
+ * around a filter. A hop of an allowed one puts the next address into the header and sends the
+ * packet through ip_input once more, marked by a tag, since it is for somebody else now.
  */
 #include "inet/icmp.h"
 #include "inet/ip.h"
@@ -162,7 +163,10 @@ source_route(struct walk *w)
 	if (ptr < 4)
 		return bad(w, 2);
 	if (!w->for_us) {
-		/* A strict route that ends up here without naming us; unless we just took a step of it. */
+		/*
+		 * A strict route that ends up here without naming us; unless we just took a step of
+		 * it.
+		 */
 		return strict && m_tag_find(w->m, TAG_SOURCE_ROUTED) == NULL ? OPT_SRCFAIL : OPT_OK;
 	}
 	if (ptr > w->len)
@@ -205,8 +209,8 @@ option_input(struct walk *w)
 }
 
 /*
- * Walk all options. `routes` says which: first the source route alone, since a step of it makes the packet
- * somebody else's, then the others.
+ * Walk all options. `routes` says which: first the source route alone, since a step of it makes the
+ * packet somebody else's, then the others.
  */
 static enum verdict
 options_walk(struct walk *w, bool routes)

@@ -43,7 +43,8 @@ VNET_DEFINE_STATIC(uint32_t, ip_maxfragpersource) = 64;
 VNET_DEFINE_STATIC(uint32_t, ip_maxfrags) = 4096;
 /*
  * BSD's default is 16, which fits 24 KB. `ping -s 65507` has to work: the largest datagram has 45
- * fragments at an mtu of 1500; a router that goes on over 1280 makes two of each, one over 576 three.
+ * fragments at an mtu of 1500; a router that goes on over 1280 makes two of each, one over 576
+ * three.
  */
 VNET_DEFINE_STATIC(uint32_t, ip_maxfragsperpacket) = 160;
 VNET_DEFINE_STATIC(uint32_t, ip_fragttl) = 30;
@@ -131,7 +132,10 @@ reass_arm(struct reass *r)
 		callout_reset(&r->timer, oldest->expire_ns > now ? oldest->expire_ns - now : 0);
 }
 
-/* Forget q; its fragments are dropped for the reason given, or kept by the caller who took them off. */
+/*
+ * Forget q; its fragments are dropped for the reason given, or kept by the caller who took them
+ * off.
+ */
 static void
 ipq_free(struct reass *r, struct ipq *q, const struct drop_reason *why)
 {
@@ -177,7 +181,9 @@ ipq_expire(struct reass *r, struct ipq *q)
 	struct mbuf *first = q->frags;
 
 	V_ipstat.fragtimeout += q->nfrags;
-	/* RFC 792, RFC 1122 3.3.2: the sender is told if the first fragment is there to be quoted. */
+	/*
+	 * RFC 792, RFC 1122 3.3.2: the sender is told if the first fragment is there to be quoted.
+	 */
 	if (first != NULL && frag_offset(first) == 0) {
 		first->when_ns = clock_now();
 		icmp_error(first, ICMP_TIMXCEED_, 1, 0);

@@ -5,8 +5,8 @@
  *	ping_input	a raw listener for ICMP: replies, and errors that quote a request of ours
  *	ping_timeout	a callout: all is sent, and the last reply does not come any more
  *
- * The time of sending travels in the first eight bytes of the data, as in every ping; requests too small
- * for it are not timed.
+ * The time of sending travels in the first eight bytes of the data, as in every ping; requests too
+ * small for it are not timed.
  */
 #include "inet/ping.h"
 
@@ -138,7 +138,10 @@ send_next(struct ping *p)
 	p->st.sent++;
 	if (p->left != UINT64_MAX)
 		p->left--;
-	/* Live, the clock stands still within a turn of the loop: what happened before is no part of the way. */
+	/*
+	 * Live, the clock stands still within a turn of the loop: what happened before is no part
+	 * of the way.
+	 */
 	p->last_sent_ns = clock_update();
 	error = send_request(p, seq);
 	if (error != 0)

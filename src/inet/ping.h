@@ -40,7 +40,10 @@ struct ping_reply {
 	const struct mbuf *m;         /* borrowed, at its IP header */
 	bool late, timed;             /* after wait_ns: not counted; rtt_ns is known */
 };
-/* on_reply (may be NULL) for each answer, on_done (may be NULL) once when all is answered or waited for; ping_free is allowed in on_done. In curvnet. NULL with errno. */
+/*
+ * on_reply (may be NULL) for each answer, on_done (may be NULL) once when all is answered or waited
+ * for; ping_free is allowed in on_done. In curvnet. NULL with errno.
+ */
 struct ping *ping_new(const struct ping_config *c,
     void (*on_reply)(void *ctx, const struct ping_reply *r), void (*on_done)(void *ctx), void *ctx);
 void ping_free(struct ping *p);

@@ -1,9 +1,9 @@
 /*
  * ping_cmd.c - the tool ping, in FreeBSD's words.
  *
- * Options are checked here, the engine in ping.c does the work, and what it reports becomes lines. The
- * command stays until the engine is done, the timeout (-t) is over, or the reader goes away or types ^C;
- * each of them prints the statistics.
+ * Options are checked here, the engine in ping.c does the work, and what it reports becomes lines.
+ * The command stays until the engine is done, the timeout (-t) is over, or the reader goes away or
+ * types ^C; each of them prints the statistics.
  */
 #include "inet/icmp.h"
 #include "inet/ping.h"

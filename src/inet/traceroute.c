@@ -1,9 +1,10 @@
 /*
  * traceroute.c - the tool traceroute, in FreeBSD's words: which routers a packet passes.
  *
- * Probes with a growing time to live go out one by one; the router where one expires answers with "time
- * exceeded", the destination with "port unreachable" (UDP) or an echo reply (-I). A raw listener
- * sees the answers. The next probe goes out as soon as the one before is answered or given up:
+ * Probes with a growing time to live go out one by one; the router where one expires answers with
+ * "time exceeded", the destination with "port unreachable" (UDP) or an echo reply (-I). A raw
+ * listener sees the answers. The next probe goes out as soon as the one before is answered or given
+ * up:
  *
  *	trace_next	print what is due, send the next probe, or end
  *	trace_input	an answer to the probe that is out -> trace_next
@@ -208,7 +209,9 @@ print_answer(struct trace *t, const struct mbuf *m, const struct icmp_hdr *icmp)
 		t->got_there = true;
 	else if (icmp->type == ICMP_UNREACH_)
 		print_unreach(t, icmp);
-	/* A time to live of one in what arrives: the other side sent it with what was left of ours. */
+	/*
+	 * A time to live of one in what arrives: the other side sent it with what was left of ours.
+	 */
 	if (t->got_there && ip->ttl <= 1)
 		emit_text(e, " !");
 	emit_end(e);
@@ -256,8 +259,8 @@ trace_step(struct trace *t)
 }
 
 /*
- * Go on. An answer may come while the probe is still being sent (our own address); so this doesn't nest but
- * goes round.
+ * Go on. An answer may come while the probe is still being sent (our own address); so this doesn't
+ * nest but goes round.
  */
 static void
 trace_next(struct trace *t)

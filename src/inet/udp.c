@@ -5,8 +5,9 @@
  *			or "port unreachable"
  *	udp_send	header, checksum -> ip_output
  *
- * Endpoints hang in a hash by local port, which the first one allocates and which grows with their number.
- * recv may close any endpoint, so whoever walks a chain while calling it says what comes next.
+ * Endpoints hang in a hash by local port, which the first one allocates and which grows with their
+ * number. recv may close any endpoint, so whoever walks a chain while calling it says what comes
+ * next.
  */
 #include "inet/udp.h"
 
@@ -91,7 +92,10 @@ bucket_of(const struct udp_table *t, uint16_t lport)
 	return &t->bucket[lport & t->mask];
 }
 
-/* Room for one more; on failure the table stays as it is, only slower. 0 or -ENOMEM when there is none at all. */
+/*
+ * Room for one more; on failure the table stays as it is, only slower. 0 or -ENOMEM when there is
+ * none at all.
+ */
 static int
 table_grow(void)
 {
@@ -131,7 +135,10 @@ table_grow(void)
 	return 0;
 }
 
-/* Would an endpoint at addr:port be in the way of one that is there? Any address is in everybody's way. */
+/*
+ * Would an endpoint at addr:port be in the way of one that is there? Any address is in everybody's
+ * way.
+ */
 static bool
 in_use(const struct udp_table *t, uint32_t addr, uint16_t port)
 {

@@ -1,5 +1,6 @@
 /*
- * udp.h - UDP endpoints (RFC 768), used by programs inside the process: labs' traffic, tools, the C API.
+ * udp.h - UDP endpoints (RFC 768), used by programs inside the process: labs' traffic, tools, the C
+ * API.
  */
 #ifndef WARREN_INET_UDP_H
 #define WARREN_INET_UDP_H
@@ -14,16 +15,25 @@ _Static_assert(sizeof(struct udp_hdr) == 8, "wire");
 
 struct udp_endpoint;
 
-/* m->data at the payload; from: network order, port host order. Takes m. curvnet is the endpoint's, clock_now() the packet's time. */
+/*
+ * m->data at the payload; from: network order, port host order. Takes m. curvnet is the endpoint's,
+ * clock_now() the packet's time.
+ */
 typedef void udp_recv_fn(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to);
 
-/* In curvnet. addr 0 = any, port 0 = an ephemeral one (net.inet.ip.portrange.first … last). NULL with errno: EADDRINUSE, EADDRNOTAVAIL, ENOMEM. */
+/*
+ * In curvnet. addr 0 = any, port 0 = an ephemeral one (net.inet.ip.portrange.first … last). NULL
+ * with errno: EADDRINUSE, EADDRNOTAVAIL, ENOMEM.
+ */
 struct udp_endpoint *udp_open(uint32_t addr, uint16_t port, udp_recv_fn *recv, void *ctx);
-/* Allowed in recv and error_fn. An endpoint whose stack has ended is deaf and mute (-ENETDOWN) until it is closed. */
+/*
+ * Allowed in recv and error_fn. An endpoint whose stack has ended is deaf and mute (-ENETDOWN)
+ * until it is closed.
+ */
 void udp_close(struct udp_endpoint *ep);
 /*
- * Default destination; then only its packets are received, and ICMP errors of it reach error_fn (may be
- * NULL) as a negative errno value. 0 or -errno.
+ * Default destination; then only its packets are received, and ICMP errors of it reach error_fn
+ * (may be NULL) as a negative errno value. 0 or -errno.
  */
 int udp_connect(
     struct udp_endpoint *ep, uint32_t addr, uint16_t port, void (*error_fn)(void *ctx, int err));

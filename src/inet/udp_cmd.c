@@ -5,8 +5,8 @@
  *	udp echo [ADDR:]PORT [for 10s]
  *	udp sink [ADDR:]PORT [for 10s]
  *
- * The words are those of a lab file's `traffic`. A sender ends with its last packet; an echo and a sink
- * stay until ^C or the end of `for`. All print what they counted.
+ * The words are those of a lab file's `traffic`. A sender ends with its last packet; an echo and a
+ * sink stay until ^C or the end of `for`. All print what they counted.
  */
 #include "inet/udp_traffic.h"
 

@@ -125,7 +125,10 @@ sockstat_line(const struct udp_info *info, void *ctx)
 	else
 		snprintf(foreign, sizeof(foreign), "%s:%u", in_ntoa(info->faddr, a), info->fport);
 	emit_object(s->e, NULL);
-	/* Endpoints belong to the stack's own programs: there is no user, process or descriptor to name. */
+	/*
+	 * Endpoints belong to the stack's own programs: there is no user, process or descriptor to
+	 * name.
+	 */
 	emit_text(s->e, "%-8s %-10s %-5s %-2s ", "?", "?", "?", "?");
 	emit_str(s->e, "proto", "%-6s ", "udp4");
 	emit_str(s->e, "local", "%-21s ", local);

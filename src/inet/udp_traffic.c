@@ -2,8 +2,8 @@
  * udp_traffic.c - UDP senders, echoes and sinks with their measurement.
  *
  * A sender is an event source: its next packet has an exact time. At a constant rate, packet k goes
- * out at start + k * bits / rate, the fraction of a ns carried along; in the Poisson pattern the gaps
- * are exponential with that mean, from a stream of random numbers of the flow's name.
+ * out at start + k * bits / rate, the fraction of a ns carried along; in the Poisson pattern the
+ * gaps are exponential with that mean, from a stream of random numbers of the flow's name.
  *
  * A payload begins with 24 bytes, in network order:
  *

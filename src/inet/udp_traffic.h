@@ -1,9 +1,9 @@
 /*
  * udp_traffic.h - UDP traffic and its measurement: senders, echoes, sinks.
  *
- * A sender puts a header (magic, flow id, sequence number, time of sending) into each payload; a sink
- * reads it and measures: packets, bytes, losses, reordering, one-way delay percentiles. The same is
- * behind `udp send|echo|sink` and a lab's `traffic`.
+ * A sender puts a header (magic, flow id, sequence number, time of sending) into each payload; a
+ * sink reads it and measures: packets, bytes, losses, reordering, one-way delay percentiles. The
+ * same is behind `udp send|echo|sink` and a lab's `traffic`.
  */
 #ifndef WARREN_INET_UDP_TRAFFIC_H
 #define WARREN_INET_UDP_TRAFFIC_H
@@ -44,7 +44,10 @@ enum { UDP_TRAFFIC_MIN = 24 };
 struct udp_sender;
 struct udp_sink;
 
-/* A sender in curvnet, running by itself through sched (its source lies in the stack's domain). NULL with errno. */
+/*
+ * A sender in curvnet, running by itself through sched (its source lies in the stack's domain).
+ * NULL with errno.
+ */
 struct udp_sender *udp_sender_new(const struct udp_flow_config *c);
 void udp_sender_free(struct udp_sender *s);
 /* fn is called once, in the sender's last event, when all is sent; it may free the sender. */
@@ -61,7 +64,10 @@ struct udp_sink_stats {
 	const struct delay_hist *delay;
 };
 void udp_sink_stats(const struct udp_sink *s, struct udp_sink_stats *st);
-/* Bytes at IP received in [from_ns, to_ns): kept in bins of 100 ms, for rates over a part of the run. */
+/*
+ * Bytes at IP received in [from_ns, to_ns): kept in bins of 100 ms, for rates over a part of the
+ * run.
+ */
 uint64_t udp_sink_bytes_between(const struct udp_sink *s, uint64_t from_ns, uint64_t to_ns);
 
 #endif

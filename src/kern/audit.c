@@ -1,5 +1,6 @@
 /*
- * audit.c - the leak audit: counts of everything that stacks own, taken before and after a scenario.
+ * audit.c - the leak audit: counts of everything that stacks own, taken before and after a
+ * scenario.
  */
 #include "base/callout.h"
 #include "base/emitter.h"

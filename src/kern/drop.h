@@ -49,7 +49,10 @@ typedef void drop_tracer(void *ctx, const struct mbuf *m, const struct drop_reas
 int drop_trace_add(drop_tracer *fn, void *ctx);
 void drop_trace_remove(drop_tracer *fn, void *ctx);
 
-/* `netstat -s -p drop` / `show drops`: all non-zero (or all) counters of the current stack, sorted by layer and name. */
+/*
+ * `netstat -s -p drop` / `show drops`: all non-zero (or all) counters of the current stack, sorted
+ * by layer and name.
+ */
 void drop_show(struct emitter *e, bool all);
 /* The same of a saved state (state.h). */
 struct state;

@@ -23,8 +23,8 @@ struct event_tag;
 /*
  * Register fn for the event `name` ("ifnet_arrival", …; a name is made by its first use). Returns a
  * tag, owned by the list. Called from a stack that is not the host's (a VNET_SYSINIT running again)
- * with *tag already set: nothing happens and *tag stays. Lower priorities are called first, equal ones in order of
- * registration.
+ * with *tag already set: nothing happens and *tag stays. Lower priorities are called first, equal
+ * ones in order of registration.
  */
 struct event_tag *event_register(struct event_tag **tag, const char *name, enum event_scope scope,
     event_fn *fn, void *ctx, int priority);

@@ -1,8 +1,8 @@
 /*
  * init.c - the kernel floor comes up and goes down; the linker sets in their orders.
  *
- * Up: scheduler of packet work, the host's jail, the host's stack. Down: the reverse, behind the end of
- * all verbs that still run and of all other stacks.
+ * Up: scheduler of packet work, the host's jail, the host's stack. Down: the reverse, behind the
+ * end of all verbs that still run and of all other stacks.
  */
 #include "kern/kern.h"
 

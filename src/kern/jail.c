@@ -1,8 +1,8 @@
 /*
  * jail.c - prisons: who is in whom, which stack belongs to whom, who may do what.
  *
- * Names are kept in full ("a.b" is b in a), in one tree; ids in another. Both are walked by the upper
- * half only.
+ * Names are kept in full ("a.b" is b in a), in one tree; ids in another. Both are walked by the
+ * upper half only.
  */
 #include "kern/jail.h"
 
@@ -181,7 +181,10 @@ prison_set_string(char **where, const char *text)
 	return 0;
 }
 
-/* A name that a person can type and a table can show; digits alone would be taken for another's jid. */
+/*
+ * A name that a person can type and a table can show; digits alone would be taken for another's
+ * jid.
+ */
 static bool
 name_is_good(const char *name, int jid)
 {
@@ -388,7 +391,10 @@ prison_remove(struct prison *pr)
 {
 	if (pr == &prison0)
 		return -EPERM;
-	/* Its own end, asked for by something that runs in it: it would pull away the ground below itself. */
+	/*
+	 * Its own end, asked for by something that runs in it: it would pull away the ground below
+	 * itself.
+	 */
 	if (pr->dying || curprison == pr || (curprison != NULL && prison_is_below(curprison, pr)) ||
 	    (pr->owns_vnet && curvnet == pr->vnet))
 		return -EBUSY;

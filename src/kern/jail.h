@@ -2,8 +2,8 @@
  * jail.h - names for stacks, and who may do what in them.
  *
  * A prison is a jail; prison0 is the host. A jail made with `vnet` owns a stack; one without
- * inherits its parent's and is a classic jail: it sees the stack's interfaces and routes filtered to
- * its own addresses and may not configure them (behaviours 46). Jails nest.
+ * inherits its parent's and is a classic jail: it sees the stack's interfaces and routes filtered
+ * to its own addresses and may not configure them (behaviours 46). Jails nest.
  */
 #ifndef WARREN_KERN_JAIL_H
 #define WARREN_KERN_JAIL_H
@@ -70,12 +70,16 @@ int priv_check(enum priv priv);
 bool prison_ip4_ok(const struct prison *pr, uint32_t addr);
 
 /*
- * Move interface ifname of the current stack into another: vnet.interface of `jail`. net/if.c sets it,
- * since interfaces live above this floor. 0 or -errno. With `to` NULL nothing is moved: could it be?
+ * Move interface ifname of the current stack into another: vnet.interface of `jail`. net/if.c sets
+ * it, since interfaces live above this floor. 0 or -errno. With `to` NULL nothing is moved: could
+ * it be?
  */
 extern int (*jail_move_interface)(const char *ifname, struct vnet *to);
 
-/* C form of `jail -c name=… vnet persist`: returns the jail or NULL with errno (EEXIST, EINVAL, ENOMEM, EPERM). */
+/*
+ * C form of `jail -c name=… vnet persist`: returns the jail or NULL with errno (EEXIST, EINVAL,
+ * ENOMEM, EPERM).
+ */
 struct prison *prison_create(struct prison *parent, const char *name, bool vnet);
 /* `jail -r`: with its children; interfaces moved in go home. 0, -EBUSY … */
 int prison_remove(struct prison *pr);

@@ -188,7 +188,9 @@ parse_securelevel(const char *text, int *level)
 	return true;
 }
 
-/* Check every value for itself. The name of the first bad parameter with what it may be, or NULL. */
+/*
+ * Check every value for itself. The name of the first bad parameter with what it may be, or NULL.
+ */
 static const char *
 conf_check_values(struct jail_conf *c)
 {

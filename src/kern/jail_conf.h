@@ -1,5 +1,6 @@
 /*
- * jail_conf.h - the parameters of the tool jail: what its words ask for, checked, and put into a prison.
+ * jail_conf.h - the parameters of the tool jail: what its words ask for, checked, and put into a
+ * prison.
  */
 #ifndef WARREN_KERN_JAIL_CONF_H
 #define WARREN_KERN_JAIL_CONF_H
@@ -36,7 +37,10 @@ int jail_conf_check(struct verb_run *v, struct jail_conf *c, bool own_vnet);
 int jail_conf_check_addresses(
     struct verb_run *v, const struct jail_conf *c, const struct prison *parent);
 
-/* Put what was asked for into the jail. 0 or -ENOMEM (then some strings may be the new ones already). */
+/*
+ * Put what was asked for into the jail. 0 or -ENOMEM (then some strings may be the new ones
+ * already).
+ */
 int jail_conf_apply(const struct jail_conf *c, struct prison *pr);
 
 #endif

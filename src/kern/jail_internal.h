@@ -16,7 +16,10 @@ enum prison_allow {
 	PRISON_ALLOW_SOCKET_AF = 1 << 5,
 };
 
-/* As prison_create, but neither persistent, and with an id of one's own (0 = the next; never an old one). */
+/*
+ * As prison_create, but neither persistent, and with an id of one's own (0 = the next; never an old
+ * one).
+ */
 struct prison *prison_create_jid(struct prison *parent, const char *name, bool vnet, int jid);
 struct prison *prison_by_jid(int jid);
 /* Another own name. 0, -EINVAL, -EEXIST, -ENAMETOOLONG (a jail below). */

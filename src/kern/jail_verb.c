@@ -1,8 +1,9 @@
 /*
  * jail_verb.c - the tool jail: makes, changes and removes jails.
  *
- * The words are read into struct jail_conf and checked as a whole; only then is anything made or changed. A jail that
- * can't be finished (an interface that isn't there, a start command that fails) is removed again.
+ * The words are read into struct jail_conf and checked as a whole; only then is anything made or
+ * changed. A jail that can't be finished (an interface that isn't there, a start command that
+ * fails) is removed again.
  */
 #include "base/emitter.h"
 #include "kern/jail_conf.h"
@@ -15,7 +16,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* vnet.interface=a,b: from the caller's stack into `to`; NULL only looks whether they could go. 0 or an exit status. */
+/*
+ * vnet.interface=a,b: from the caller's stack into `to`; NULL only looks whether they could go. 0
+ * or an exit status.
+ */
 static int
 move_interfaces(struct verb_run *v, const char *list, struct vnet *to)
 {
@@ -133,7 +137,10 @@ job_end(struct job *job)
 	return status;
 }
 
-/* Run the commands that are left. VERB_PENDING, or the exit status of the last one (then job is freed). */
+/*
+ * Run the commands that are left. VERB_PENDING, or the exit status of the last one (then job is
+ * freed).
+ */
 static int
 job_run(struct job *job)
 {

@@ -14,8 +14,8 @@ struct prison;
 struct vnet;
 
 /*
- * A linker set in an order of its own: the addresses of its objects, sorted by `compare` (which is given
- * two objects). Made at the first use, freed by kern_fini.
+ * A linker set in an order of its own: the addresses of its objects, sorted by `compare` (which is
+ * given two objects). Made at the first use, freed by kern_fini.
  */
 struct sorted_set {
 	const void **object;

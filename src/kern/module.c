@@ -1,8 +1,9 @@
 /*
- * module.c - built-in modules under the file "kernel", and the tools kldstat, kldload and kldunload.
+ * module.c - built-in modules under the file "kernel", and the tools kldstat, kldload and
+ * kldunload.
  *
- * Rooms say their modules' names with MODULE_DEFINE. Plug-in files are not loaded yet: asking for one
- * is answered as if there were no such file.
+ * Rooms say their modules' names with MODULE_DEFINE. Plug-in files are not loaded yet: asking for
+ * one is answered as if there were no such file.
  */
 #include "kern/module.h"
 

@@ -1,5 +1,6 @@
 /*
- * module.h - what is built in, by the names of the field (kldstat -m if_lo), and what can be loaded.
+ * module.h - what is built in, by the names of the field (kldstat -m if_lo), and what can be
+ * loaded.
  */
 #ifndef WARREN_KERN_MODULE_H
 #define WARREN_KERN_MODULE_H
@@ -17,7 +18,10 @@ struct module {
 
 /* Built in or loaded? */
 const struct module *module_find(const char *name);
-/* Ask for a module by name: 0 if it is there (now); -ENOENT if there is no such file. Each real request is counted (module_requests). */
+/*
+ * Ask for a module by name: 0 if it is there (now); -ENOENT if there is no such file. Each real
+ * request is counted (module_requests).
+ */
 int module_request(const char *name);
 extern uint64_t module_requests;
 

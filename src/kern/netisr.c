@@ -3,13 +3,13 @@
  *
  * A batch comes to netisr_dispatch and is either handled at once or queued on a workstream. A
  * workstream is a worker; it has one queue of packets, in the order of queueing over all protocols,
- * and a bound and counters per protocol. Another worker's packets come through a ring, which the owner
- * empties into its queue. What a queued packet needs to know (its protocol and stack) is kept in m->nh,
- * which has no meaning outside of a walk.
+ * and a bound and counters per protocol. Another worker's packets come through a ring, which the
+ * owner empties into its queue. What a queued packet needs to know (its protocol and stack) is kept
+ * in m->nh, which has no meaning outside of a walk.
  *
- * Who touches what: the queue and its counters belong to the worker, under the workstream's lock once
- * there are several workers (netisr_purge comes from the upper half); the ring and the fields named
- * remote are for the others.
+ * Who touches what: the queue and its counters belong to the worker, under the workstream's lock
+ * once there are several workers (netisr_purge comes from the upper half); the ring and the fields
+ * named remote are for the others.
  */
 #include "kern/netisr.h"
 
@@ -33,10 +33,14 @@
 
 enum {
 	RING_CAPACITY = 4096,
-	/* Live: how many packets netisr_run works off before the loop may look at something else. */
+	/*
+	 * Live: how many packets netisr_run works off before the loop may look at something else.
+	 */
 	LIVE_QUANTUM = 4096,
 };
-/* Virtual time doesn't move while packets wait: so many of them at one instant are a loop of wires. */
+/*
+ * Virtual time doesn't move while packets wait: so many of them at one instant are a loop of wires.
+ */
 #define LOOP_SUSPECT (UINT64_C(1) << 24)
 
 DROP_DEFINE(DROP_NETISR_QUEUE, "netisr", "queue", "protocol queue of the workstream is full");
@@ -363,7 +367,10 @@ netisr_run(void)
 	return done > 0;
 }
 
-/* Take packets out of a workstream's queue: all of rcvif, or of vnet, or of proto. Never calls out locked. */
+/*
+ * Take packets out of a workstream's queue: all of rcvif, or of vnet, or of proto. Never calls out
+ * locked.
+ */
 struct purge {
 	const struct ifnet *rcvif;
 	const struct vnet *vnet;

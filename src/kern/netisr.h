@@ -31,8 +31,8 @@ struct netisr_handler {
 	enum netisr_policy policy;
 	uint32_t qlimit; /* packets a workstream queues; 0 = net.isr.defaultqlimit */
 	/*
-	 * Takes the packets of a batch; all have the same rcvif, and curvnet is that interface's stack.
-	 * For queued packets the batch holds consecutive ones of one rcvif.
+	 * Takes the packets of a batch; all have the same rcvif, and curvnet is that interface's
+	 * stack. For queued packets the batch holds consecutive ones of one rcvif.
 	 */
 	void (*handler)(struct batch *b);
 	/* POLICY_FLOW: fill m->flowid; may be NULL. */
@@ -40,16 +40,18 @@ struct netisr_handler {
 	/* POLICY_CPU: the workstream for m. */
 	uint32_t (*m2cpu)(struct mbuf *m);
 	/*
-	 * n packets of rcvif that netisr had taken are out of its hands: queued ones after their handler ran,
-	 * purged ones, and those of a deferred netisr_dispatch that found no room. Not called for a packet that
-	 * netisr_queue returned false for (it was not taken), nor for packets dispatched directly. May be NULL.
+	 * n packets of rcvif that netisr had taken are out of its hands: queued ones after their
+	 * handler ran, purged ones, and those of a deferred netisr_dispatch that found no room. Not
+	 * called for a packet that netisr_queue returned false for (it was not taken), nor for
+	 * packets dispatched directly. May be NULL.
 	 */
 	void (*drained)(struct ifnet *rcvif, uint32_t n);
 };
 
 /*
  * 0; -EEXIST (slot taken), -EINVAL (proto 0 or >= MAXPROT, no handler). h is borrowed until
- * netisr_unregister or kern_fini. A qlimit above net.isr.maxqlimit is lowered to it, with a log line.
+ * netisr_unregister or kern_fini. A qlimit above net.isr.maxqlimit is lowered to it, with a log
+ * line.
  */
 int netisr_register(const struct netisr_handler *h);
 void netisr_unregister(const struct netisr_handler *h);
@@ -57,7 +59,10 @@ void netisr_unregister(const struct netisr_handler *h);
 /* Hand on a batch (takes the packets). All have one rcvif whose stack is curvnet. */
 void netisr_dispatch(enum netisr_proto_id proto, struct batch *b);
 
-/* Queue one packet for later in its rcvif's stack; false (m NOT taken, counted) when the queue is full. */
+/*
+ * Queue one packet for later in its rcvif's stack; false (m NOT taken, counted) when the queue is
+ * full.
+ */
 bool netisr_queue(enum netisr_proto_id proto, struct mbuf *m);
 
 /* Take all packets with this rcvif out of all queues and free them (an interface leaves). */
@@ -65,11 +70,17 @@ void netisr_purge(struct ifnet *rcvif);
 uint32_t netisr_qlimit(enum netisr_proto_id proto);
 int netisr_set_qlimit(enum netisr_proto_id proto, uint32_t qlimit);
 
-/* A worker's workstream: made by kern_init for worker 0, by each further worker's thread behind worker_attach. 0, -ENOMEM. */
+/*
+ * A worker's workstream: made by kern_init for worker 0, by each further worker's thread behind
+ * worker_attach. 0, -ENOMEM.
+ */
 int netisr_worker_attach(void);
 /* Ends it, before worker_detach: its queued packets are freed. */
 void netisr_worker_detach(void);
-/* Told after a packet was put in another worker's ring, so that it can be woken; NULL = workers poll. */
+/*
+ * Told after a packet was put in another worker's ring, so that it can be woken; NULL = workers
+ * poll.
+ */
 extern void (*netisr_wakeup)(uint32_t worker_id);
 
 /* Take all packets of a stack that ends out of all queues. For kern/vnet.c. */
@@ -81,7 +92,9 @@ bool netisr_run(void);
 /* How the interface's stack is found: net/if.c sets it (kern can't see struct ifnet). */
 extern struct vnet *(*netisr_rcvif_vnet)(const struct ifnet *ifp);
 
-/* Exported arrays behind net.isr.proto, net.isr.workstream, net.isr.work (what netstat -Q reads). */
+/*
+ * Exported arrays behind net.isr.proto, net.isr.workstream, net.isr.work (what netstat -Q reads).
+ */
 struct sysctl_netisr_proto {
 	char name[32];
 	uint32_t proto, qlimit, policy, flags;

@@ -10,7 +10,8 @@
 #include <stdatomic.h>
 
 /*
- * One protocol on one workstream. The owner's counters are read by others: plain moves, but whole ones.
+ * One protocol on one workstream. The owner's counters are read by others: plain moves, but whole
+ * ones.
  */
 struct netisr_work {
 	uint64_t dispatched, hybrid_dispatched, qdrops, queued, handled;

@@ -3,8 +3,8 @@
  * net.isr.work, and their readers `netstat -Q` and `show netisr`.
  *
  * netstat reads through the sysctls and sizes its arrays by their answers, never by our constants:
- * so it can read what another build has saved (behaviours 26). Exactly WORKERS_MAX workstreams and NETISR_MAXPROT
- * protocols fit (behaviours 28).
+ * so it can read what another build has saved (behaviours 26). Exactly WORKERS_MAX workstreams and
+ * NETISR_MAXPROT protocols fit (behaviours 28).
  */
 #include "kern/netisr_internal.h"
 #include "kern/netstat.h"
@@ -123,8 +123,8 @@ policy_name(uint32_t policy)
 }
 
 /*
- * What netstat prints: the arrays of this program or of a saved state, and the program's limits. Nothing of it is
- * sized by our own NETISR_MAXPROT and WORKERS_MAX.
+ * What netstat prints: the arrays of this program or of a saved state, and the program's limits.
+ * Nothing of it is sized by our own NETISR_MAXPROT and WORKERS_MAX.
  */
 struct isr {
 	const struct state *image; /* NULL = this program */

@@ -1,6 +1,6 @@
 /*
- * netstat.c - the tool netstat: parses its words once and calls the mode or the blocks that rooms have
- * registered; its own are -m (mbufs) and the block of drop counters.
+ * netstat.c - the tool netstat: parses its words once and calls the mode or the blocks that rooms
+ * have registered; its own are -m (mbufs) and the block of drop counters.
  */
 #include "kern/netstat.h"
 

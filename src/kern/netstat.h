@@ -63,7 +63,10 @@ struct netstat_opts {
 struct netstat_mode {
 	char flag;        /* 'i', 'r', 'R', 'B', 'g', 'm', 'Q'; 0 = netstat without a mode */
 	const char *name; /* the JSON name of its answer: "interface", "route" … */
-	/* Exit status or VERB_PENDING (then v lives on; *o does not: copy what you need, strings lie in v->argv). */
+	/*
+	 * Exit status or VERB_PENDING (then v lives on; *o does not: copy what you need, strings
+	 * lie in v->argv).
+	 */
 	int (*run)(struct verb_run *v, const struct netstat_opts *o);
 	bool image; /* looks at o->image */
 };
@@ -92,10 +95,10 @@ struct netstat_stats {
 	LINKERSET_ADD(netstat_stats, netstat_stats_of_##ident)
 
 /*
- * One counter of a -s block. Nothing is printed in text with -ss when it is 0; with -z it is set to 0
- * afterwards. In `text`, # stands for the number, {s} for a plural ending, {y|ies} for singular | plural:
- * "# packet{s} received", "# quer{y|ies} sent", "# fragment{ was|s were} dropped". The line gets
- * its leading tab and its newline here. json may be NULL (text only).
+ * One counter of a -s block. Nothing is printed in text with -ss when it is 0; with -z it is set to
+ * 0 afterwards. In `text`, # stands for the number, {s} for a plural ending, {y|ies} for singular |
+ * plural: "# packet{s} received", "# quer{y|ies} sent", "# fragment{ was|s were} dropped". The line
+ * gets its leading tab and its newline here. json may be NULL (text only).
  */
 void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *json,
     uint64_t *counter, const char *text);

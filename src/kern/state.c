@@ -1,6 +1,6 @@
 /*
- * state.c - the state file's form: checked as a whole when it is read, so that what asks later meets
- * no surprise.
+ * state.c - the state file's form: checked as a whole when it is read, so that what asks later
+ * meets no surprise.
  */
 #include "kern/state.h"
 
@@ -21,7 +21,9 @@ struct state {
 	size_t oids;
 };
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/*
+ * --- reading -----------------------------------------------------------------------------------
+ */
 
 uint64_t
 state_uint(const json_t *object, const char *name)
@@ -95,7 +97,9 @@ value_ok(enum sysctl_type type, const json_t *value)
 	}
 }
 
-/* Texts from a file go to terminals: nothing in them moves a cursor. True if there was something. */
+/*
+ * Texts from a file go to terminals: nothing in them moves a cursor. True if there was something.
+ */
 static bool
 clean_text(char *text)
 {
@@ -309,7 +313,9 @@ state_free(struct state *st)
 	free(st);
 }
 
-/* --- sysctls ------------------------------------------------------------------------------------ */
+/*
+ * --- sysctls ------------------------------------------------------------------------------------
+ */
 
 const struct sysctl_oid *
 state_sysctl_find(const struct state *st, const char *name)
@@ -415,7 +421,9 @@ state_section(const struct state *st, const char *name)
 	return own != NULL ? own : json_object_get(json_object_get(st->root, "sections"), name);
 }
 
-/* --- words ------------------------------------------------------------------------------------- */
+/*
+ * --- words -------------------------------------------------------------------------------------
+ */
 
 bool
 state_asked(const struct verb *verb, int argc, char *const argv[])

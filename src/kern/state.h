@@ -40,8 +40,8 @@ struct state;
 
 /*
  * Read a file, or its bytes; NULL with a reason of one line in why. The whole form is checked here,
- * but for the sections, which are their rooms' own. The chosen stack is the host's (jail NULL) or the
- * named jail's.
+ * but for the sections, which are their rooms' own. The chosen stack is the host's (jail NULL) or
+ * the named jail's.
  */
 struct state *state_load(const char *file, const char *jail, char *why, size_t why_len);
 struct state *state_parse(
@@ -57,8 +57,8 @@ int state_sysctl_read(const struct state *st, const struct sysctl_oid *oid, char
 /* An array's bytes as they were, malloc'd; NULL if there is none. */
 void *state_sysctl_bytes(const struct state *st, const struct sysctl_oid *oid, size_t *len);
 /*
- * An array as elements of our size: longer ones of another build are cut, shorter ones end in zeros.
- * malloc'd; NULL if there is none.
+ * An array as elements of our size: longer ones of another build are cut, shorter ones end in
+ * zeros. malloc'd; NULL if there is none.
  */
 void *state_array(const struct state *st, const char *name, size_t size, size_t *n);
 
@@ -69,8 +69,8 @@ uint64_t state_uint(const json_t *object, const char *name);
 const char *state_text(const json_t *object, const char *name);
 
 /*
- * For tools with -M: do the words ask for a state? Then they are for this process alone: no daemon is
- * needed, and -j JAIL chooses in the file.
+ * For tools with -M: do the words ask for a state? Then they are for this process alone: no daemon
+ * is needed, and -j JAIL chooses in the file.
  */
 bool state_asked(const struct verb *verb, int argc, char *const argv[]);
 /* The tool's -M FILE and -j JAIL (NULL): the state, or NULL after a message (then exit with 1). */

@@ -1,8 +1,8 @@
 /*
  * sysctl.c - the tree of named values: finding, reading, writing, start-up tunables.
  *
- * Nodes stand beside the code that uses them; here they are sorted by name once and found by bisection.
- * The tree's inner nodes exist only as beginnings of names.
+ * Nodes stand beside the code that uses them; here they are sorted by name once and found by
+ * bisection. The tree's inner nodes exist only as beginnings of names.
  */
 #include "kern/sysctl.h"
 

@@ -76,7 +76,10 @@ struct sysctl_oid {
 #define SYSCTL_STRING(ident, path, fl, array, text)                                                \
 	SYSCTL_DEFINE_(ident, .name = path, .type = SYSCTL_T_STRING, .flags = (fl),                \
 	    .ptr = (array), .max = sizeof(array), .descr = text)
-/* The same for per-stack variables; `var` is the name given to VNET_DEFINE. BOOL is for `bool`, INT int32_t, UINT uint32_t, U64 uint64_t. */
+/*
+ * The same for per-stack variables; `var` is the name given to VNET_DEFINE. BOOL is for `bool`, INT
+ * int32_t, UINT uint32_t, U64 uint64_t.
+ */
 #define SYSCTL_VNET_BOOL(ident, path, fl, var, text)                                               \
 	SYSCTL_BOOL(ident, path, (fl) | SYSCTL_VNET, vnet_entry_##var, text)
 #define SYSCTL_VNET_INT(ident, path, fl, var, lo, hi, text)                                        \
@@ -97,11 +100,17 @@ struct sysctl_oid {
 const struct sysctl_oid *sysctl_find(const char *name);
 /* Read the caller's stack's value as text. 0 or -errno. */
 int sysctl_read(const struct sysctl_oid *oid, char *text, size_t len);
-/* Set from text. 0; -EPERM read-only; -EINVAL not a value or out of bounds (why, if given, gets a short reason). */
+/*
+ * Set from text. 0; -EPERM read-only; -EINVAL not a value or out of bounds (why, if given, gets a
+ * short reason).
+ */
 int sysctl_write(const struct sysctl_oid *oid, const char *text, char *why, size_t why_len);
 /* A start-up tunable, before kern_init's start flag is set. Same errors. */
 int sysctl_tune(const char *name, const char *text, char *why, size_t why_len);
-/* Opaque nodes: fill buf; *len in: room, out: bytes needed. Success even if the room was too small (then nothing is copied): behaviours 8. */
+/*
+ * Opaque nodes: fill buf; *len in: room, out: bytes needed. Success even if the room was too small
+ * (then nothing is copied): behaviours 8.
+ */
 int sysctl_read_opaque(const struct sysctl_oid *oid, void *buf, size_t *len);
 /* Is it the node `prefix`, or one below it? Everything is below "". */
 bool sysctl_name_is_below(const char *name, const char *prefix);

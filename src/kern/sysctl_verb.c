@@ -1,8 +1,8 @@
 /*
  * sysctl_verb.c - the tool sysctl.
  *
- * Each word is NAME (a node, or all nodes below it) or NAME=VALUE; -a is all nodes. One struct says how
- * a node is printed, and one function prints it.
+ * Each word is NAME (a node, or all nodes below it) or NAME=VALUE; -a is all nodes. One struct says
+ * how a node is printed, and one function prints it.
  */
 #include "kern/state.h"
 #include "kern/sysctl.h"
@@ -72,7 +72,10 @@ opaque_bytes(const struct print *p, const struct sysctl_oid *oid, size_t *len)
 
 	if (p->image != NULL)
 		return state_sysctl_bytes(p->image, oid, len);
-	/* Asked with no room it says how much it wants; in between nothing runs that could change that. */
+	/*
+	 * Asked with no room it says how much it wants; in between nothing runs that could change
+	 * that.
+	 */
 	*len = 0;
 	if (sysctl_read_opaque(oid, NULL, len) != 0 || (bytes = calloc(1, *len + 1)) == NULL)
 		return NULL;

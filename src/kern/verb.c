@@ -1,9 +1,10 @@
 /*
  * verb.c - running one command: from its words to its exit status.
  *
- * verb_exec peels off what stands before the tool (`jexec J`, `setfib N`) and the options that all tools
- * share, makes an emitter, and calls the tool's function in its stack and jail. What the function
- * returns is the end, unless it is VERB_PENDING: then the run waits in a list until verb_finish.
+ * verb_exec peels off what stands before the tool (`jexec J`, `setfib N`) and the options that all
+ * tools share, makes an emitter, and calls the tool's function in its stack and jail. What the
+ * function returns is the end, unless it is VERB_PENDING: then the run waits in a list until
+ * verb_finish.
  */
 #include "kern/verb.h"
 
@@ -81,8 +82,8 @@ verb_foreach(void (*fn)(const struct verb *verb, void *ctx), void *ctx)
 enum { SAY_MAX = 500, SAY_END = 200 };
 
 /*
- * One line, whatever words it quotes: what would move the cursor becomes '?', and of a very long text the
- * middle goes, since the reason stands at its end.
+ * One line, whatever words it quotes: what would move the cursor becomes '?', and of a very long
+ * text the middle goes, since the reason stands at its end.
  */
 static void
 say_tidy(char *text)
@@ -381,7 +382,9 @@ take_jail(struct request *rq)
 	return 0;
 }
 
-/* jexec [-l] [-u USER | -U USER] JAIL COMMAND…: what is left is the command. 0 or an exit status. */
+/*
+ * jexec [-l] [-u USER | -U USER] JAIL COMMAND…: what is left is the command. 0 or an exit status.
+ */
 static int
 take_jexec(struct request *rq)
 {
@@ -486,7 +489,10 @@ job_run(struct verb_job *job)
 	return status;
 }
 
-/* Start the tool. Takes `words`. NULL when there is no memory (then the words stay with the caller). */
+/*
+ * Start the tool. Takes `words`. NULL when there is no memory (then the words stay with the
+ * caller).
+ */
 static struct verb_job *
 job_new(const struct request *rq, const struct verb *verb, char **words)
 {

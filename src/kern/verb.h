@@ -8,10 +8,12 @@
  * it returns VERB_PENDING and later calls verb_finish (ping, tcpdump, commands that wait).
  *
  * argv[0] is the tool's name. Global options (--json, --libxo json, -j JAIL where the tool has it)
- * are taken by verb_exec before the verb sees argv. --json and --libxo json count as the first words
- * behind the tool's name or as the last words; -j JAIL (or -jJAIL) as the first ones, for tools with VERB_HAS_JAIL.
+ * are taken by verb_exec before the verb sees argv. --json and --libxo json count as the first
+ * words behind the tool's name or as the last words; -j JAIL (or -jJAIL) as the first ones, for
+ * tools with VERB_HAS_JAIL.
  *
- * Options are parsed with struct verb_opts below, never with getopt(3), whose state is the process's.
+ * Options are parsed with struct verb_opts below, never with getopt(3), whose state is the
+ * process's.
  */
 #ifndef WARREN_KERN_VERB_H
 #define WARREN_KERN_VERB_H
@@ -55,11 +57,17 @@ struct verb {
 	const char *usage;   /* one or more lines, without "usage: " */
 	const char *summary; /* for `help` */
 	int (*run)(struct verb_run *v);
-	/* Completion in the console: put words that may follow argv[0..argc-1] through add(); optional. */
+	/*
+	 * Completion in the console: put words that may follow argv[0..argc-1] through add();
+	 * optional.
+	 */
 	void (*complete)(
 	    int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
 	unsigned flags;
-	/* All option letters of a tool that reads a saved state, M: and j: among them; see kern/state.h. */
+	/*
+	 * All option letters of a tool that reads a saved state, M: and j: among them; see
+	 * kern/state.h.
+	 */
 	const char *state_options;
 };
 enum verb_flags {
@@ -77,7 +85,10 @@ const struct verb *verb_find(const char *name);
 /* All verbs sorted by name: calls fn for each. */
 void verb_foreach(void (*fn)(const struct verb *verb, void *ctx), void *ctx);
 
-/* The FIB (setfib N) of the verb that is being run on this thread, for what has no run at hand: net.my_fibnum. */
+/*
+ * The FIB (setfib N) of the verb that is being run on this thread, for what has no run at hand:
+ * net.my_fibnum.
+ */
 extern __thread uint8_t verb_fib;
 
 struct verb_io {
@@ -92,8 +103,9 @@ struct verb_io {
 
 /*
  * Run words argv[0..argc-1] (borrowed, copied) in stack `prison` (NULL = the host). Returns the run
- * if it is pending (valid until done was called), else NULL. Unknown tools: "warren: no tool 'x'", status 2… 
- * Handles `jexec J words`, `setfib N words` and `-j J` by itself calling verb_exec in the other place.
+ * if it is pending (valid until done was called), else NULL. Unknown tools: "warren: no tool 'x'",
+ * status 2… Handles `jexec J words`, `setfib N words` and `-j J` by itself calling verb_exec in the
+ * other place.
  */
 struct verb_run *verb_exec(
     int argc, char *const argv[], struct prison *prison, uint8_t fib, const struct verb_io *io);
@@ -102,8 +114,8 @@ struct verb_run *verb_exec(
 void verb_cancel(struct verb_run *v);
 
 /*
- * A stack or a jail ends: cancels its pending runs; of one that takes its time, vnet and prison become NULL. For
- * kern/vnet.c and kern/jail.c.
+ * A stack or a jail ends: cancels its pending runs; of one that takes its time, vnet and prison
+ * become NULL. For kern/vnet.c and kern/jail.c.
  */
 void verb_cancel_vnet(struct vnet *vnet);
 void verb_cancel_prison(struct prison *prison);
@@ -111,18 +123,27 @@ void verb_cancel_prison(struct prison *prison);
 /* End a pending run: flushes, closes the JSON, calls done, frees v. */
 void verb_finish(struct verb_run *v, int status);
 
-/* "tool: text\n" on standard error. verb_error returns `status` (so: return verb_error(v, 1, "…")). */
+/*
+ * "tool: text\n" on standard error. verb_error returns `status` (so: return verb_error(v, 1, "…")).
+ */
 int verb_error(struct verb_run *v, int status, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* What the BSDs call an errno (EBUSY is "Device busy", ENXIO "Device not configured"); its sign doesn't matter. */
+/*
+ * What the BSDs call an errno (EBUSY is "Device busy", ENXIO "Device not configured"); its sign
+ * doesn't matter.
+ */
 const char *verb_strerror(int error);
-/* "usage: …" on standard error; returns EX_USAGE (64). why may be NULL, else printed first as "tool: why". */
+/*
+ * "usage: …" on standard error; returns EX_USAGE (64). why may be NULL, else printed first as
+ * "tool: why".
+ */
 int verb_usage(struct verb_run *v, const char *why);
 
 /*
- * Options as getopt(3) of the BSDs reads them, with its state in a struct: letters in clusters, `x:`
- * takes an argument (rest of the word, or the next word), the first word that is no option ends
- * them, and so does `--`; a lone `-` is an operand. A leading '+' or ':' in spec means nothing special.
+ * Options as getopt(3) of the BSDs reads them, with its state in a struct: letters in clusters,
+ * `x:` takes an argument (rest of the word, or the next word), the first word that is no option
+ * ends them, and so does `--`; a lone `-` is an operand. A leading '+' or ':' in spec means nothing
+ * special.
  *
  *	struct verb_opts o;
  *	int c;
@@ -150,16 +171,22 @@ struct verb_opts {
 void verb_opts_init(
     struct verb_opts *o, struct verb_run *v, int argc, char **argv, const char *spec);
 /*
- * The next option's letter; -1 behind the last; '?' for an unknown letter or a missing argument, after
- * "tool: illegal option -- x" or "tool: option requires an argument -- x" on standard error.
+ * The next option's letter; -1 behind the last; '?' for an unknown letter or a missing argument,
+ * after "tool: illegal option -- x" or "tool: option requires an argument -- x" on standard error.
  */
 int verb_opts_next(struct verb_opts *o);
 
-/* Split a line into words as a shell does (quotes '…' "…", backslash, # comment); -EINVAL with *why set on an open quote. Free with verb_split_free. */
+/*
+ * Split a line into words as a shell does (quotes '…' "…", backslash, # comment); -EINVAL with *why
+ * set on an open quote. Free with verb_split_free.
+ */
 int verb_split(const char *line, int *argc, char ***argv, const char **why);
 void verb_split_free(int argc, char **argv);
 
-/* Convenience for tests, labs, the API: run a line to its end if it ends at once; status, and the text (malloc'd, free()) of both streams. A pending verb is cancelled. */
+/*
+ * Convenience for tests, labs, the API: run a line to its end if it ends at once; status, and the
+ * text (malloc'd, free()) of both streams. A pending verb is cancelled.
+ */
 int verb_line(struct prison *prison, const char *line, bool json, char **out, char **err);
 
 /*
@@ -168,9 +195,13 @@ int verb_line(struct prison *prison, const char *line, bool json, char **out, ch
  */
 bool verb_number(const char *word, uint64_t min, uint64_t max, uint64_t *value);
 /*
- * A value that is no whole number of ns, bit/s or bytes is refused. KB, MB, GB are powers of 1000, KiB, MiB, GiB of 1024.
+ * A value that is no whole number of ns, bit/s or bytes is refused. KB, MB, GB are powers of 1000,
+ * KiB, MiB, GiB of 1024.
  */
-/* Duration with unit "5ms" "1.5s" "100us" "10ns" "2min" "24h" -> ns; rate "100Mbit/s" "1Gbit/s" "64kbit/s" "10MByte/s" -> bits/s; size "64KB"|"64KiB"|"1500B" -> bytes. Units are required. */
+/*
+ * Duration with unit "5ms" "1.5s" "100us" "10ns" "2min" "24h" -> ns; rate "100Mbit/s" "1Gbit/s"
+ * "64kbit/s" "10MByte/s" -> bits/s; size "64KB"|"64KiB"|"1500B" -> bytes. Units are required.
+ */
 bool verb_duration(const char *word, uint64_t *ns);
 bool verb_rate(const char *word, uint64_t *bps);
 bool verb_size(const char *word, uint64_t *bytes);

@@ -1,6 +1,6 @@
 /*
- * verb_words.c - what commands are made of: words of a line, options, numbers with bounds and units, and
- * the words for errors.
+ * verb_words.c - what commands are made of: words of a line, options, numbers with bounds and
+ * units, and the words for errors.
  */
 #include "kern/verb.h"
 
@@ -35,7 +35,10 @@ split_quoted(const char **p, struct word *w)
 	return true;
 }
 
-/* The next word of the line into *w, whose text has room for the whole line. False on an open quote. */
+/*
+ * The next word of the line into *w, whose text has room for the whole line. False on an open
+ * quote.
+ */
 static bool
 split_word(const char **p, struct word *w)
 {
@@ -191,7 +194,9 @@ struct unit {
 	uint64_t factor;
 };
 
-/* DIGITS[.DIGITS]UNIT in whole units of factor 1; false if it is not, too big, or no whole number. */
+/*
+ * DIGITS[.DIGITS]UNIT in whole units of factor 1; false if it is not, too big, or no whole number.
+ */
 static bool
 number_with_unit(const char *word, const struct unit *units, uint64_t *value)
 {

@@ -1,11 +1,12 @@
 /*
- * vnet.c - stacks: the copy of the section, the ordered life of its rooms, the memory that it holds.
+ * vnet.c - stacks: the copy of the section, the ordered life of its rooms, the memory that it
+ * holds.
  *
- * A stack is one piece of memory: struct vnet, then the copy of the section "set_vnet" with the initial
- * values. What rooms allocate for it goes through vnet_malloc, which puts 16 bytes before each piece
- * that say how long it is and on whose account; so the leak audit can say that nothing is left.
- * An account outlives its stack as long as a piece of it lives (an interface that moved away keeps what
- * it got at home).
+ * A stack is one piece of memory: struct vnet, then the copy of the section "set_vnet" with the
+ * initial values. What rooms allocate for it goes through vnet_malloc, which puts 16 bytes before
+ * each piece that say how long it is and on whose account; so the leak audit can say that nothing
+ * is left. An account outlives its stack as long as a piece of it lives (an interface that moved
+ * away keeps what it got at home).
  */
 #include "kern/vnet.h"
 
@@ -131,7 +132,10 @@ section_bytes(void)
 	return (size_t)(__stop_set_vnet - __start_set_vnet);
 }
 
-/* Where the copy of the section lies behind the struct: as aligned as the linker may have aligned it. */
+/*
+ * Where the copy of the section lies behind the struct: as aligned as the linker may have aligned
+ * it.
+ */
 enum { SECTION_ALIGN = 64 };
 static const size_t section_at = (sizeof(struct vnet) + SECTION_ALIGN - 1) &
     ~(size_t)(SECTION_ALIGN - 1);

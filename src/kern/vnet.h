@@ -4,8 +4,8 @@
  * VNET_DEFINE(type, name) declares a per-stack variable in the file of the subsystem that owns it,
  * with its initial value; the linker gathers them in one section. A new stack gets a copy of that
  * section (so of the initial values, never of another stack's current ones), then the VNET_SYSINIT
- * functions run in the order (subsystem, order, name). Destruction runs the VNET_SYSUNINIT functions in the
- * reverse order and frees the copy; after it no byte is left.
+ * functions run in the order (subsystem, order, name). Destruction runs the VNET_SYSUNINIT
+ * functions in the reverse order and frees the copy; after it no byte is left.
  *
  * The current stack is curvnet, per thread. Whoever sets it restores it on every way out:
  *
@@ -56,12 +56,17 @@ extern uint8_t __start_set_vnet[], __stop_set_vnet[];
 #define VNET_DECLARE(type, name) extern type vnet_entry_##name
 
 #define VNET_OFFSET(name) ((size_t)((uint8_t *)&vnet_entry_##name - __start_set_vnet))
-/* Variable of a given stack, and of the current one. #define V_ip_ttl VNET(ip_ttl) where it is declared. */
+/*
+ * Variable of a given stack, and of the current one. #define V_ip_ttl VNET(ip_ttl) where it is
+ * declared.
+ */
 #define VNET_OF(vnet, name)                                                                        \
 	(*(__typeof__(vnet_entry_##name) *)(void *)((vnet)->data + VNET_OFFSET(name)))
 #define VNET(name) VNET_OF(curvnet, name)
 
-/* Set the current stack until the end of the enclosing block; remembers where, for the check below. */
+/*
+ * Set the current stack until the end of the enclosing block; remembers where, for the check below.
+ */
 struct vnet_scope {
 	struct vnet *saved;
 	const char *saved_where;
@@ -82,8 +87,9 @@ vnet_scope_leave(struct vnet_scope *s)
 #define VNET_SCOPE(vnet) VNET_SCOPE__(vnet, __LINE__)
 
 /*
- * At a public entrance: aborts, naming the place where the current stack was last set, if the block is
- * left with another curvnet than it was entered with (behaviours 6). `what` is a string for the message.
+ * At a public entrance: aborts, naming the place where the current stack was last set, if the block
+ * is left with another curvnet than it was entered with (behaviours 6). `what` is a string for the
+ * message.
  */
 struct vnet_entrance {
 	struct vnet *found;
@@ -130,7 +136,10 @@ struct vnet_sysinit {
 	const char *name; /* the function's */
 };
 
-/* Run func(arg) in each new stack (curvnet is it), or at its end. Must not fail; a function without memory aborts the creation through vnet_alloc_fail(). */
+/*
+ * Run func(arg) in each new stack (curvnet is it), or at its end. Must not fail; a function without
+ * memory aborts the creation through vnet_alloc_fail().
+ */
 #define VNET_SYSINIT(ident, sub, ord, fn, argument)                                                \
 	static const struct vnet_sysinit vnet_init_of_##ident = { sub, ord, fn, argument, #fn };   \
 	LINKERSET_ADD(vnet_sysinit, vnet_init_of_##ident)
@@ -139,8 +148,9 @@ struct vnet_sysinit {
 	LINKERSET_ADD(vnet_sysuninit, vnet_uninit_of_##ident)
 
 /*
- * Said by an init function that has no memory: the creation ends there. The VNET_SYSUNINIT functions of all
- * (subsystem, order) up to and with its own run, so they cope with a room that is not or half set up.
+ * Said by an init function that has no memory: the creation ends there. The VNET_SYSUNINIT
+ * functions of all (subsystem, order) up to and with its own run, so they cope with a room that is
+ * not or half set up.
  */
 void vnet_alloc_fail(void);
 
@@ -148,8 +158,8 @@ void vnet_alloc_fail(void);
 struct vnet *vnet_alloc(void);
 
 /*
- * End a stack: its callouts stopped, interfaces moved home or destroyed, tables freed. The caller is
- * in the upper half and not inside a walk of this stack's packets.
+ * End a stack: its callouts stopped, interfaces moved home or destroyed, tables freed. The caller
+ * is in the upper half and not inside a walk of this stack's packets.
  */
 void vnet_destroy(struct vnet *vnet);
 
@@ -159,7 +169,10 @@ const char *vnet_name(const struct vnet *vnet);
 /* The ordered lists as `show vnet_sysinit` prints them (behaviours 33). */
 void vnet_show_sysinit(struct emitter *e, bool uninit);
 
-/* Teardown log for tests: when set, called with each function's name as it runs (init true or uninit). */
+/*
+ * Teardown log for tests: when set, called with each function's name as it runs (init true or
+ * uninit).
+ */
 extern void (*vnet_sysinit_trace)(const struct vnet_sysinit *s, bool uninit);
 
 /*
@@ -179,12 +192,18 @@ struct audit_counts {
 	uint64_t n[AUDIT_MAX];
 };
 void audit_take(struct audit_counts *c);
-/* Compare with now; returns the number of kinds that differ and, with text != NULL, writes "route +2, mbuf -1" (NUL-terminated, cut at len). */
+/*
+ * Compare with now; returns the number of kinds that differ and, with text != NULL, writes "route
+ * +2, mbuf -1" (NUL-terminated, cut at len).
+ */
 int audit_compare(const struct audit_counts *before, char *text, size_t len);
 /* Lists all counters: `show audit`. */
 void audit_show(struct emitter *e);
 
-/* Memory of a stack: bytes of the section plus what rooms allocated through vnet_malloc (accounted to curvnet). */
+/*
+ * Memory of a stack: bytes of the section plus what rooms allocated through vnet_malloc (accounted
+ * to curvnet).
+ */
 void *vnet_malloc(size_t bytes); /* zeroed; NULL without memory */
 void vnet_free(void *p);
 uint64_t vnet_memory(void); /* bytes live now, all stacks: an audit counter too */
@@ -192,18 +211,24 @@ uint64_t vnet_memory_of(const struct vnet *vnet); /* of one stack, struct and se
 
 /* Fault injection: the n-th vnet_malloc from now on fails, once (1 = the next); 0 = none. */
 void vnet_malloc_fail_at(uint64_t n);
-/* True while an ordered failure has not come yet: the corpus that just ran makes fewer allocations. */
+/*
+ * True while an ordered failure has not come yet: the corpus that just ran makes fewer allocations.
+ */
 bool vnet_malloc_fail_pending(void);
 
 /*
  * Bring the kernel floor up: worker 0 attached by the caller, vnet0 and prison0 made. Idempotent.
  * Behind it the calling thread's curvnet is vnet0 and its curprison &prison0.
- * kern_fini destroys all stacks and frees everything, so that LeakSanitizer has nothing to say; curvnet is NULL then.
+ * kern_fini destroys all stacks and frees everything, so that LeakSanitizer has nothing to say;
+ * curvnet is NULL then.
  */
 void kern_init(void);
 void kern_fini(void);
 
-/* Address -> object handles that people type in `show X HANDLE`: printed with %p; these check that a typed one is live. */
+/*
+ * Address -> object handles that people type in `show X HANDLE`: printed with %p; these check that
+ * a typed one is live.
+ */
 struct vnet *vnet_by_handle(uintptr_t handle);
 
 /* The living stack with the lowest id above `id`: for walks whose body may destroy stacks. */

@@ -16,13 +16,19 @@
 
 struct lab;
 
-/* Parse; NULL with *why = malloc'd "FILE:LINE: what is wrong" (one line per fault, as many as were found). */
+/*
+ * Parse; NULL with *why = malloc'd "FILE:LINE: what is wrong" (one line per fault, as many as were
+ * found).
+ */
 struct lab *lab_parse_file(const char *file, char **why);
 struct lab *lab_parse_text(const char *name, const char *text, size_t len, char **why);
 /* Takes down what lab_build made; before process_stop(). */
 void lab_free(struct lab *lab);
 
-/* What process_start() must be told before lab_build(): the file's tunables (NULL-terminated) and seed (0 = none given). */
+/*
+ * What process_start() must be told before lab_build(): the file's tunables (NULL-terminated) and
+ * seed (0 = none given).
+ */
 const char *lab_name(const struct lab *lab);
 const char *const *lab_tunables(const struct lab *lab);
 uint64_t lab_seed(const struct lab *lab);

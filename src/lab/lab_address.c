@@ -5,10 +5,11 @@
  * endpoint and .2 for the second. With `routes: auto` each node gets routes to all links by the
  * fewest hops (of several ways the one whose link stands first in the file).
  *
- * A table for each of N nodes to all of L links would be N * L routes, most of them saying the same.
- * So a node's table is folded: the sorted subnets are cut into the fewest aligned blocks whose
- * subnets all go by one next hop; a node with one link gets a default route, a router in a chain of a
- * thousand about twenty routes. Addresses that no link has may be covered: they go nowhere anyway.
+ * A table for each of N nodes to all of L links would be N * L routes, most of them saying the
+ * same. So a node's table is folded: the sorted subnets are cut into the fewest aligned blocks
+ * whose subnets all go by one next hop; a node with one link gets a default route, a router in a
+ * chain of a thousand about twenty routes. Addresses that no link has may be covered: they go
+ * nowhere anyway.
  */
 #include "inet/in.h"
 #include "lab/lab_model.h"
@@ -123,8 +124,8 @@ struct hop {
 };
 
 /*
- * For N nodes the search runs N times over everything, so it runs over plain arrays: ten thousand nodes
- * take a second, not ten.
+ * For N nodes the search runs N times over everything, so it runs over plain arrays: ten thousand
+ * nodes take a second, not ten.
  */
 struct router {
 	struct lab *lab;

@@ -1,9 +1,9 @@
 /*
  * lab_build.c - from a lab's words to stacks, links, addresses, traffic and captures.
  *
- * Domains (base/sched.h): nodes that are joined by a link without any delay happen together, so they
- * share a domain that goes one instant at a time; all others have a domain of their own, and the
- * least delay of the links between domains says how far each may run ahead.
+ * Domains (base/sched.h): nodes that are joined by a link without any delay happen together, so
+ * they share a domain that goes one instant at a time; all others have a domain of their own, and
+ * the least delay of the links between domains says how far each may run ahead.
  */
 #include "kern/sysctl.h"
 #include "lab/lab_model.h"
@@ -45,7 +45,10 @@ lab_node_forwards(const struct lab_node *n)
 
 /* --- domains ---------------------------------------------------------------------------------- */
 
-/* Least time a frame needs through a way that is shaped like this; as pipe_lookahead, before there is a pipe. */
+/*
+ * Least time a frame needs through a way that is shaped like this; as pipe_lookahead, before there
+ * is a pipe.
+ */
 static bool
 has_delay(const struct lab_shape *s)
 {
@@ -101,8 +104,8 @@ domains_make(struct lab *lab)
 }
 
 /*
- * Asks what is really there, not what the file says: commands can make links between stacks, too, and
- * one without a pipe couples two domains so that everything must go one instant at a time.
+ * Asks what is really there, not what the file says: commands can make links between stacks, too,
+ * and one without a pipe couples two domains so that everything must go one instant at a time.
  */
 void
 lab_update_lookahead(struct lab *lab)
@@ -178,7 +181,10 @@ sysctl_apply(struct lab *lab, struct lab_node *n, const struct lab_wordlist *lis
 	return 0;
 }
 
-/* Were the tunables set when the process started? They can't be set now; to run without would be to lie. */
+/*
+ * Were the tunables set when the process started? They can't be set now; to run without would be to
+ * lie.
+ */
 static int
 tunables_check(struct lab *lab, char **why)
 {

@@ -54,7 +54,10 @@ check_rate(struct lab *lab, const struct lab_end *e, const struct lab_phase *ph)
 	uint64_t want_ns, off;
 	char asked[LAB_UNIT_TEXT], got[LAB_UNIT_TEXT];
 
-	/* Only when all that was serialised has been delivered, too: then both counters speak of the same frames. */
+	/*
+	 * Only when all that was serialised has been delivered, too: then both counters speak of
+	 * the same frames.
+	 */
 	if (ph->c.rate_bps == 0 || st->out_packets == 0 ||
 	    st->in_packets != st->out_packets + st->drop_queue + st->drop_loss)
 		return;

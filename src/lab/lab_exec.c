@@ -1,8 +1,8 @@
 /*
  * lab_exec.c - commands of a lab: the words of a run line or of the timeline, in a node's stack.
  *
- * A command that takes time (ping -c 3) goes on while the lab runs; it and what it wrote stay in the
- * lab's list for the report. One that is over at once and was silent leaves no trace.
+ * A command that takes time (ping -c 3) goes on while the lab runs; it and what it wrote stay in
+ * the lab's list for the report. One that is over at once and was silent leaves no trace.
  */
 #include "kern/verb.h"
 #include "lab/lab_model.h"

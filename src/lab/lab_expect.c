@@ -1,9 +1,9 @@
 /*
  * lab_expect.c - what a lab's author expects, and the verdict.
  *
- * During the run the counters are read at the ends of each window, and commands are started that have
- * a time; at the end figures are judged first and then the commands without a time are run, one
- * after the other, each to its end.
+ * During the run the counters are read at the ends of each window, and commands are started that
+ * have a time; at the end figures are judged first and then the commands without a time are run,
+ * one after the other, each to its end.
  */
 #include "kern/drop.h"
 #include "lab/lab_metric.h"

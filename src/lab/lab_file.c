@@ -112,7 +112,9 @@ top_other(struct ly *y, const struct ly_pair *p, void *obj)
 	return false;
 }
 
-/* A mapping of names and values -> "name=value" words; also as the array that process_start takes. */
+/*
+ * A mapping of names and values -> "name=value" words; also as the array that process_start takes.
+ */
 static void
 read_assignments(struct ly *y, int id, const char *what, struct lab_wordlist *list)
 {
@@ -345,7 +347,10 @@ lab_parse_text(const char *name, const char *text, size_t len, char **why)
 	return lab;
 }
 
-/* The whole file, malloc'd; NULL with errno. One byte more than the limit is enough to see that it is passed. */
+/*
+ * The whole file, malloc'd; NULL with errno. One byte more than the limit is enough to see that it
+ * is passed.
+ */
 static char *
 read_file(const char *file, size_t *len)
 {

@@ -1,8 +1,8 @@
 /*
  * lab_link.c - links: a pair of interfaces in two stacks, with a pipe in each way that is shaped.
  *
- * A pipe's requests are kept as phases: from a change of the timeline on, what is asked is something
- * else, and the report compares each phase with what was achieved in it.
+ * A pipe's requests are kept as phases: from a change of the timeline on, what is asked is
+ * something else, and the report compares each phase with what was achieved in it.
  *
  * A link that is down has lost its carrier: both ends stop running, so that what is sent, and what
  * was in flight and arrives, is dropped under the counter if.down.
@@ -53,7 +53,10 @@ end_shape(struct lab *lab, struct lab_end *e, const struct pipe_config *c)
 	return error;
 }
 
-/* The other end of a link that has no delay in one way is in the same stack's domain; see lab_build.c. */
+/*
+ * The other end of a link that has no delay in one way is in the same stack's domain; see
+ * lab_build.c.
+ */
 static int
 pair_make(struct lab_link *l)
 {

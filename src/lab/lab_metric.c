@@ -5,9 +5,9 @@
  *	gw:wan.queueing.p99	a way's: out of gw by wan, to the other end of that link
  *	gw.drops.ip.ttl		a node's
  *
- * A figure that counts is the difference of two readings of raw counters, at the window's two ends; a
- * rate divides it by the window. Percentiles are of the whole run, but for pings, whose answers are
- * kept one by one.
+ * A figure that counts is the difference of two readings of raw counters, at the window's two ends;
+ * a rate divides it by the window. Percentiles are of the whole run, but for pings, whose answers
+ * are kept one by one.
  */
 #include "lab/lab_metric.h"
 
@@ -428,7 +428,9 @@ subject_find(struct ly *y, int id, struct lab_expect *x, const char *name)
 bool
 lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x)
 {
-	/* The point behind the subject: an interface's name may hold points (gw:em0.10.throughput). */
+	/*
+	 * The point behind the subject: an interface's name may hold points (gw:em0.10.throughput).
+	 */
 	const char *dot = strchr(x->that, '.'), *colon = strchr(x->that, ':');
 	unsigned subject;
 

@@ -8,7 +8,9 @@
 
 /* Raw counters now. */
 void lab_metric_read(const struct lab_expect *x, struct lab_reading *r);
-/* Of the readings at both ends of a window; false when there is nothing to say (no answer came, …). */
+/*
+ * Of the readings at both ends of a window; false when there is nothing to say (no answer came, …).
+ */
 bool lab_metric_value(const struct lab_expect *x, uint64_t window_ns, double *value);
 /* Is it made of readings at two moments (so that a window can be cut out)? */
 bool lab_metric_counts(const struct lab_metric *m);

@@ -1,8 +1,8 @@
 /*
  * lab_model.h - a lab in memory: what the file says, and beside it what was built of it.
  *
- * Everything lies in one arena and lives as long as the lab. Lists are in the order of the file, and
- * everything that is done walks lists, never a hash: order is part of "same file, same bytes".
+ * Everything lies in one arena and lives as long as the lab. Lists are in the order of the file,
+ * and everything that is done walks lists, never a hash: order is part of "same file, same bytes".
  */
 #ifndef WARREN_LAB_LAB_MODEL_H
 #define WARREN_LAB_LAB_MODEL_H
@@ -298,7 +298,10 @@ lab_end_peer(struct lab_end *e)
 {
 	return &e->link->end[e == &e->link->end[0]];
 }
-/* "19.73Mbit/s", "20.8336ms", "0.5%": the same everywhere; text needs LAB_UNIT_TEXT bytes. Returns text. */
+/*
+ * "19.73Mbit/s", "20.8336ms", "0.5%": the same everywhere; text needs LAB_UNIT_TEXT bytes. Returns
+ * text.
+ */
 const char *lab_unit_text(enum lab_unit unit, double value, char *text);
 /* bytes * 8 / ns in bit/s, exact to the unit. */
 uint64_t lab_rate_of(uint64_t bytes, uint64_t ns);
@@ -328,7 +331,10 @@ bool lab_parse_is_list(struct ly *y, int id, const char *what);
 /* An exit status: a number, or `any` (-1). */
 bool lab_parse_status(struct ly *y, int id, int *status);
 
-/* lab_range.c: "r[1-100]" names many. False with a fault for a bad one. A plain name is a range of one. */
+/*
+ * lab_range.c: "r[1-100]" names many. False with a fault for a bad one. A plain name is a range of
+ * one.
+ */
 struct lab_range {
 	const char *before, *after; /* around the number; malloc'd in the arena */
 	bool many;
@@ -365,7 +371,10 @@ const char *lab_exec_why(const struct lab_exec *x);
 void lab_exec_end(struct lab *lab); /* cancel what is pending */
 void lab_exec_free(struct lab *lab);
 
-/* lab_build.c: everything that was built, in the reverse order; stacks of a process that has ended are gone already. */
+/*
+ * lab_build.c: everything that was built, in the reverse order; stacks of a process that has ended
+ * are gone already.
+ */
 void lab_release(struct lab *lab);
 
 /* lab_link.c: shaping, and its changes. */
@@ -388,7 +397,10 @@ void lab_traffic_free(struct lab *lab);
 /* lab_expect.c */
 bool lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x); /* resolve `that` */
 int lab_expect_build(struct lab *lab, char **why);
-/* Times before `end` at which counters must be read or a command started, after `now`: the earliest. */
+/*
+ * Times before `end` at which counters must be read or a command started, after `now`: the
+ * earliest.
+ */
 uint64_t lab_expect_next(const struct lab *lab, uint64_t now);
 void lab_expect_read(struct lab *lab, uint64_t now);  /* read the counters that are due */
 void lab_expect_start(struct lab *lab, uint64_t now); /* start the commands that are due */
@@ -402,7 +414,10 @@ struct lab_parse_expect;
 /* lab_check.c: requested beside achieved: fills lab->diffs. */
 void lab_check(struct lab *lab);
 void lab_differ(struct lab *lab, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-/* A way's delay as it was: mean time in the pipe less queueing and serialisation, ns; negative when not known. */
+/*
+ * A way's delay as it was: mean time in the pipe less queueing and serialisation, ns; negative when
+ * not known.
+ */
 double lab_way_delay(const struct lab_end *e);
 /* Packets of a flow that were sent and did not arrive; *sent may be NULL. */
 uint64_t lab_flow_lost(const struct lab_flow *f, uint64_t *sent);

@@ -180,7 +180,9 @@ static const struct ly_field node_fields[] = {
 	{ "kind", .type = LY_CUSTOM, .fn = node_kind },
 };
 
-/* Keys of containerlab's nodes that say what its containers are: named in the report, not refused. */
+/*
+ * Keys of containerlab's nodes that say what its containers are: named in the report, not refused.
+ */
 static bool
 node_foreign(struct ly *y, const struct ly_pair *p, void *obj)
 {

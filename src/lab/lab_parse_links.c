@@ -1,5 +1,6 @@
 /*
- * lab_parse_links.c - links: two endpoints, or two ranges of them, and a shape for both ways or for one.
+ * lab_parse_links.c - links: two endpoints, or two ranges of them, and a shape for both ways or for
+ * one.
  */
 #include "kern/verb.h"
 #include "lab/lab_model.h"

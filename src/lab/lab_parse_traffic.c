@@ -329,7 +329,8 @@ lab_parse_flows(struct ly *y, int id, void *obj)
 /* --- the end ---------------------------------------------------------------------------------- */
 
 /*
- * When a flow ends by itself, absolute; NS_NEVER if that is not known beforehand; 0 if it never does.
+ * When a flow ends by itself, absolute; NS_NEVER if that is not known beforehand; 0 if it never
+ * does.
  */
 static uint64_t
 flow_end(const struct lab_flow *f)

@@ -1,9 +1,10 @@
 /*
  * lab_range.c - one entry for many: `r[1-100]`.
  *
- * As a node's name it makes a hundred nodes, as a link's two endpoints as many links ("r[1-99]:right",
- * "r[2-100]:left" is a chain). In the words of such a node {i} stands for its number, {i+1} and
- * {i-1} for its neighbours'. A number written with leading zeros keeps its width: r[001-100].
+ * As a node's name it makes a hundred nodes, as a link's two endpoints as many links
+ * ("r[1-99]:right", "r[2-100]:left" is a chain). In the words of such a node {i} stands for its
+ * number, {i+1} and {i-1} for its neighbours'. A number written with leading zeros keeps its width:
+ * r[001-100].
  */
 #include "kern/verb.h"
 #include "lab/lab_model.h"

@@ -1,8 +1,8 @@
 /*
  * lab_report.c - requested beside achieved, as tables and as JSON.
  *
- * Every number is made of integers by lab_unit_text, or is a quotient of two printed to fixed decimals:
- * the same bytes everywhere. Nothing of the real clock is in it.
+ * Every number is made of integers by lab_unit_text, or is a quotient of two printed to fixed
+ * decimals: the same bytes everywhere. Nothing of the real clock is in it.
  */
 #include "inet/in.h"
 #include "kern/drop.h"

@@ -6,8 +6,8 @@
  *	settling			what is under way arrives
  *	the verdict			figures, then commands, then requested beside achieved
  *
- * In between, time goes in slices, so that captures are written and the status line moves. A slice is
- * as long as simulated time says, never the real clock: the run is the same on every machine.
+ * In between, time goes in slices, so that captures are written and the status line moves. A slice
+ * is as long as simulated time says, never the real clock: the run is the same on every machine.
  */
 #include "kern/drop.h"
 #include "lab/lab_metric.h"

@@ -8,7 +8,10 @@
 
 struct lab_table;
 
-/* head: the columns' titles, NULL-terminated, borrowed; align: a character each, '<' = left, else right. NULL without memory. */
+/*
+ * head: the columns' titles, NULL-terminated, borrowed; align: a character each, '<' = left, else
+ * right. NULL without memory.
+ */
 struct lab_table *lab_table_new(const char *const *head, const char *align);
 /* One cell for each column, borrowed until the table is freed. */
 void lab_table_row(struct lab_table *t, const char *const *cell);

@@ -1,8 +1,8 @@
 /*
  * lab_timeline.c - what is done to a lab while it runs.
  *
- * In virtual time the runner stops at each entry's time, when everything before it has happened, and
- * fires it; in live time a callout does.
+ * In virtual time the runner stops at each entry's time, when everything before it has happened,
+ * and fires it; in live time a callout does.
  */
 #include "lab/lab_model.h"
 

@@ -231,7 +231,10 @@ replay_build(struct lab *lab, struct lab_flow *f, char **why)
 		return lab_fail(lab, why, -EINVAL, f->line,
 		    "traffic %s: on: node %s has no interface %s", f->name, n->name, colon + 1);
 	memcpy(c.map, f->map, sizeof(c.map));
-	/* Frames keep the addresses of the wire that they were captured on: here they go to who is there. */
+	/*
+	 * Frames keep the addresses of the wire that they were captured on: here they go to who is
+	 * there.
+	 */
 	if (!c.route) {
 		struct ifnet *to = c.transmit ? epair_peer(c.ifp) : c.ifp;
 

@@ -293,7 +293,10 @@ pairs_of(struct ly *y, int id, const char *what, struct pairs *ps, bool merged, 
 		if (key == NULL)
 			continue;
 		if (strcmp(key, "<<") == 0) {
-			/* What is merged in gives way to what stands here: see the second round below. */
+			/*
+			 * What is merged in gives way to what stands here: see the second round
+			 * below.
+			 */
 			continue;
 		}
 		HASH_FIND_STR(ps->seen, key, s);
@@ -317,7 +320,10 @@ pairs_of(struct ly *y, int id, const char *what, struct pairs *ps, bool merged, 
 		ps->v[ps->n++] =
 		    (struct ly_pair){ .key = key, .key_id = p->key, .value = p->value };
 	}
-	/* One `<<` a mapping: with more, a few lines that refer to each other would be walked for ever. */
+	/*
+	 * One `<<` a mapping: with more, a few lines that refer to each other would be walked for
+	 * ever.
+	 */
 	for (yaml_node_pair_t *p = n->data.mapping.pairs.start; p < n->data.mapping.pairs.top;
 	     p++) {
 		const yaml_node_t *k = node(y, p->key);

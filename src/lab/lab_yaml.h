@@ -1,9 +1,10 @@
 /*
  * lab_yaml.h - a YAML document with line numbers: typed access that collects every fault.
  *
- * A mapping with known keys is read through a table of fields into a struct; one with free keys (node
- * names, sysctls) through ly_pairs(). Whatever is wrong is written down with its line and reading goes
- * on, so that a file's author sees all faults at once. Strings come from the lab's arena.
+ * A mapping with known keys is read through a table of fields into a struct; one with free keys
+ * (node names, sysctls) through ly_pairs(). Whatever is wrong is written down with its line and
+ * reading goes on, so that a file's author sees all faults at once. Strings come from the lab's
+ * arena.
  */
 #ifndef WARREN_LAB_LAB_YAML_H
 #define WARREN_LAB_LAB_YAML_H
@@ -36,7 +37,10 @@ void ly_free(struct ly *y);
 void ly_fault(struct ly *y, int id, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 void ly_fault_line(struct ly *y, unsigned line, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
-/* All faults, "FILE:LINE: text" each on its line, in order of lines; NULL if there are none. malloc'd. */
+/*
+ * All faults, "FILE:LINE: text" each on its line, in order of lines; NULL if there are none.
+ * malloc'd.
+ */
 char *ly_faults(const struct ly *y);
 
 int ly_root(const struct ly *y);
@@ -80,9 +84,10 @@ struct ly_field {
 };
 
 /*
- * Read a mapping with known keys into obj. Unknown keys are faults, with the nearest known one. Returns a
- * bit for each field of the table that was there (1 << index); faults leave the member as it was.
- * other (may be NULL) is asked about keys that the table doesn't know: true = it took the key.
+ * Read a mapping with known keys into obj. Unknown keys are faults, with the nearest known one.
+ * Returns a bit for each field of the table that was there (1 << index); faults leave the member as
+ * it was. other (may be NULL) is asked about keys that the table doesn't know: true = it took the
+ * key.
  */
 uint64_t ly_map(struct ly *y, int id, const char *what, const struct ly_field *f, size_t nf,
     void *obj, bool (*other)(struct ly *y, const struct ly_pair *p, void *obj));

@@ -1,8 +1,8 @@
 /*
  * bpf.c - the taps of an interface. An interface that nobody listens to has none of this.
  *
- * A listener may detach itself or another one from inside its tap: a walk keeps its next listener where
- * detaching can move it on, and the list goes when the last walk over it has ended.
+ * A listener may detach itself or another one from inside its tap: a walk keeps its next listener
+ * where detaching can move it on, and the list goes when the last walk over it has ended.
  */
 #include "net/bpf.h"
 

@@ -28,7 +28,10 @@ void bpf_tap_batch(struct ifnet *ifp, const struct batch *b, enum bpf_dir dir);
 /* The interface leaves its stack: all listeners are detached, then told. */
 void bpf_ifdetach(struct ifnet *ifp);
 
-/* Data link type of an interface: DLT_EN10MB (1) or DLT_NULL (0) for loopback (4 bytes of family before the packet). */
+/*
+ * Data link type of an interface: DLT_EN10MB (1) or DLT_NULL (0) for loopback (4 bytes of family
+ * before the packet).
+ */
 int bpf_dlt(const struct ifnet *ifp);
 
 #endif

@@ -14,7 +14,10 @@
 int epair_create(struct ifnet **a, struct ifnet **b);
 /* The other end, NULL if ifp is no epair. */
 struct ifnet *epair_peer(struct ifnet *ifp);
-/* Frames arrive at this end's peer now, directly into its if_receive (the pipe's delivery in its own event). Takes the batch. */
+/*
+ * Frames arrive at this end's peer now, directly into its if_receive (the pipe's delivery in its
+ * own event). Takes the batch.
+ */
 void epair_deliver(struct ifnet *from, struct batch *b);
 
 #endif

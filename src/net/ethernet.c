@@ -1,9 +1,9 @@
 /*
  * ethernet.c - Ethernet II framing: the way in by type.
  *
- * A batch is handed on in runs: consecutive frames of one way stay together, in order; so a run of the
- * usual kind (all IPv4, all for us) is the batch itself and nothing is copied. The header is one load
- * for the destination and one for the type; if_receive has fetched it.
+ * A batch is handed on in runs: consecutive frames of one way stay together, in order; so a run of
+ * the usual kind (all IPv4, all for us) is the batch itself and nothing is copied. The header is
+ * one load for the destination and one for the type; if_receive has fetched it.
  *
  * The way out is the family's: it puts the header before the packet and ends in if_transmit_batch.
  */
@@ -66,7 +66,10 @@ ether_classify_other(struct ifnet *ifp, struct mbuf *m, uint64_t dst, enum ether
 	return way;
 }
 
-/* The way of a frame; what goes on to a protocol loses its header here, while it is in the registers. */
+/*
+ * The way of a frame; what goes on to a protocol loses its header here, while it is in the
+ * registers.
+ */
 static inline enum ether_way
 ether_classify(struct ifnet *ifp, struct mbuf *m, uint64_t me)
 {
@@ -121,9 +124,9 @@ ether_way_out(struct ifnet *ifp, enum ether_way way, struct batch *run)
 }
 
 /*
- * What nearly all frames are: IPv4, unicast to us, from a station. Address and the group bit of the sender
- * lie in the first eight bytes: one masked comparison. Takes the headers off as far as frames are
- * so, and returns how many (bench forward: 35 -> 18 instructions a packet).
+ * What nearly all frames are: IPv4, unicast to us, from a station. Address and the group bit of the
+ * sender lie in the first eight bytes: one masked comparison. Takes the headers off as far as
+ * frames are so, and returns how many (bench forward: 35 -> 18 instructions a packet).
  */
 static inline uint32_t
 ether_plain_ip(const struct batch *b, uint64_t me)

@@ -47,7 +47,10 @@ idmap_grow(struct idmap *map, uint32_t w)
 	return idmap_resize(map, words);
 }
 
-/* Back to the size that the numbers in use need: so that equal maps have equal sizes, whatever happened before. */
+/*
+ * Back to the size that the numbers in use need: so that equal maps have equal sizes, whatever
+ * happened before.
+ */
 static void
 idmap_shrink(struct idmap *map)
 {

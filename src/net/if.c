@@ -1,10 +1,11 @@
 /*
  * if.c - the life of an interface.
  *
- * if_alloc makes it, if_enter puts it in a stack (name, index, families, ifnet_arrival), if_leave takes it
- * out again (down, addresses and families away, its packets out of all queues, ifnet_departure). Attach,
- * detach and the move to another stack are these two; a rename is a departure and an arrival with
- * IFF_RENAMING set in between. When a stack ends, what moved in goes home and what was made there ends.
+ * if_alloc makes it, if_enter puts it in a stack (name, index, families, ifnet_arrival), if_leave
+ * takes it out again (down, addresses and families away, its packets out of all queues,
+ * ifnet_departure). Attach, detach and the move to another stack are these two; a rename is a
+ * departure and an arrival with IFF_RENAMING set in between. When a stack ends, what moved in goes
+ * home and what was made there ends.
  *
  * Everything here is the upper half's. Memory goes with the last reference, behind the readers.
  */
@@ -136,7 +137,9 @@ ifa_rele(struct ifaddr *ifa)
 		rcu_call(&ifa->rcu, ifa_free_late);
 }
 
-/* --- families ---------------------------------------------------------------------------------- */
+/*
+ * --- families ----------------------------------------------------------------------------------
+ */
 
 static const struct af_domain *
 af_domain_of(enum af_slot slot)
@@ -173,8 +176,8 @@ if_attachdomain(struct ifnet *ifp)
 }
 
 /*
- * The flag goes first; the family's detach, which may wait for its timers, is called when nobody can take
- * the table for ready any more (behaviours 11).
+ * The flag goes first; the family's detach, which may wait for its timers, is called when nobody
+ * can take the table for ready any more (behaviours 11).
  */
 static void
 if_detachdomain(struct ifnet *ifp)
@@ -222,7 +225,9 @@ if_linkchange(struct ifnet *ifp)
 	if_raise(EV_LINK, ifp);
 }
 
-/* --- into a stack and out of it ---------------------------------------------------------------- */
+/*
+ * --- into a stack and out of it ----------------------------------------------------------------
+ */
 
 struct ifnet *
 if_alloc(enum if_type type, const char *dname, int dunit)
@@ -289,7 +294,10 @@ if_leave(struct ifnet *ifp)
 	bpf_ifdetach(ifp);
 	if_detachdomain(ifp);
 	lltable_forget_rcvif(ifp);
-	/* Walks the queues, full of others' packets perhaps: a new interface on its way to its stack has none. */
+	/*
+	 * Walks the queues, full of others' packets perhaps: a new interface on its way to its
+	 * stack has none.
+	 */
 	if (ifp->if_heard)
 		netisr_purge(ifp);
 	ifp->if_heard = false;
@@ -340,9 +348,14 @@ if_free(struct ifnet *ifp)
 	if_rele(ifp);
 }
 
-/* --- from stack to stack ----------------------------------------------------------------------- */
+/*
+ * --- from stack to stack -----------------------------------------------------------------------
+ */
 
-/* A name for ifp in curvnet: its own, else the driver's name with the first unit that is free there. */
+/*
+ * A name for ifp in curvnet: its own, else the driver's name with the first unit that is free
+ * there.
+ */
 static void
 name_for_arrival(struct ifnet *ifp)
 {
@@ -423,7 +436,9 @@ if_vmove(struct ifnet *ifp, struct vnet *to)
 	return 0;
 }
 
-/* --- a stack's beginning and end ---------------------------------------------------------------- */
+/*
+ * --- a stack's beginning and end ----------------------------------------------------------------
+ */
 
 static struct vnet *
 if_rcvif_vnet(const struct ifnet *ifp)
@@ -473,7 +488,10 @@ if_send_home(struct ifnet *ifp)
 {
 	if (!ifp->if_home_vnet->dying && if_vmove(ifp, ifp->if_home_vnet) == 0)
 		return;
-	/* No room at home: the driver keeps an interface without a stack, which is better than none. */
+	/*
+	 * No room at home: the driver keeps an interface without a stack, which is better than
+	 * none.
+	 */
 	if (if_clone_destroy(ifp) != 0)
 		if_detach(ifp);
 }
@@ -491,8 +509,9 @@ if_first_guest(void)
 }
 
 /*
- * The stack ends: first what was lent to it goes home, then what was made here ends, lo0 last, since the
- * others' routes lead over it. What was made here and lives elsewhere stays there: that is its home now.
+ * The stack ends: first what was lent to it goes home, then what was made here ends, lo0 last,
+ * since the others' routes lead over it. What was made here and lives elsewhere stays there: that
+ * is its home now.
  */
 static void
 if_vnet_leave(void *arg)

@@ -1,10 +1,11 @@
 /*
  * if.h - interfaces, in the words of the field: struct ifnet and its life.
  *
- * An interface is made by a driver: if_alloc, fill in, if_attach; it ends with if_detach and if_free.
- * It belongs to one stack at a time (if_vnet) and can move (if_vmove); if_home_vnet is where it was
- * made. Packets leave by if_output_batch's last step, if_transmit, and come in by ether_input (or
- * whatever if_input the driver has). Upper half writes all fields but the counters; workers read.
+ * An interface is made by a driver: if_alloc, fill in, if_attach; it ends with if_detach and
+ * if_free. It belongs to one stack at a time (if_vnet) and can move (if_vmove); if_home_vnet is
+ * where it was made. Packets leave by if_output_batch's last step, if_transmit, and come in by
+ * ether_input (or whatever if_input the driver has). Upper half writes all fields but the counters;
+ * workers read.
  */
 #ifndef WARREN_NET_IF_H
 #define WARREN_NET_IF_H
@@ -113,8 +114,9 @@ struct ifnet {
 	void (*if_transmit)(
 	    struct ifnet *ifp, struct batch *b); /* takes complete frames of the link */
 	/*
-	 * A shaper in the way out (a link's pipe; later ALTQ-like queues): when set, frames go to it instead
-	 * of if_transmit, and it calls if_transmit's driver, or the peer's input, itself. Takes the batch.
+	 * A shaper in the way out (a link's pipe; later ALTQ-like queues): when set, frames go to
+	 * it instead of if_transmit, and it calls if_transmit's driver, or the peer's input,
+	 * itself. Takes the batch.
 	 */
 	void (*if_shaper)(struct ifnet *ifp, struct batch *b, void *ctx);
 	void *if_shaper_ctx;
@@ -134,7 +136,9 @@ struct ifnet {
 	void *if_afdata[AF_SLOTS];
 	enum af_state if_afstate[AF_SLOTS];
 
-	/* the layer-3 way out: takes packets with m->nh set to the nexthop (route.h); ether or loop */
+	/*
+	 * the layer-3 way out: takes packets with m->nh set to the nexthop (route.h); ether or loop
+	 */
 	void (*if_output)(struct ifnet *ifp, struct batch *b);
 	/* the way in from the driver */
 	void (*if_input)(struct ifnet *ifp, struct batch *b);
@@ -154,7 +158,9 @@ struct ifnet {
 	int if_pcount;              /* promiscuous listeners */
 	struct ifaddrhead if_addrs; /* addresses of all families */
 	struct ifgroups *if_groups; /* NULL = only "all" and the cloner's name */
-	/* send queue: used when the driver can't take a packet (epair behind a full netisr queue) */
+	/*
+	 * send queue: used when the driver can't take a packet (epair behind a full netisr queue)
+	 */
 	struct mbufq if_snd;
 	uint32_t if_snd_maxlen; /* net.link.ifqmaxlen unless the driver says otherwise */
 	uint64_t if_snd_drops;
@@ -189,7 +195,9 @@ VNET_DECLARE(struct ifnet *, loif);
 
 #define IF_FOREACH(ifp) TAILQ_FOREACH(ifp, &V_ifnet_head, if_link)
 
-/* Is it usable for sending: up, running and, where it reports link state, link up (behaviours 16). */
+/*
+ * Is it usable for sending: up, running and, where it reports link state, link up (behaviours 16).
+ */
 static inline bool
 if_is_usable(const struct ifnet *ifp)
 {
@@ -197,15 +205,24 @@ if_is_usable(const struct ifnet *ifp)
 	    (!(ifp->if_capabilities & IFCAP_LINKSTATE) || ifp->if_link_state == LINK_STATE_UP);
 }
 
-/* A blank interface of a type with defaults (mtu 1500 …), in no stack yet, one reference; NULL without memory. */
+/*
+ * A blank interface of a type with defaults (mtu 1500 …), in no stack yet, one reference; NULL
+ * without memory.
+ */
 struct ifnet *if_alloc(enum if_type type, const char *dname, int dunit);
-/* Name it "dnameUNIT" (or as given before by the driver in if_xname), give it an index in curvnet, attach families, raise ifnet_arrival. 0, -EEXIST, -ENOMEM. */
+/*
+ * Name it "dnameUNIT" (or as given before by the driver in if_xname), give it an index in curvnet,
+ * attach families, raise ifnet_arrival. 0, -EEXIST, -ENOMEM.
+ */
 int if_attach(struct ifnet *ifp);
-/* Take it out of its stack: down, addresses purged, families detached, queues purged of its packets, ifnet_departure raised. */
+/*
+ * Take it out of its stack: down, addresses purged, families detached, queues purged of its
+ * packets, ifnet_departure raised.
+ */
 void if_detach(struct ifnet *ifp);
 /*
- * Attach the families that are not AF_READY (behaviours 12): if_attach and if_up do it. 0; -ENOMEM, and the
- * family that failed is AF_EMPTY again, as if it had never been asked.
+ * Attach the families that are not AF_READY (behaviours 12): if_attach and if_up do it. 0; -ENOMEM,
+ * and the family that failed is AF_EMPTY again, as if it had never been asked.
  */
 int if_attachdomain(struct ifnet *ifp);
 /* Give back the driver's reference; memory goes with the last one and after the readers. */
@@ -227,17 +244,23 @@ int if_set_mtu(struct ifnet *ifp, uint32_t mtu);
 int if_set_lladdr(struct ifnet *ifp, const uint8_t lladdr[6]); /* raises iflladdr_event */
 int if_set_description(struct ifnet *ifp, const char *text);   /* ENAMETOOLONG; "" clears */
 /*
- * Read the description (behaviours 8): *len in: room at buf, out: needed with NUL. 0 with the text, 0 with *fits
- * false when the room was too small, -ENOMSG when there is none.
+ * Read the description (behaviours 8): *len in: room at buf, out: needed with NUL. 0 with the text,
+ * 0 with *fits false when the room was too small, -ENOMSG when there is none.
  */
 int if_get_description(const struct ifnet *ifp, char *buf, size_t *len, bool *fits);
-/* Move to another stack: loses addresses, keeps its name unless taken there (then gets dname + first free unit). 0, -ENOMEM, -EEXIST */
+/*
+ * Move to another stack: loses addresses, keeps its name unless taken there (then gets dname +
+ * first free unit). 0, -ENOMEM, -EEXIST
+ */
 int if_vmove(struct ifnet *ifp, struct vnet *to);
 void if_link_state_change(
     struct ifnet *ifp, enum link_state state);  /* raises iflink_event, tells families */
 int if_set_promisc(struct ifnet *ifp, bool on); /* counted */
 
-/* Groups: every interface is in "all" and its cloner's. 0; -EEXIST, -ENOENT, -EINVAL (empty, too long, ends in a digit), -ENOMEM. */
+/*
+ * Groups: every interface is in "all" and its cloner's. 0; -EEXIST, -ENOENT, -EINVAL (empty, too
+ * long, ends in a digit), -ENOMEM.
+ */
 int if_group_add(struct ifnet *ifp, const char *group);
 int if_group_delete(struct ifnet *ifp, const char *group);
 bool if_in_group(const struct ifnet *ifp, const char *group);
@@ -250,19 +273,25 @@ uint64_t if_live(void);
 extern uint32_t if_qmaxlen, if_descr_maxlen;
 
 /*
- * Send complete frames (with link header): counts, taps, shaper or driver. Takes the batch. What all
- * if_output functions end with. Frames on an interface that is not up and running are dropped.
+ * Send complete frames (with link header): counts, taps, shaper or driver. Takes the batch. What
+ * all if_output functions end with. Frames on an interface that is not up and running are dropped.
  */
 void if_transmit_batch(struct ifnet *ifp, struct batch *b);
 
-/* Received frames: count and tap, then ifp->if_input. curvnet becomes ifp->if_vnet meanwhile. Takes the batch. Drivers call this. */
+/*
+ * Received frames: count and tap, then ifp->if_input. curvnet becomes ifp->if_vnet meanwhile. Takes
+ * the batch. Drivers call this.
+ */
 void if_receive(struct ifnet *ifp, struct batch *b);
 
 DROP_DECLARE(DROP_IF_DOWN); /* sent or received on an interface that is down */
 DROP_DECLARE(DROP_IF_SNDQ); /* send queue full */
 DROP_DECLARE(DROP_IF_GONE); /* interface left while the packet waited */
 
-/* Events (arg1 = struct ifnet *): ifnet_arrival, ifnet_departure, iflladdr_event, iflink_event; ifaddr_event (arg1 ifnet, arg2 ifaddr). */
+/*
+ * Events (arg1 = struct ifnet *): ifnet_arrival, ifnet_departure, iflladdr_event, iflink_event;
+ * ifaddr_event (arg1 ifnet, arg2 ifaddr).
+ */
 
 /*
  * ifconfig keywords of other rooms. A keyword takes nargs words and changes ifp; `verb_error` on
@@ -276,7 +305,10 @@ struct ifconfig_word {
 #define IFCONFIG_WORD_DEFINE(ident, kw, n, fn)                                                     \
 	static const struct ifconfig_word ifw_of_##ident = { kw, n, fn };                          \
 	LINKERSET_ADD(ifconfig_word, ifw_of_##ident)
-/* Lines of `ifconfig IF` from other rooms (a link's pipe); printed behind the driver's if_status, sorted by name. */
+/*
+ * Lines of `ifconfig IF` from other rooms (a link's pipe); printed behind the driver's if_status,
+ * sorted by name.
+ */
 struct ifconfig_status {
 	const char *name;
 	void (*run)(struct ifnet *ifp, struct emitter *e); /* nothing to say: prints nothing */
@@ -284,11 +316,17 @@ struct ifconfig_status {
 #define IFCONFIG_STATUS_DEFINE(ident, nm, fn)                                                      \
 	static const struct ifconfig_status ifs_of_##ident = { nm, fn };                           \
 	LINKERSET_ADD(ifconfig_status, ifs_of_##ident)
-/* `ifconfig IF inet ADDR [DST] [netmask M] [broadcast B] [alias|-alias|delete|add]…`: the family parses from its address on. */
+/*
+ * `ifconfig IF inet ADDR [DST] [netmask M] [broadcast B] [alias|-alias|delete|add]…`: the family
+ * parses from its address on.
+ */
 struct ifconfig_family {
 	const char *name; /* "inet" */
 	int af;
-	/* words behind the family name; *used = how many it took. op: 0 = set (first address replaced as BSD does), '+' alias, '-' delete. Exit status. */
+	/*
+	 * words behind the family name; *used = how many it took. op: 0 = set (first address
+	 * replaced as BSD does), '+' alias, '-' delete. Exit status.
+	 */
 	int (*address)(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used);
 	/* does this word look like an address of ours? (ifconfig em0 10.0.0.1/24 without family) */
 	bool (*is_address)(const char *word);

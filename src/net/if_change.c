@@ -1,5 +1,6 @@
 /*
- * if_change.c - what commands change about an interface: each gives 0 or -errno, and nothing is changed on error.
+ * if_change.c - what commands change about an interface: each gives 0 or -errno, and nothing is
+ * changed on error.
  */
 #include "net/if_internal.h"
 
@@ -107,7 +108,10 @@ if_set_mtu(struct ifnet *ifp, uint32_t mtu)
 	return 0;
 }
 
-/* The event is raised here, not by the driver's setter (behaviours 38); an address that stays is no event. */
+/*
+ * The event is raised here, not by the driver's setter (behaviours 38); an address that stays is no
+ * event.
+ */
 int
 if_set_lladdr(struct ifnet *ifp, const uint8_t lladdr[6])
 {

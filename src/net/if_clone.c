@@ -116,7 +116,10 @@ unit_names_free(const struct if_clone *ifc, int unit)
 	return true;
 }
 
-/* Take a unit: the one asked for, or the first free one. The unit, or -EEXIST, -ENOSPC, -EINVAL, -ENOMEM. */
+/*
+ * Take a unit: the one asked for, or the first free one. The unit, or -EEXIST, -ENOSPC, -EINVAL,
+ * -ENOMEM.
+ */
 static int
 unit_take(struct clone_units *u, int wanted)
 {
@@ -181,8 +184,9 @@ if_clone_create(const char *name, char **params, struct ifnet **made)
 }
 
 /*
- * Whoever takes the interface out of the cloner's list destroys it; the loser of a race hears ENXIO and
- * touches nothing more (behaviours 9). The caller has a reference or is the only one who destroys.
+ * Whoever takes the interface out of the cloner's list destroys it; the loser of a race hears ENXIO
+ * and touches nothing more (behaviours 9). The caller has a reference or is the only one who
+ * destroys.
  */
 int
 if_clone_destroy(struct ifnet *ifp)

@@ -1,15 +1,16 @@
 /*
  * if_epair.c - two Ethernet interfaces with a cable between them.
  *
- * A frame that one end sends waits in netisr's queue of the receiving stack; so a chain of stacks never
- * nests. What netisr refuses waits in the sender's own queue, and the sender stands in the list of those
- * that drain as soon as packets have left netisr. A pipe in the cable takes the frames instead and
- * calls epair_deliver.
+ * A frame that one end sends waits in netisr's queue of the receiving stack; so a chain of stacks
+ * never nests. What netisr refuses waits in the sender's own queue, and the sender stands in the
+ * list of those that drain as soon as packets have left netisr. A pipe in the cable takes the
+ * frames instead and calls epair_deliver.
  *
- * References (behaviours 23): each end counts one for itself, one for each packet in netisr's queue that
- * is for it, and one while it stands in the list of those that drain. A packet that netisr refuses
- * leaves the count as it was. An end goes when its own is the only one left: taking the interface out
- * of its stack takes its packets out of the queues, so the count is one then, and the assertion says so.
+ * References (behaviours 23): each end counts one for itself, one for each packet in netisr's queue
+ * that is for it, and one while it stands in the list of those that drain. A packet that netisr
+ * refuses leaves the count as it was. An end goes when its own is the only one left: taking the
+ * interface out of its stack takes its packets out of the queues, so the count is one then, and the
+ * assertion says so.
  */
 #include "net/epair.h"
 
@@ -25,7 +26,10 @@
 #include <stdio.h>
 #include <string.h>
 
-/* By this the netisr queue is longer than an interface's send queue: one burst of each of so many pairs fits. */
+/*
+ * By this the netisr queue is longer than an interface's send queue: one burst of each of so many
+ * pairs fits.
+ */
 enum { EPAIR_QUEUE_FACTOR = 42 };
 
 /* Addresses 02:00:0X:HI:LO have this many numbers; each end in the process has its own. */
@@ -77,8 +81,8 @@ number_take(uint32_t number)
 }
 
 /*
- * The interface index, as the field knows it; but indexes repeat from stack to stack, and two stations
- * of one link must not share an address: when the number is in use, the next free one.
+ * The interface index, as the field knows it; but indexes repeat from stack to stack, and two
+ * stations of one link must not share an address: when the number is in use, the next free one.
  */
 static int
 number_find(uint32_t index, uint32_t *number)
@@ -125,7 +129,10 @@ end_rele(struct epair_end *end, uint32_t n)
 	(void)left;
 }
 
-/* Into netisr's queue for the peer; false, with m not taken and the count as before, when it is full. */
+/*
+ * Into netisr's queue for the peer; false, with m not taken and the count as before, when it is
+ * full.
+ */
 static bool
 epair_queue(struct epair_end *to, struct mbuf *m)
 {
@@ -254,7 +261,10 @@ epair_drained(struct ifnet *rcvif, uint32_t n)
 {
 	struct epair_end *to = end_of(rcvif);
 
-	/* What left the queue without having been handled was thrown out of it: the interface leaves. */
+	/*
+	 * What left the queue without having been handled was thrown out of it: the interface
+	 * leaves.
+	 */
 	if (to->handled < n)
 		drop_count(&DROP_IF_GONE, n - to->handled);
 	to->handled -= to->handled < n ? to->handled : n;
@@ -392,7 +402,10 @@ epair_clone_destroy(struct ifnet *ifp)
 	struct epair_end *end = end_of(ifp);
 	struct epair *pair = (struct epair *)(void *)(end < end->peer ? end : end->peer);
 
-	/* Neither sends from here on: the first to go takes the packets that the other has queued for it. */
+	/*
+	 * Neither sends from here on: the first to go takes the packets that the other has queued
+	 * for it.
+	 */
 	if_down(pair->end[0].ifp);
 	if_down(pair->end[1].ifp);
 	epair_end_detach(&pair->end[1]);
@@ -422,7 +435,9 @@ epair_create(struct ifnet **a, struct ifnet **b)
 	return error;
 }
 
-/* --- its place in netisr ------------------------------------------------------------------------ */
+/*
+ * --- its place in netisr ------------------------------------------------------------------------
+ */
 
 static void
 epair_vnet_init(void *arg)

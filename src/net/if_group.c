@@ -1,8 +1,8 @@
 /*
  * if_group.c - groups of interfaces: `ifconfig IF group office`, `ifconfig -g office`.
  *
- * Every interface is in "all" and a cloned one in its cloner's group without anybody having to store it;
- * only what was said by hand takes memory.
+ * Every interface is in "all" and a cloned one in its cloner's group without anybody having to
+ * store it; only what was said by hand takes memory.
  */
 #include "net/if.h"
 #include "net/if_clone.h"

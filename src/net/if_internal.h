@@ -12,7 +12,9 @@ void if_raise(enum if_event event, struct ifnet *ifp);
 /* IFF_UP or the link's state has changed: families and listeners are told. */
 void if_linkchange(struct ifnet *ifp);
 
-/* if_names.c, all in curvnet: give ifp the lowest free index and its place in the list. 0, -ENOMEM. */
+/*
+ * if_names.c, all in curvnet: give ifp the lowest free index and its place in the list. 0, -ENOMEM.
+ */
 int if_link_in(struct ifnet *ifp);
 void if_link_out(struct ifnet *ifp);
 /* The hash only: around a change of the name. */

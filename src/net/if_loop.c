@@ -1,8 +1,9 @@
 /*
  * if_loop.c - loopback: what goes out comes in.
  *
- * Every stack has a lo0, down and without an address when the stack begins. What is sent leaves the walk
- * by the queue of its protocol, so that a packet to ourselves never nests in the one that caused it.
+ * Every stack has a lo0, down and without an address when the stack begins. What is sent leaves the
+ * walk by the queue of its protocol, so that a packet to ourselves never nests in the one that
+ * caused it.
  */
 #include "net/bpf.h"
 #include "net/if.h"

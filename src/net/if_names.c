@@ -1,8 +1,8 @@
 /*
  * if_names.c - a stack's interfaces by name and by index.
  *
- * Both tables are as large as the interfaces that are there need, whatever was there before; a small
- * stack has no hash.
+ * Both tables are as large as the interfaces that are there need, whatever was there before; a
+ * small stack has no hash.
  */
 #include "net/if_internal.h"
 
@@ -11,7 +11,10 @@
 #include <errno.h>
 #include <string.h>
 
-/* Below this many interfaces a walk over the list beats a hash that every small stack would pay for. */
+/*
+ * Below this many interfaces a walk over the list beats a hash that every small stack would pay
+ * for.
+ */
 enum { IF_HASH_FROM = 16 };
 
 /* Interfaces by index; slot i is index i + 1. */
@@ -82,8 +85,8 @@ if_names_unlink(struct ifnet *ifp)
 }
 
 /*
- * The size follows the number of interfaces both ways, so that a stack which is as it was also takes as
- * much memory as it did. Without memory the old hash, or none, does as well: only slower.
+ * The size follows the number of interfaces both ways, so that a stack which is as it was also
+ * takes as much memory as it did. Without memory the old hash, or none, does as well: only slower.
  */
 static void
 names_resize(void)

@@ -1,8 +1,9 @@
 /*
  * if_path.c - the one way of every packet into and out of an interface.
  *
- * Cost is per batch: one test for "up", one for taps, one for a filter on the link, one pass that adds up
- * the bytes (and, on the way in, marks the packet as this interface's and fetches its headers).
+ * Cost is per batch: one test for "up", one for taps, one for a filter on the link, one pass that
+ * adds up the bytes (and, on the way in, marks the packet as this interface's and fetches its
+ * headers).
  */
 #include "net/bpf.h"
 #include "net/if.h"
@@ -70,9 +71,9 @@ if_receive(struct ifnet *ifp, struct batch *b)
 		return;
 	VNET_SCOPE(ifp->if_vnet);
 	/*
-	 * What a packet was to the stack that sent it ends here. The headers are fetched while this pass
-	 * goes on over the rest: they are there when if_input begins. Two lines, since a header that was
-	 * prepended ends one line before what it was prepended to.
+	 * What a packet was to the stack that sent it ends here. The headers are fetched while this
+	 * pass goes on over the rest: they are there when if_input begins. Two lines, since a
+	 * header that was prepended ends one line before what it was prepended to.
 	 */
 	batch_foreach(b, m) {
 		__builtin_prefetch(m->data);

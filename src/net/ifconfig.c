@@ -6,8 +6,8 @@
  *	ifconfig IF create WORDS	make it, then the words; it goes again if one fails
  *	ifconfig IF [FAMILY] WORDS	keywords and addresses, from left to right
  *
- * Keywords are checked before any of them acts, up to the next address: what an address takes only its
- * family knows, by doing it. What a keyword changed before a later one failed is put back.
+ * Keywords are checked before any of them acts, up to the next address: what an address takes only
+ * its family knows, by doing it. What a keyword changed before a later one failed is put back.
  */
 #include "net/ifconfig.h"
 
@@ -77,7 +77,9 @@ ifconfig_address(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv, i
 	if (at < argc && is_address_op(argv[at]))
 		op = argv[at++];
 	if (at == argc) {
-		/* `ifconfig IF alias` has nothing to add; `ifconfig IF delete` is up to the family. */
+		/*
+		 * `ifconfig IF alias` has nothing to add; `ifconfig IF delete` is up to the family.
+		 */
 		if (op == NULL)
 			return 0;
 		if (family == NULL && !family_by_name("inet", &family, &af))

@@ -15,12 +15,16 @@ struct ifconfig {
 	bool print_name;   /* the words gave the interface a name that the caller can't know */
 };
 
-/* All lines about ifp, an element of the list "interface"; af != AF_UNSPEC: only what belongs to that family. */
+/*
+ * All lines about ifp, an element of the list "interface"; af != AF_UNSPEC: only what belongs to
+ * that family.
+ */
 void ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af);
 
 /*
- * Check the keywords that argv begins with, changing nothing: *used = how many words they are; it stops before the
- * first that is none. ifp is NULL when the interface is yet to be made. Exit status.
+ * Check the keywords that argv begins with, changing nothing: *used = how many words they are; it
+ * stops before the first that is none. ifp is NULL when the interface is yet to be made. Exit
+ * status.
  */
 int ifconfig_words_check(
     struct ifconfig *c, const struct ifnet *ifp, int argc, char **argv, int *used);

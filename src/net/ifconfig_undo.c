@@ -1,6 +1,7 @@
 /*
- * ifconfig_undo.c - a command that fails changes nothing: what keywords had changed before one of them was
- * refused by its driver goes back to what it was. Addresses and groups that the command had set stay.
+ * ifconfig_undo.c - a command that fails changes nothing: what keywords had changed before one of
+ * them was refused by its driver goes back to what it was. Addresses and groups that the command
+ * had set stay.
  */
 #include "net/ifconfig.h"
 

@@ -1,8 +1,10 @@
 /*
- * ifconfig_words.c - the keywords that every interface understands: flags, numbers, names, groups, offload.
+ * ifconfig_words.c - the keywords that every interface understands: flags, numbers, names, groups,
+ * offload.
  *
- * A keyword has a check, which reads its words and looks at the interface without touching either, and an
- * act. All words of a command are checked before the first acts; so a slip of the pen changes nothing.
+ * A keyword has a check, which reads its words and looks at the interface without touching either,
+ * and an act. All words of a command are checked before the first acts; so a slip of the pen
+ * changes nothing.
  */
 #include "net/ifconfig.h"
 
@@ -17,7 +19,10 @@
 struct keyword {
 	const char *word;
 	int nargs;
-	/* 0, or an exit status with the reason said. May be NULL. ifp is NULL when it is yet to be made. */
+	/*
+	 * 0, or an exit status with the reason said. May be NULL. ifp is NULL when it is yet to be
+	 * made.
+	 */
 	int (*check)(
 	    struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args);
 	int (*act)(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **args);
@@ -40,7 +45,9 @@ bad_value(struct ifconfig *c, const char *word)
 	return verb_error(c->v, 1, "%s: bad value", word);
 }
 
-/* --- flags ------------------------------------------------------------------------------------- */
+/*
+ * --- flags -------------------------------------------------------------------------------------
+ */
 
 static int
 act_up(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **args)
@@ -96,7 +103,9 @@ act_caps(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **
 	return 0;
 }
 
-/* --- numbers ----------------------------------------------------------------------------------- */
+/*
+ * --- numbers -----------------------------------------------------------------------------------
+ */
 
 static int
 check_number(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -165,7 +174,9 @@ act_fib(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **a
 	return 0;
 }
 
-/* --- texts ------------------------------------------------------------------------------------- */
+/*
+ * --- texts -------------------------------------------------------------------------------------
+ */
 
 static int
 check_name(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -229,7 +240,9 @@ act_ether(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char *
 	return error == 0 ? 0 : fail(c, "ioctl (SIOCSIFLLADDR)", error);
 }
 
-/* --- groups ------------------------------------------------------------------------------------ */
+/*
+ * --- groups ------------------------------------------------------------------------------------
+ */
 
 static int
 check_group(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -255,7 +268,9 @@ act_group(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char *
 	return error == 0 ? 0 : fail(c, k->off ? " SIOCDIFGROUP" : " SIOCAIFGROUP", error);
 }
 
-/* --- from stack to stack ----------------------------------------------------------------------- */
+/*
+ * --- from stack to stack -----------------------------------------------------------------------
+ */
 
 static int
 check_vnet(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -282,7 +297,9 @@ act_vnet(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **
 	return error == 0 ? 0 : fail(c, k->off ? "SIOCSIFRVNET" : "SIOCSIFVNET", error);
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/*
+ * --- the end -----------------------------------------------------------------------------------
+ */
 
 static int
 check_destroy(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -401,7 +418,10 @@ word_find(const char *word)
 	return NULL;
 }
 
-/* How many words the keyword argv[0] takes with its own; 0 = it is none, -1 = too few are there (said). */
+/*
+ * How many words the keyword argv[0] takes with its own; 0 = it is none, -1 = too few are there
+ * (said).
+ */
 static int
 words_needed(struct ifconfig *c, int argc, char **argv)
 {

@@ -1,13 +1,13 @@
 /*
  * lltable.c - who is where on the link.
  *
- * Entries hang in a hash that is made with the first one and doubles; readers walk its chains without
- * locks. A reader that races with a doubling can miss an entry, never loop: it then takes the slow way,
- * which looks again.
+ * Entries hang in a hash that is made with the first one and doubles; readers walk its chains
+ * without locks. A reader that races with a doubling can miss an entry, never loop: it then takes
+ * the slow way, which looks again.
  *
- * References: the table's while LLE_LINKED, one of an armed timer, one of each holder. Every entry, linked
- * or not, holds its table, so lle->table can be read as long as the entry can; the table's interface
- * is NULL once the table has been freed by its owner.
+ * References: the table's while LLE_LINKED, one of an armed timer, one of each holder. Every entry,
+ * linked or not, holds its table, so lle->table can be read as long as the entry can; the table's
+ * interface is NULL once the table has been freed by its owner.
  */
 #include "net/lltable.h"
 
@@ -49,7 +49,9 @@ lltable_live(void)
 }
 AUDIT_DEFINE(lltable, "lltable", lltable_live);
 
-/* --- hash -------------------------------------------------------------------------------------- */
+/*
+ * --- hash --------------------------------------------------------------------------------------
+ */
 
 static struct hash_block *
 hash_block_of(struct llentry **hash)
@@ -117,7 +119,10 @@ hash_remove(struct lltable *t, struct llentry *lle)
 	rcu_publish(slot, lle->hnext);
 }
 
-/* Room for one more entry: twice the buckets when there are as many entries. False only without any hash. */
+/*
+ * Room for one more entry: twice the buckets when there are as many entries. False only without any
+ * hash.
+ */
 static bool
 hash_grow(struct lltable *t)
 {
@@ -152,7 +157,9 @@ hash_give_back(struct lltable *t)
 	rcu_call(&hash_block_of(old)->rcu, hash_free_late);
 }
 
-/* --- tables ------------------------------------------------------------------------------------ */
+/*
+ * --- tables ------------------------------------------------------------------------------------
+ */
 
 struct lltable *
 lltable_new(struct ifnet *ifp, int family, uint32_t limit)
@@ -203,7 +210,9 @@ lltable_free(struct lltable *t)
 	rcu_call(&t->rcu, table_free_late);
 }
 
-/* --- entries ----------------------------------------------------------------------------------- */
+/*
+ * --- entries -----------------------------------------------------------------------------------
+ */
 
 struct llentry *
 lle_ref(struct llentry *lle)
@@ -292,7 +301,9 @@ lla_delete(struct llentry *lle)
 	lle_rele(lle);
 }
 
-/* The timer's reference is taken before it is armed; one that was armed already gives back its own. */
+/*
+ * The timer's reference is taken before it is armed; one that was armed already gives back its own.
+ */
 void
 lle_timer(struct llentry *lle, uint64_t delay_ns, void (*fn)(void *lle))
 {

@@ -1,5 +1,6 @@
 /*
- * lltable.h - who is where on the link: layer-3 address -> link header, one table per interface and family.
+ * lltable.h - who is where on the link: layer-3 address -> link header, one table per interface and
+ * family.
  *
  * The family (ARP in inet/arp.c, ND later) owns the states and the timers; this room owns the
  * entries, their reference counts, the hash, the hold queue and the lists that `arp -a` and `show`
@@ -70,21 +71,34 @@ VNET_DECLARE(struct lltablehead, lltable_head);
 #define V_lltable_head VNET(lltable_head)
 
 struct lltable *lltable_new(struct ifnet *ifp, int family, uint32_t limit);
-/* Unlinks and releases every entry (cancelled timers give their reference back), then frees the table. */
+/*
+ * Unlinks and releases every entry (cancelled timers give their reference back), then frees the
+ * table.
+ */
 void lltable_free(struct lltable *t);
 
 /* Borrowed, valid in this batch; NULL. addr: network order. */
 struct llentry *lla_find(struct lltable *t, const void *addr);
-/* Find or make (linked, no state, ethertype put into header, our address as source). NULL: at the limit (for_traffic) or no memory. Borrowed: the table's reference. */
+/*
+ * Find or make (linked, no state, ethertype put into header, our address as source). NULL: at the
+ * limit (for_traffic) or no memory. Borrowed: the table's reference.
+ */
 struct llentry *lla_create(
     struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic);
-/* Unlink: held packets dropped, timer cancelled, marked LLE_DELETED, table's reference given back. */
+/*
+ * Unlink: held packets dropped, timer cancelled, marked LLE_DELETED, table's reference given back.
+ */
 void lla_delete(struct llentry *lle);
 struct llentry *lle_ref(struct llentry *lle);
 void lle_rele(struct llentry *lle);
-/* Arm (delay_ns > 0) or cancel (0) the timer with the reference discipline; fn runs with one reference that it must lle_rele. */
+/*
+ * Arm (delay_ns > 0) or cancel (0) the timer with the reference discipline; fn runs with one
+ * reference that it must lle_rele.
+ */
 void lle_timer(struct llentry *lle, uint64_t delay_ns, void (*fn)(void *lle));
-/* The address is now known: complete the header and set LLE_VALID. The caller sends what was held. */
+/*
+ * The address is now known: complete the header and set LLE_VALID. The caller sends what was held.
+ */
 void lle_resolve(struct llentry *lle, const uint8_t lladdr[6]);
 void lle_unresolve(struct llentry *lle);
 /* Queue m behind at most maxhold packets: the oldest is dropped when full (counted). Takes m. */

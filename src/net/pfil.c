@@ -38,7 +38,10 @@ pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx, int
 		return -EEXIST;
 	if (h->n == HOOKS)
 		return -ENOSPC;
-	/* Equal orders: first added is nearest to the wire's side on the way in, and so last on the way out. */
+	/*
+	 * Equal orders: first added is nearest to the wire's side on the way in, and so last on the
+	 * way out.
+	 */
 	while (
 	    at < h->n && (dir == PFIL_IN ? h->hook[at].order <= order : h->hook[at].order > order))
 		at++;

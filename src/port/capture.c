@@ -1,17 +1,19 @@
 /*
- * capture.c - what passes interfaces, filtered, in order of time, as pcapng or for a reader of our own.
+ * capture.c - what passes interfaces, filtered, in order of time, as pcapng or for a reader of our
+ * own.
  *
  *	capture_tap	a frame that the filter lets pass becomes a record
  *	record_add	live: out at once, unless drops are told; else it waits
  *	capture_flush	records whose time is certainly over go out, sorted by (time, interface, order of arrival)
  *
- * Why they wait: one window of the scheduler does a stack's packets before its neighbour's, and inside a
- * stack a batch passes the first tap whole before it comes to the second. Who flushes: the owner
- * (a lab), or with `flush` a timer, since what happened before a callout is complete when it runs.
+ * Why they wait: one window of the scheduler does a stack's packets before its neighbour's, and
+ * inside a stack a batch passes the first tap whole before it comes to the second. Who flushes: the
+ * owner (a lab), or with `flush` a timer, since what happened before a callout is complete when it
+ * runs.
  *
- * A packet that the stack drops while its record waits gets the reason as comment on that record (its latest,
- * found by a tag on the packet, which goes with the packet); one whose record is gone already (it
- * waited long for a neighbour, say) is written once more with the comment.
+ * A packet that the stack drops while its record waits gets the reason as comment on that record
+ * (its latest, found by a tag on the packet, which goes with the packet); one whose record is gone
+ * already (it waited long for a neighbour, say) is written once more with the comment.
  */
 #include "port/pcap.h"
 
@@ -97,7 +99,9 @@ capture_live(void)
 }
 AUDIT_DEFINE(capture, "capture", capture_live);
 
-/* --- out ---------------------------------------------------------------------------------------- */
+/*
+ * --- out ----------------------------------------------------------------------------------------
+ */
 
 static void
 capture_over(struct capture *cap)
@@ -217,8 +221,8 @@ record_write(struct capture *cap, struct record *r)
 }
 
 /*
- * At one instant, on one interface: what came, what was dropped, what went. How many packets of that
- * instant a batch held would show otherwise.
+ * At one instant, on one interface: what came, what was dropped, what went. How many packets of
+ * that instant a batch held would show otherwise.
  */
 static int
 record_rank(const struct record *r)
@@ -278,7 +282,7 @@ capture_timer(void *arg)
 	}
 }
 
-/* --- records -------------------------------------------------------------------------------------- */
+/* --- records ------------------------------------------------------------- */
 
 /* Keep a record until it is certain to be next. Takes r. */
 static void
@@ -425,7 +429,7 @@ capture_gone(struct bpf_listener *l, struct ifnet *ifp)
 		capture_over(ci->cap);
 }
 
-/* --- drops ---------------------------------------------------------------------------------------- */
+/* --- drops --------------------------------------------------------------- */
 
 /* Does this layer drop whole frames, or packets whose link header is gone? */
 static bool
@@ -441,7 +445,10 @@ drop_is_of_frame(const struct drop_reason *why)
 	return false;
 }
 
-/* A dropped packet whose record is gone: the layer's bytes behind a link header as it may have been. */
+/*
+ * A dropped packet whose record is gone: the layer's bytes behind a link header as it may have
+ * been.
+ */
 static struct record *
 record_of_drop(struct capture_if *ci, const struct mbuf *m, const struct drop_reason *why)
 {
@@ -497,7 +504,7 @@ capture_drop(void *ctx, const struct mbuf *m, const struct drop_reason *why)
 	record_add(cap, r);
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 bool
 capture_compile(int dlt, const char *filter, struct bpf_program *prog, char *why)
@@ -534,7 +541,9 @@ filter_is_good(const char *filter, const char **why)
 	return false;
 }
 
-/* A FIFO whose reader is not there, or does not read, must not stop the stacks: so, non-blocking. */
+/*
+ * A FIFO whose reader is not there, or does not read, must not stop the stacks: so, non-blocking.
+ */
 static bool
 capture_open(struct capture *cap, const char *file, const char **why)
 {
@@ -641,7 +650,9 @@ capture_add(struct capture *cap, struct ifnet *ifp)
 	if (cap->c.packet == NULL) {
 		pcapng_put_interface(
 		    &cap->buf, ci->name, (uint16_t)ci->dlt, cap->c.snaplen, cap->filter);
-		/* a reader that waits for the head of the file need not wait for the first packet */
+		/*
+		 * a reader that waits for the head of the file need not wait for the first packet
+		 */
 		if (cap->c.flush)
 			capture_put(cap);
 	}

@@ -5,8 +5,8 @@
  * there is something to do; that is what a program with a loop of its own polls. A turn serves the
  * descriptors that are ready, then everything that is due by the clock, then what RCU has ripe.
  *
- * A callback may remove any watch, its own too: a removed one is only marked, and freed at the end of
- * the turn. It may not turn the loop again.
+ * A callback may remove any watch, its own too: a removed one is only marked, and freed at the end
+ * of the turn. It may not turn the loop again.
  */
 #include "port/loop.h"
 
@@ -22,7 +22,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Descriptors served in one turn: enough that many idle ones cost one system call, few enough that timers keep their time. */
+/*
+ * Descriptors served in one turn: enough that many idle ones cost one system call, few enough that
+ * timers keep their time.
+ */
 enum { LOOP_EVENTS = 64 };
 
 struct loop_watch {
@@ -184,7 +187,9 @@ loop_serve(const struct epoll_event *ev, int n)
 		if (w == NULL) {
 			uint64_t times;
 
-			/* The timer has done its work by waking us; reading makes it quiet again. */
+			/*
+			 * The timer has done its work by waking us; reading makes it quiet again.
+			 */
 			if (read(loop->timer_fd, &times, sizeof(times)) == (ssize_t)sizeof(times))
 				loop->armed_ns = NS_NEVER;
 		} else if (!w->dead) {

@@ -1,5 +1,6 @@
 /*
- * packet_line.c - one line for a packet, in the words of tcpdump -n. Reads any bytes; what is cut off shows as "[|ip]".
+ * packet_line.c - one line for a packet, in the words of tcpdump -n. Reads any bytes; what is cut
+ * off shows as "[|ip]".
  */
 #include "port/pcap.h"
 
@@ -160,7 +161,10 @@ say_tcp(struct line *l, const uint8_t *p, uint32_t caplen, uint32_t len)
 	say(l, ", win %u, length %u", wire16(p + 14), len - hlen);
 }
 
-/* What an IP packet of len bytes behind its header carries, caplen of them there, from one address to the other. */
+/*
+ * What an IP packet of len bytes behind its header carries, caplen of them there, from one address
+ * to the other.
+ */
 static void
 say_payload(struct line *l, uint8_t proto, const char *from, const char *to, const uint8_t *p,
     uint32_t caplen, uint32_t len)
@@ -247,7 +251,10 @@ say_ip6(struct line *l, const uint8_t *p, uint32_t caplen)
 		say_payload(l, p[6], from, to, p + 40, caplen - 40, wire16(p + 4));
 }
 
-/* Bytes before the network layer, its type, and the VLAN tags on the way; false: cut off, or not known. */
+/*
+ * Bytes before the network layer, its type, and the VLAN tags on the way; false: cut off, or not
+ * known.
+ */
 static bool
 link_layer(
     struct line *l, int dlt, const uint8_t *frame, uint32_t caplen, uint32_t *skip, unsigned *type)

@@ -1,6 +1,6 @@
 /*
- * pcapng.c - see pcapng.h. A block is {type, length, body, length}, everything padded to 4 bytes; options are
- * {code, length, value}, ended by code 0.
+ * pcapng.c - see pcapng.h. A block is {type, length, body, length}, everything padded to 4 bytes;
+ * options are {code, length, value}, ended by code 0.
  */
 #include "port/pcapng.h"
 

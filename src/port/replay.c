@@ -1,10 +1,11 @@
 /*
  * replay.c - the packets of a capture as traffic of a lab.
  *
- * The whole file is read once through libpcap (so: pcap and pcapng, any link type that carries IPv4), filtered
- * and mapped, into a list of ready packets; an event source then sends them when their times come, in batches
- * whose packets each have their own time. Checksums are mended incrementally (RFC 1624), so that a
- * packet that was right stays right and one that was wrong stays wrong.
+ * The whole file is read once through libpcap (so: pcap and pcapng, any link type that carries
+ * IPv4), filtered and mapped, into a list of ready packets; an event source then sends them when
+ * their times come, in batches whose packets each have their own time. Checksums are mended
+ * incrementally (RFC 1624), so that a packet that was right stays right and one that was wrong
+ * stays wrong.
  */
 #include "port/pcap.h"
 
@@ -68,9 +69,11 @@ replay_live(void)
 }
 AUDIT_DEFINE(replay, "replay", replay_live);
 
-/* --- reading -------------------------------------------------------------------------------------- */
+/* --- reading ------------------------------------------------------------- */
 
-/* Bytes before the network layer by link type, VLAN tags included, and its type; -1: unknown here. */
+/*
+ * Bytes before the network layer by link type, VLAN tags included, and its type; -1: unknown here.
+ */
 static int
 link_header(int dlt, const uint8_t *p, uint32_t len, unsigned *type)
 {
@@ -139,7 +142,10 @@ map_address(const struct replay_config *c, uint32_t addr)
 	return addr;
 }
 
-/* The transport's checksum covers the addresses. p: the IP header; at: the sum's offset behind hlen. */
+/*
+ * The transport's checksum covers the addresses. p: the IP header; at: the sum's offset behind
+ * hlen.
+ */
 static void
 map_transport(uint8_t *p, uint32_t len, unsigned hlen, bool udp, uint32_t old, uint32_t new)
 {
@@ -217,7 +223,9 @@ replay_keep(struct replay *r, uint64_t offset_ns, const uint8_t *frame, uint32_t
 	return 0;
 }
 
-/* The header of a frame of ours: the capture's own, or one made for a packet that had no Ethernet. */
+/*
+ * The header of a frame of ours: the capture's own, or one made for a packet that had no Ethernet.
+ */
 static void
 frame_address(const struct replay *r, struct ether_header_ *eh, bool has_own)
 {
@@ -315,7 +323,10 @@ capture_file_open(const char *name, char err[PCAP_ERRBUF_SIZE])
 	return file;
 }
 
-/* All packets of an open capture. 0, or -1 with a text in err. A file that is damaged gives what came before. */
+/*
+ * All packets of an open capture. 0, or -1 with a text in err. A file that is damaged gives what
+ * came before.
+ */
 static int
 replay_read_packets(struct replay *r, pcap_t *p, const struct bpf_program *filter, char *err)
 {
@@ -335,7 +346,9 @@ replay_read_packets(struct replay *r, pcap_t *p, const struct bpf_program *filte
 		}
 		if (r->n == 0)
 			first = when;
-		/* a capture's times may step back: such a packet goes at once behind the one before */
+		/*
+		 * a capture's times may step back: such a packet goes at once behind the one before
+		 */
 		offset = when > first ? when - first : 0;
 		if (replay_take(
 			r, dlt, h, bytes, offset < REPLAY_FAR_NS ? offset : REPLAY_FAR_NS) != 0) {
@@ -391,7 +404,7 @@ replay_read(struct replay *r, char *err)
 	return error;
 }
 
-/* --- sending -------------------------------------------------------------------------------------- */
+/* --- sending ------------------------------------------------------------- */
 
 /* A stretch of the capture's time at the speed that was asked for. */
 static uint64_t
@@ -436,7 +449,10 @@ replay_route_out(struct ifnet *ifp, struct batch *b)
 	b->n = 0;
 }
 
-/* Packets through the stack's routing, as a router behind ifp would hand them over. Takes the batch. */
+/*
+ * Packets through the stack's routing, as a router behind ifp would hand them over. Takes the
+ * batch.
+ */
 static void
 replay_route(struct replay *r, struct batch *b)
 {
@@ -521,7 +537,7 @@ replay_run(struct sched_source *src, uint64_t until_ns)
 	replay_hand_over(r, &b);
 }
 
-/* --- life ----------------------------------------------------------------------------------------- */
+/* --- life ---------------------------------------------------------------- */
 
 /* The interface leaves its stack, and perhaps the stack with it: that was it. */
 static void

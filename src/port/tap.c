@@ -1,13 +1,14 @@
 /*
  * tap.c - a door to Linux: an Ethernet interface of ours whose other end is a Linux tap.
  *
- * What we send is written to the tap's descriptor and appears as received by the Linux interface; what
- * Linux sends there is read in batches when the loop says so. The Linux interface being up is our
- * carrier, which a netlink socket tells; ours being up is Linux's (TUNSETCARRIER). Our MTU is set on the
- * Linux side too, so that neither sends what the other can't take.
+ * What we send is written to the tap's descriptor and appears as received by the Linux interface;
+ * what Linux sends there is read in batches when the loop says so. The Linux interface being up is
+ * our carrier, which a netlink socket tells; ours being up is Linux's (TUNSETCARRIER). Our MTU is
+ * set on the Linux side too, so that neither sends what the other can't take.
  *
- * The Linux interface may be moved to another network namespace (a guest's); the tap goes on, and the
- * netlink socket is opened anew over there. Where that isn't allowed the carrier is taken for granted.
+ * The Linux interface may be moved to another network namespace (a guest's); the tap goes on, and
+ * the netlink socket is opened anew over there. Where that isn't allowed the carrier is taken for
+ * granted.
  *
  *	ifconfig tap0 create			a Linux tap of the same name
  *	ifconfig tap0 create linux home0	of another name
@@ -43,7 +44,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The kernel's own bounds for a tap (drivers/net/tun.c: MIN_MTU, and 65535 less the Ethernet header). */
+/*
+ * The kernel's own bounds for a tap (drivers/net/tun.c: MIN_MTU, and 65535 less the Ethernet
+ * header).
+ */
 enum { TAP_MTU_MIN = 72, TAP_MTU_MAX = 65521, TAP_VLAN_TAG = 4 };
 
 /* Since Linux 5.0 and 5.2; older headers don't have them. */
@@ -69,7 +73,10 @@ struct tap {
 
 MODULE_DEFINE(if_tap, "if_tap");
 
-/* A tap is opened when it is made, by whoever runs the process: two of the field's variables only say so. */
+/*
+ * A tap is opened when it is made, by whoever runs the process: two of the field's variables only
+ * say so.
+ */
 static bool tap_cloning = true, tap_user_open = false;
 static bool tap_up_on_open = false, tap_debug = false;
 
@@ -95,7 +102,7 @@ static int __attribute__((format(printf, 2, 3))) tap_why(int error, const char *
 	return error;
 }
 
-/* --- the Linux side's place and state --------------------------------------------------------------- */
+/* --- the Linux side's place and state ------------------------------------ */
 
 /* A socket in the network namespace where the Linux interface is now. -1 with errno. */
 static int
@@ -117,7 +124,10 @@ linux_socket(const struct tap *tap, int domain, int type, int protocol)
 	} else {
 		struct stat a, b;
 
-		/* setns wants more rights than a tap; without them only our own namespace can be served. */
+		/*
+		 * setns wants more rights than a tap; without them only our own namespace can be
+		 * served.
+		 */
 		error = errno;
 		if (here >= 0 && fstat(here, &a) == 0 && fstat(there, &b) == 0 &&
 		    a.st_ino == b.st_ino) {
@@ -269,7 +279,7 @@ links_event(void *ctx, uint32_t events)
 	}
 }
 
-/* --- frames --------------------------------------------------------------------------------------- */
+/* --- frames -------------------------------------------------------------- */
 
 static void
 tap_transmit(struct ifnet *ifp, struct batch *b)
@@ -293,7 +303,9 @@ tap_transmit(struct ifnet *ifp, struct batch *b)
 	b->n = 0;
 }
 
-/* The next frame, at most `most` bytes, NULL when there is none. One byte more tells a longer one. */
+/*
+ * The next frame, at most `most` bytes, NULL when there is none. One byte more tells a longer one.
+ */
 static struct mbuf *
 tap_read(struct tap *tap, uint32_t most)
 {
@@ -306,7 +318,10 @@ tap_read(struct tap *tap, uint32_t most)
 		if (m == NULL) {
 			uint8_t scrap[1];
 
-			/* No memory: take the frame away, else the loop would come back for it at once. */
+			/*
+			 * No memory: take the frame away, else the loop would come back for it at
+			 * once.
+			 */
 			if (read(tap->fd, scrap, sizeof(scrap)) <= 0)
 				return NULL;
 			ifp->if_data.iqdrops++;
@@ -349,7 +364,7 @@ tap_event(void *ctx, uint32_t events)
 	rcu_read_unlock();
 }
 
-/* --- control -------------------------------------------------------------------------------------- */
+/* --- control ------------------------------------------------------------- */
 
 static int
 tap_set_mtu(struct ifnet *ifp, uint32_t mtu)
@@ -425,8 +440,9 @@ linux_tap_open(struct tap *tap)
 }
 
 /*
- * 00:bd, three bytes of chance, the unit: the field's scheme. Chance is the machine's, not the seed's: two
- * processes may stand on one Linux bridge, and what happens in live time is not repeated anyway.
+ * 00:bd, three bytes of chance, the unit: the field's scheme. Chance is the machine's, not the
+ * seed's: two processes may stand on one Linux bridge, and what happens in live time is not
+ * repeated anyway.
  */
 static void
 tap_lladdr(int unit, uint8_t lladdr[6])

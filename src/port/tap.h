@@ -3,15 +3,18 @@
  * process's own network namespace (`ifconfig tap0 create`).
  *
  * Works live only. Needs /dev/net/tun and CAP_NET_ADMIN in the namespace (root, or a user namespace
- * of the user's own): without, `ifconfig tap0 create` says so and exits 1... status 3 in `warren up`.
- * Link state is up while the Linux side is (behaviours 20).
+ * of the user's own): without, `ifconfig tap0 create` says so and exits 1... status 3 in `warren
+ * up`. Link state is up while the Linux side is (behaviours 20).
  */
 #ifndef WARREN_PORT_TAP_H
 #define WARREN_PORT_TAP_H
 
 #include "net/if.h"
 
-/* Make interface tapN in curvnet backed by the Linux tap `linux_name` (NULL = same name). *made borrowed. 0 or -errno. */
+/*
+ * Make interface tapN in curvnet backed by the Linux tap `linux_name` (NULL = same name). *made
+ * borrowed. 0 or -errno.
+ */
 int tap_create(int unit, const char *linux_name, struct ifnet **made);
 
 #endif

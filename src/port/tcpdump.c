@@ -1,8 +1,9 @@
 /*
- * tcpdump.c - the verb `tcpdump`: a line for each packet of an interface, or a pcapng stream of them.
+ * tcpdump.c - the verb `tcpdump`: a line for each packet of an interface, or a pcapng stream of
+ * them.
  *
- * Both are captures (capture.c), which filter, hold back, sort and count; here are words and lines. Decoding
- * is one line; whoever wants more pipes: warren tcpdump -i em0 -w - | tcpdump -v -r -
+ * Both are captures (capture.c), which filter, hold back, sort and count; here are words and lines.
+ * Decoding is one line; whoever wants more pipes: warren tcpdump -i em0 -w - | tcpdump -v -r -
  */
 #include "port/pcap.h"
 
@@ -43,7 +44,9 @@ struct tcpdump {
 	bool lines, link, any, begun;
 };
 
-/* --- lines -------------------------------------------------------------------------------------- */
+/*
+ * --- lines --------------------------------------------------------------------------------------
+ */
 
 static void
 say_clock(struct emitter *e, uint64_t ns)
@@ -166,7 +169,7 @@ say_stream(void *ctx, const void *bytes, size_t len)
 	emit_flush(t->v->out);
 }
 
-/* --- the run -------------------------------------------------------------------------------------- */
+/* --- the run ------------------------------------------------------------- */
 
 /* ^C, or enough, or nothing left to listen to: say how it went. */
 static void

@@ -2,13 +2,14 @@
  * fib.c - what packets read of the IPv4 routes: a path-compressed binary trie in one array.
  *
  * A node is {key, mask, two children, next hop} in half a cache line; children are indices, and a
- * rebuilt array lies in the order of a walk, so the few routes of an ordinary stack are two or three
- * lines. Readers take no lock: a new node is filled in before one store links it, a node that has left
- * is not used again until the whole array is copied to a new one (when it is full) and the old one
- * has gone through a grace period. So a change costs O(depth), and O(1) of copying on average.
+ * rebuilt array lies in the order of a walk, so the few routes of an ordinary stack are two or
+ * three lines. Readers take no lock: a new node is filled in before one store links it, a node that
+ * has left is not used again until the whole array is copied to a new one (when it is full) and the
+ * old one has gone through a grace period. So a change costs O(depth), and O(1) of copying on
+ * average.
  *
- * Node 1 is the root, 0.0.0.0/0. Node 0 ends a walk: it covers everything, has no next hop and leads to
- * itself, so that several look-ups can go on side by side until the last of them is done.
+ * Node 1 is the root, 0.0.0.0/0. Node 0 ends a walk: it covers everything, has no next hop and
+ * leads to itself, so that several look-ups can go on side by side until the last of them is done.
  */
 #include "route/rib.h"
 
@@ -42,7 +43,10 @@ VNET_DEFINE_STATIC(struct fib4 *, fib4_table[RT_FIBS_MAX]);
  * The most specific node with a route for key, from the root down. *last becomes the node at which
  * the way ended: when that is a leaf, whatever else lies in its prefix has the same answer.
  */
-/* One step of a look-up down from node *i; *best gets better where the node covers key and has a next hop. */
+/*
+ * One step of a look-up down from node *i; *best gets better where the node covers key and has a
+ * next hop.
+ */
 static inline void
 fib4_step(const struct fib4_node *node, uint32_t key, uint32_t *i, struct nexthop **best)
 {
@@ -76,8 +80,9 @@ fib_lookup4(uint8_t fib, uint32_t dst)
 }
 
 /*
- * FIB4_LANES look-ups side by side: a step of one hides the loads of the others, and how deep each goes
- * is guessed once for all (bench route: 4 routes 12.7 -> 5.1 ns, 1,000 routes 69 -> 26, 100,000 260 -> 63).
+ * FIB4_LANES look-ups side by side: a step of one hides the loads of the others, and how deep each
+ * goes is guessed once for all (bench route: 4 routes 12.7 -> 5.1 ns, 1,000 routes 69 -> 26,
+ * 100,000 260 -> 63).
  */
 static inline void
 fib4_find_lanes(const struct fib4_node *node, const uint32_t *dst, struct nexthop **nh)
@@ -180,7 +185,10 @@ table_copy(struct fib4 *f, const struct fib4 *old, uint32_t from)
 	return to;
 }
 
-/* A table with room for two more nodes: the present one or a copy of twice the size. NULL without memory. */
+/*
+ * A table with room for two more nodes: the present one or a copy of twice the size. NULL without
+ * memory.
+ */
 static struct fib4 *
 table_with_room(uint8_t fib)
 {
@@ -202,7 +210,10 @@ table_with_room(uint8_t fib)
 	return f;
 }
 
-/* The deepest node that covers the prefix, or is it; *link = the index that points to it (NULL for the root). */
+/*
+ * The deepest node that covers the prefix, or is it; *link = the index that points to it (NULL for
+ * the root).
+ */
 static uint32_t
 table_descend(struct fib4 *f, uint32_t key, unsigned plen, uint32_t **link, uint32_t **link_above)
 {

@@ -1,11 +1,11 @@
 /*
  * radix.c - the trie behind radix.h.
  *
- * Every node in the tree has a prefix; a child's prefix begins with its parent's and goes on with the bit
- * that the child's place says. Nodes without an object are there only where two subtrees part, so there
- * are fewer of them than objects. Each insertion makes sure that the arena could serve one branching
- * node per object; therefore taking an object out, which may leave a branching node in its
- * place, needs no memory and cannot fail.
+ * Every node in the tree has a prefix; a child's prefix begins with its parent's and goes on with
+ * the bit that the child's place says. Nodes without an object are there only where two subtrees
+ * part, so there are fewer of them than objects. Each insertion makes sure that the arena could
+ * serve one branching node per object; therefore taking an object out, which may leave a branching
+ * node in its place, needs no memory and cannot fail.
  *
  * Duplicates of a prefix hang on the first object by `dup`; their `parent` is that first object.
  */
@@ -185,7 +185,10 @@ take_place(struct radix_tree *t, struct radix_node *old, struct radix_node *n)
 	}
 }
 
-/* The node with exactly this prefix, object or not; or NULL, then *stop is the last node that covers the prefix. */
+/*
+ * The node with exactly this prefix, object or not; or NULL, then *stop is the last node that
+ * covers the prefix.
+ */
 static struct radix_node *
 descend(const struct radix_tree *t, const uint8_t *key, unsigned plen, struct radix_node **stop)
 {
@@ -266,7 +269,10 @@ radix_insert(
 	return 0;
 }
 
-/* Take n out of a chain of duplicates. True if it was in one, and so no node of the tree changes its meaning. */
+/*
+ * Take n out of a chain of duplicates. True if it was in one, and so no node of the tree changes
+ * its meaning.
+ */
 static bool
 dup_delete(struct radix_tree *t, struct radix_node *n)
 {
@@ -389,7 +395,10 @@ radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
 	n = descend(t, key, plen, &covers);
 	if (n == NULL)
 		n = covers == NULL ? t->root : covers->child[key_bit(key, covers->plen)];
-	/* the subtree lies together in the order, so the walk ends with the first object outside of it */
+	/*
+	 * the subtree lies together in the order, so the walk ends with the first object outside of
+	 * it
+	 */
 	for (n = object_from(n); n != NULL; n = next) {
 		if (n->plen < plen || key_common(n->key, key, plen) != plen)
 			break;

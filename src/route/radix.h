@@ -33,7 +33,10 @@ struct radix_tree *radix_new_in(unsigned max_bits, void *(*alloc)(size_t), void 
 size_t radix_free(struct radix_tree *t);
 size_t radix_count(const struct radix_tree *t);
 
-/* Put n in; key and plen are copied, bits behind plen cleared. 0, -ENOMEM, -EINVAL (plen), -EEXIST if the prefix is there and !allow_dup. */
+/*
+ * Put n in; key and plen are copied, bits behind plen cleared. 0, -ENOMEM, -EINVAL (plen), -EEXIST
+ * if the prefix is there and !allow_dup.
+ */
 int radix_insert(
     struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup);
 /* Take n (an object in the tree) out. */
@@ -45,8 +48,9 @@ struct radix_node *radix_match(const struct radix_tree *t, const uint8_t *key);
 /* The next less specific object that also covers n's prefix, or NULL. */
 struct radix_node *radix_covering(const struct radix_node *n);
 /*
- * All objects in order of (key, plen, insertion), parents before children; fn may delete the object it is
- * given (and free it). Stops with fn's first non-zero result and returns it. `from` (may be NULL) limits it to objects at or below a prefix.
+ * All objects in order of (key, plen, insertion), parents before children; fn may delete the object
+ * it is given (and free it). Stops with fn's first non-zero result and returns it. `from` (may be
+ * NULL) limits it to objects at or below a prefix.
  */
 int radix_walk(struct radix_tree *t, int (*fn)(struct radix_node *n, void *ctx), void *ctx);
 int radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,

@@ -5,8 +5,8 @@
  * copy (fib.c), and is told as a route_event. A route that leaves is freed behind the readers; the
  * references of its next hop (interface, source address, neighbour) go with it.
  *
- * Gateways are not looked up per packet: when a route is added, its gateway must be on a link of this
- * stack, and the next hop says which.
+ * Gateways are not looked up per packet: when a route is added, its gateway must be on a link of
+ * this stack, and the next hop says which.
  */
 #include "route/rib.h"
 
@@ -33,7 +33,10 @@ uint32_t rt_numfibs = 1;
 SYSCTL_UINT(net_fibs, "net.fibs", SYSCTL_RDTUN, rt_numfibs, 1, RT_FIBS_MAX,
     "number of forwarding tables of a stack");
 
-/* Handlers come and go; the list stays while the process's stacks do. Looked up when the host stack starts. */
+/*
+ * Handlers come and go; the list stays while the process's stacks do. Looked up when the host stack
+ * starts.
+ */
 static struct event_list *route_event;
 
 static uint64_t routes_live, nexthops_live, routes_trash; /* atomic: freed behind the readers */
@@ -143,7 +146,9 @@ rib_put(uint8_t fib, int family)
 	vnet_free(r);
 }
 
-/* --- next hops --------------------------------------------------------------------------------- */
+/*
+ * --- next hops ---------------------------------------------------------------------------------
+ */
 
 void
 nexthop_set_lle(struct nexthop *nh, struct llentry *lle)
@@ -183,7 +188,10 @@ entry_free_late(struct rcu_head *h)
 	entry_free((struct rtentry *)(void *)((uint8_t *)h - offsetof(struct rtentry, rcu)));
 }
 
-/* A route that is in no table any more. Its neighbour is given back now, the rest behind the readers. */
+/*
+ * A route that is in no table any more. Its neighbour is given back now, the rest behind the
+ * readers.
+ */
 static void
 entry_retire(struct rtentry *rt)
 {
@@ -205,7 +213,9 @@ first_ifa(const struct ifnet *ifp, int family)
 	return NULL;
 }
 
-/* --- what a request comes to ------------------------------------------------------------------- */
+/*
+ * --- what a request comes to -------------------------------------------------------------------
+ */
 
 static bool
 addr_covers(const struct rt_addr *net, const struct rt_addr *a)
@@ -313,7 +323,9 @@ tell(struct rtentry *rt, enum rtm what)
 		event_invoke(route_event, rt, (void *)(uintptr_t)what);
 }
 
-/* --- expiry ------------------------------------------------------------------------------------ */
+/*
+ * --- expiry ------------------------------------------------------------------------------------
+ */
 
 /* One timer a stack, at the earliest deadline; made with the first route that has one. */
 VNET_DEFINE_STATIC(struct callout, rib_expiry);
@@ -365,7 +377,9 @@ rib_expires_in(const struct rtentry *rt)
 	return rt->expire_ns <= now ? 1 : (rt->expire_ns - now + NS_PER_SEC - 1) / NS_PER_SEC;
 }
 
-/* --- changes ----------------------------------------------------------------------------------- */
+/*
+ * --- changes -----------------------------------------------------------------------------------
+ */
 
 int
 rib_add(const struct rt_request *rq, struct rtentry **out)
@@ -484,7 +498,10 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 		return error;
 	rt->nh.use = old->nh.use;
 	r = rib_of(rq->fib, rq->dst.family);
-	/* neither can fail: the old one's room is there, and in the FIB the prefix only gets another next hop */
+	/*
+	 * neither can fail: the old one's room is there, and in the FIB the prefix only gets
+	 * another next hop
+	 */
 	radix_delete(r->tree, &old->rn);
 	radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
 	if (rt->dst.family == AF_INET)
@@ -498,7 +515,9 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 	return 0;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/*
+ * --- questions ---------------------------------------------------------------------------------
+ */
 
 struct rtentry *
 rib_match(uint8_t fib, const struct rt_addr *dst)
@@ -564,7 +583,9 @@ rib_visible(const struct rtentry *rt)
 	    prison_ip4_ok(curprison, load32(rt->dst.addr));
 }
 
-/* --- routes whose time is up ------------------------------------------------------------------- */
+/*
+ * --- routes whose time is up -------------------------------------------------------------------
+ */
 
 struct deadline {
 	uint64_t now, next;
@@ -595,7 +616,9 @@ rib_expire(void *arg)
 		expiry_arm(d.next);
 }
 
-/* --- a stack's beginning and end --------------------------------------------------------------- */
+/*
+ * --- a stack's beginning and end ---------------------------------------------------------------
+ */
 
 static void
 rib_init(void *arg)

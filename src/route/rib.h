@@ -11,15 +11,19 @@ void *route_alloc(size_t bytes);
 void route_dealloc(void *p);
 
 /*
- * The packet side's copy of a FIB (fib.c). key in host order, bits behind plen zero. fib4_set adds or
- * replaces: 0 or -ENOMEM (never when it replaces). fib4_clear never fails; nothing happens if the prefix isn't there.
+ * The packet side's copy of a FIB (fib.c). key in host order, bits behind plen zero. fib4_set adds
+ * or replaces: 0 or -ENOMEM (never when it replaces). fib4_clear never fails; nothing happens if
+ * the prefix isn't there.
  */
 int fib4_set(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh);
 void fib4_clear(uint8_t fib, uint32_t key, unsigned plen);
 /* The stack ends. */
 void fib4_free(uint8_t fib);
 
-/* Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the table goes too. */
+/*
+ * Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the
+ * table goes too.
+ */
 void rib_remove(struct rtentry *rt);
 /* All routes of the stack, in all FIBs and families; fn may remove the one it is given. */
 void rib_walk_all(int (*fn)(struct rtentry *rt, void *ctx), void *ctx);
@@ -27,7 +31,10 @@ void rib_walk_all(int (*fn)(struct rtentry *rt, void *ctx), void *ctx);
 /* Routes of all stacks that have left their tables and wait for the readers. */
 uint64_t rib_trash(void);
 
-/* May the caller's jail see this route (behaviours 46): a classic jail sees host routes of its own addresses. */
+/*
+ * May the caller's jail see this route (behaviours 46): a classic jail sees host routes of its own
+ * addresses.
+ */
 bool rib_visible(const struct rtentry *rt);
 
 /* "UGS": netstat's letters, and "UP,GATEWAY,STATIC": route's names. */

@@ -1,8 +1,8 @@
 /*
  * route.h - routes: the control side (RIB) and what the packet side gets from it (next hops).
  *
- * Each stack has up to net.fibs tables (FIBs) per family. A rtentry is a route as people gave it; its
- * struct nexthop is what packets need, in one cache line. The packet side looks up with
+ * Each stack has up to net.fibs tables (FIBs) per family. A rtentry is a route as people gave it;
+ * its struct nexthop is what packets need, in one cache line. The packet side looks up with
  * fib_lookup4(), without locks, and uses the answer in the same batch only. Family independent:
  * addresses are struct rt_addr, built by one function from (family, address) only, so that no port
  * or padding ever takes part (behaviours 18).
@@ -93,8 +93,9 @@ struct rt_request {
 };
 
 /*
- * Changes, in curvnet. 0; -EEXIST, -ESRCH (delete/change: not there, or another gateway), -ENETUNREACH
- * (gateway not reachable on-link), -EINVAL, -ENOMEM. *out (optional, borrowed) the entry.
+ * Changes, in curvnet. 0; -EEXIST, -ESRCH (delete/change: not there, or another gateway),
+ * -ENETUNREACH (gateway not reachable on-link), -EINVAL, -ENOMEM. *out (optional, borrowed) the
+ * entry.
  */
 int rib_add(const struct rt_request *rq, struct rtentry **out);
 int rib_delete(const struct rt_request *rq);
@@ -120,27 +121,38 @@ void rib_local_source(const struct rt_addr *host, struct ifaddr *ifa);
 /* Routes whose source address is `from` get `to`, of the same interface and prefix. */
 void rib_ifa_replace(struct ifaddr *from, struct ifaddr *to);
 
-/* Cache a gateway's neighbour entry (or NULL) in a next hop: takes a reference of its own, gives the old one back. */
+/*
+ * Cache a gateway's neighbour entry (or NULL) in a next hop: takes a reference of its own, gives
+ * the old one back.
+ */
 void nexthop_set_lle(struct nexthop *nh, struct llentry *lle);
 
-/* Put something in all FIBs or only in the interface's own: net.add_addr_allfibs. Highest number and lowest. */
+/*
+ * Put something in all FIBs or only in the interface's own: net.add_addr_allfibs. Highest number
+ * and lowest.
+ */
 void rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last);
 
 /*
- * Packet side: next hop for an IPv4 destination (network order), NULL if there is none. Borrowed for
- * this batch. Does not count use.
+ * Packet side: next hop for an IPv4 destination (network order), NULL if there is none. Borrowed
+ * for this batch. Does not count use.
  */
 struct nexthop *fib_lookup4(uint8_t fib, uint32_t dst);
 /* n look-ups at once, all in one FIB. */
 void fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n);
 
-/* Names of hosts, as the verbs read them; inet/ sets it. False if unknown. addr in network order. */
+/*
+ * Names of hosts, as the verbs read them; inet/ sets it. False if unknown. addr in network order.
+ */
 extern bool (*rt_resolve_name)(const char *name, uint32_t *addr);
 
 /* Number of FIBs of this process: net.fibs, default 1, 1..16 (start-up). */
 extern uint32_t rt_numfibs;
 
-/* Events: route_event (arg1 = struct rtentry *, arg2 = (void *)(uintptr_t)RTM_ADD…): `route monitor`. */
+/*
+ * Events: route_event (arg1 = struct rtentry *, arg2 = (void *)(uintptr_t)RTM_ADD…): `route
+ * monitor`.
+ */
 enum rtm {
 	RTM_ADD_ = 1,
 	RTM_DELETE_ = 2,

@@ -27,7 +27,9 @@ struct route_words {
 	int family; /* 0 = not said */
 };
 
-/* --- words ------------------------------------------------------------------------------------- */
+/*
+ * --- words -------------------------------------------------------------------------------------
+ */
 
 /* "255.255.255.0" or "0xffffff00" -> length; false if it is not contiguous. */
 static bool
@@ -375,7 +377,9 @@ parse_words(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/* --- add, delete, change ----------------------------------------------------------------------- */
+/*
+ * --- add, delete, change -----------------------------------------------------------------------
+ */
 
 static const char *
 change_strerror(const char *command, int error)
@@ -441,7 +445,9 @@ route_change(struct route_words *w, int argc, char **argv)
 	return change_say(w, error);
 }
 
-/* --- get --------------------------------------------------------------------------------------- */
+/*
+ * --- get ---------------------------------------------------------------------------------------
+ */
 
 const char *
 route_mask_text(const struct rt_addr *a, char *text, size_t len)
@@ -514,7 +520,9 @@ route_get(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/* --- flush ------------------------------------------------------------------------------------- */
+/*
+ * --- flush -------------------------------------------------------------------------------------
+ */
 
 static int
 flush_one(struct rtentry *rt, void *ctx)
@@ -560,7 +568,9 @@ route_flush(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/* --- the tool ---------------------------------------------------------------------------------- */
+/*
+ * --- the tool ----------------------------------------------------------------------------------
+ */
 
 static const struct {
 	const char *word, *command;

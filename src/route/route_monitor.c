@@ -1,6 +1,6 @@
 /*
- * route_monitor.c - `route monitor`: what happens to a stack's routes, addresses and interfaces, message
- * by message, in the form that routing sockets gave them. Runs until it is cancelled.
+ * route_monitor.c - `route monitor`: what happens to a stack's routes, addresses and interfaces,
+ * message by message, in the form that routing sockets gave them. Runs until it is cancelled.
  */
 #include "route/rib.h"
 #include "route/route_cmd.h"

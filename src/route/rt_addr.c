@@ -1,8 +1,8 @@
 /*
  * rt_addr.c - addresses and prefixes of any family: made, read, written.
  *
- * rt_addr_make() is the only place where a key of the tables is built: from family, bytes and length,
- * and nothing else (behaviours 18).
+ * rt_addr_make() is the only place where a key of the tables is built: from family, bytes and
+ * length, and nothing else (behaviours 18).
  */
 #include "route/rib.h"
 

@@ -1,5 +1,6 @@
 /*
- * inet_fixture.h - tests of IPv4's floor: one stack with an interface in memory, or a chain of stacks.
+ * inet_fixture.h - tests of IPv4's floor: one stack with an interface in memory, or a chain of
+ * stacks.
  */
 #ifndef WARREN_TESTS_UNIT_INET_FIXTURE_H
 #define WARREN_TESTS_UNIT_INET_FIXTURE_H
@@ -178,7 +179,9 @@ frame_icmp(const struct mbuf *m)
 	return (struct icmp_hdr *)(void *)((uint8_t *)ip + ip_hlen(ip));
 }
 
-/* --- tools that stay --------------------------------------------------------------------------- */
+/*
+ * --- tools that stay ---------------------------------------------------------------------------
+ */
 
 struct tool {
 	struct verb_run *run;
@@ -258,11 +261,13 @@ tool(struct tool *t, const char *jail, const char *line)
 	return t->status;
 }
 
-/* --- a chain of stacks ------------------------------------------------------------------------- */
+/*
+ * --- a chain of stacks -------------------------------------------------------------------------
+ */
 
 /*
- * Jails n1 … nN, linked by epairs: between nK and nK+1 lies 10.K.0.0/24 with 10.K.0.1 at nK and 10.K.0.2 at nK+1.
- * All but the ends forward; everybody knows the way.
+ * Jails n1 … nN, linked by epairs: between nK and nK+1 lies 10.K.0.0/24 with 10.K.0.1 at nK and
+ * 10.K.0.2 at nK+1. All but the ends forward; everybody knows the way.
  */
 static inline void
 chain(unsigned n)

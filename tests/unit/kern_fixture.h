@@ -1,6 +1,6 @@
 /*
- * kern_fixture.h - what the tests of the kernel floor begin and end with: one worker in virtual time, the
- * host's stack, and at the end the leak audit.
+ * kern_fixture.h - what the tests of the kernel floor begin and end with: one worker in virtual
+ * time, the host's stack, and at the end the leak audit.
  */
 #ifndef WARREN_TESTS_UNIT_KERN_FIXTURE_H
 #define WARREN_TESTS_UNIT_KERN_FIXTURE_H

@@ -1,5 +1,6 @@
 /*
- * net_fixture.h - tests of the interfaces' floor: frames from memory, a sink in IP's place, the leak audit.
+ * net_fixture.h - tests of the interfaces' floor: frames from memory, a sink in IP's place, the
+ * leak audit.
  */
 #ifndef WARREN_TESTS_UNIT_NET_FIXTURE_H
 #define WARREN_TESTS_UNIT_NET_FIXTURE_H

@@ -181,7 +181,7 @@ test_api_command_that_waits_for_nothing_is_ended(void **state)
 	free(out);
 }
 
-/* --- ports ------------------------------------------------------------------------------------------ */
+/* --- ports --------------------------------------------------------------- */
 
 static struct {
 	unsigned frames;
@@ -322,7 +322,7 @@ test_api_port_has_the_same_address_in_every_run(void **state)
 	free(second);
 }
 
-/* --- live ------------------------------------------------------------------------------------------- */
+/* --- live ---------------------------------------------------------------- */
 
 static void
 test_api_live_runs_a_command_to_its_end(void **state)

@@ -220,7 +220,10 @@ test_a_packet_in_the_place_of_another_does_not_get_its_reason(void **state)
 
 	(void)state;
 	assert_int_equal(capture_add(cap, lan.ifp), 0);
-	/* sent, and gone without a drop; then its memory is the next packet's, which no interface has seen */
+	/*
+	 * sent, and gone without a drop; then its memory is the next packet's, which no interface
+	 * has seen
+	 */
 	m = memif_frame(&lan, a4("10.0.0.1"), a4("10.0.0.2"), 250, 60);
 	if_transmit_batch(lan.ifp, &(struct batch){ .n = 1, .m = { m } });
 	memif_clear(&lan);

@@ -147,7 +147,7 @@ test_words_none_at_all_are_told_apart(void **state)
 	assert_string_equal(w.argv[0], "version");
 }
 
-/* --- the lab verbs' options ------------------------------------------------------------------------- */
+/* --- the lab verbs' options ---------------------------------------------- */
 
 static struct cli_lab_words lw;
 

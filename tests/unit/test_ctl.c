@@ -25,7 +25,7 @@
 
 #include <cmocka.h>
 
-/* --- tools of these tests --------------------------------------------------------------------------- */
+/* --- tools of these tests ------------------------------------------------ */
 
 static struct verb_run *waiting;
 static int cancels;
@@ -75,7 +75,7 @@ words_run(struct verb_run *v)
 }
 VERB_DEFINE(testwords, .name = "testwords", .run = words_run);
 
-/* --- what came back --------------------------------------------------------------------------------- */
+/* --- what came back ------------------------------------------------------ */
 
 struct heard {
 	uint8_t bytes[4 << 20];
@@ -157,7 +157,7 @@ answer(void)
 	return a;
 }
 
-/* --- what is said ----------------------------------------------------------------------------------- */
+/* --- what is said -------------------------------------------------------- */
 
 struct said {
 	uint8_t bytes[CTL_FRAME_MAX + 64];
@@ -273,7 +273,7 @@ teardown(void **state)
 	return 0;
 }
 
-/* --- the conversation ------------------------------------------------------------------------------- */
+/* --- the conversation ---------------------------------------------------- */
 
 static void
 test_ctl_runs_words_and_says_output_errors_and_status(void **state)
@@ -529,7 +529,7 @@ test_b08_ctl_output_that_has_no_room_is_cut_and_its_size_said(void **state)
 	assert_int_equal(a.out_len, 0);
 }
 
-/* --- the socket ------------------------------------------------------------------------------------- */
+/* --- the socket ---------------------------------------------------------- */
 
 static char folder[] = "/tmp/warren-test-XXXXXX", path[64];
 

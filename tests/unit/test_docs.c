@@ -1,6 +1,6 @@
 /*
- * The pages of docs/ that list what is registered say what is registered. With WARREN_WRITE_DOCS set they are
- * written anew instead: WARREN_WRITE_DOCS=1 build/tests/unit/test_docs.
+ * The pages of docs/ that list what is registered say what is registered. With WARREN_WRITE_DOCS
+ * set they are written anew instead: WARREN_WRITE_DOCS=1 build/tests/unit/test_docs.
  */
 #include <setjmp.h>
 #include <stdarg.h>

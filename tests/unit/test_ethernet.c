@@ -88,7 +88,10 @@ test_every_lost_frame_is_a_named_drop(void **state)
 	assert_int_equal(drop_get(curvnet, &DROP_IF_DOWN), 1);
 }
 
-/* All orders of up to six frames of three kinds: what arrives is what was sent less the drops, in order. */
+/*
+ * All orders of up to six frames of three kinds: what arrives is what was sent less the drops, in
+ * order.
+ */
 static void
 test_runs_keep_the_order_of_the_wire(void **state)
 {

@@ -79,7 +79,10 @@ family_linkchange(struct ifnet *ifp)
 AF_DOMAIN_DEFINE(test_family, .slot = AF_SLOT_INET, .attach = family_attach,
     .detach = family_detach, .purge = family_purge, .linkchange = family_linkchange);
 
-/* What the events said, a letter each: a(rrival) d(eparture) l(laddr) k(link); upper case while renaming. */
+/*
+ * What the events said, a letter each: a(rrival) d(eparture) l(laddr) k(link); upper case while
+ * renaming.
+ */
 static char said[64];
 static struct event_tag *tags[4];
 static char name_at_departure[IFNAMSIZ_], name_at_arrival[IFNAMSIZ_];
@@ -353,7 +356,10 @@ test_b12_a_family_that_fails_is_not_attached_and_can_be_asked_again(void **state
 	assert_string_equal(said, "");
 	assert_int_equal(if_attach(em0), 0);
 	assert_int_equal(em0->if_afstate[AF_SLOT_INET], AF_READY);
-	/* A move that fails there, and then here too: an interface without the family, no wild pointer. */
+	/*
+	 * A move that fails there, and then here too: an interface without the family, no wild
+	 * pointer.
+	 */
 	family.fail = 2;
 	assert_int_equal(if_vmove(em0, jail->vnet), -ENOMEM);
 	assert_ptr_equal(em0->if_vnet, curvnet);

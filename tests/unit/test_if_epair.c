@@ -119,7 +119,10 @@ test_b23_what_netisr_refuses_waits_in_the_send_queue_in_order(void **state)
 	if_clone_destroy(a);
 }
 
-/* Flood both ways with a queue of one, destroy an end in the middle: the assertions in there hold, every frame is counted once. */
+/*
+ * Flood both ways with a queue of one, destroy an end in the middle: the assertions in there hold,
+ * every frame is counted once.
+ */
 static void
 test_b23_epair_destroyed_in_mid_flood_leaves_nothing(void **state)
 {

@@ -189,7 +189,10 @@ test_each_allocation_may_fail_and_the_address_is_not_there(void **state)
 	assert_non_null(in_local(a4("10.0.0.1")));
 }
 
-/* Behaviours 12: ready only after success; what failed is as if never asked, and may be asked again. */
+/*
+ * Behaviours 12: ready only after success; what failed is as if never asked, and may be asked
+ * again.
+ */
 static void
 test_a_family_without_memory_is_not_attached_and_can_be_later(void **state)
 {

@@ -218,7 +218,9 @@ test_packet_back_to_its_link_draws_a_redirect_and_goes_on(void **state)
 	(void)state;
 	command("route add 10.9.0.0/16 10.1.0.2");
 	memif_receive(&lan, memif_frame(&lan, a4("10.1.0.7"), a4("10.9.0.1"), IPPROTO_UDP_, 46));
-	/* the redirect to 10.1.0.7 waits for ARP, whose request is there; the packet itself went on */
+	/*
+	 * the redirect to 10.1.0.7 waits for ARP, whose request is there; the packet itself went on
+	 */
 	assert_int_equal(V_ipstat.redirectsent, 1);
 	assert_int_equal(V_ipstat.forward, 1);
 }

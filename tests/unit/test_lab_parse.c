@@ -197,7 +197,9 @@ test_lab_survives_references_to_itself(void **state)
 	char *why = NULL;
 
 	(void)state;
-	/* Each line refers to the one before many times over: walking it all would take for ever. */
+	/*
+	 * Each line refers to the one before many times over: walking it all would take for ever.
+	 */
 	assert_null(
 	    parse("a: &a {x: 1}\nb: &b {<<: *a, <<: *a}\nc: &c {<<: *b, <<: *b}\nnodes: {<<: *c}\n",
 		&why));

@@ -1,5 +1,6 @@
 /*
- * test_loop.c - the live loop: descriptors, the scheduler's time, watches that go while they are served.
+ * test_loop.c - the live loop: descriptors, the scheduler's time, watches that go while they are
+ * served.
  */
 #include "port/loop.h"
 

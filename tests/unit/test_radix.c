@@ -1,5 +1,6 @@
 /*
- * Unit tests of the radix tree (route/radix.c), most of them against a list that is searched from end to end.
+ * Unit tests of the radix tree (route/radix.c), most of them against a list that is searched from
+ * end to end.
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -31,7 +31,7 @@ teardown(void **state)
 	return inet_teardown(state);
 }
 
-/* --- files ------------------------------------------------------------------------------------------- */
+/* --- files --------------------------------------------------------------- */
 
 static pcap_dumper_t *dumper;
 static pcap_t *dead;
@@ -145,7 +145,7 @@ stats(struct replay *r)
 	return st;
 }
 
-/* --- times -------------------------------------------------------------------------------------------- */
+/* --- times --------------------------------------------------------------- */
 
 static void
 assert_sent_at(const uint64_t *ns, unsigned n)
@@ -261,7 +261,7 @@ test_a_broken_time_stamp_overflows_nothing_and_is_told(void **state)
 	replay_free(r);
 }
 
-/* --- choice ------------------------------------------------------------------------------------------- */
+/* --- choice -------------------------------------------------------------- */
 
 static void
 test_a_filter_and_a_count_choose(void **state)
@@ -347,7 +347,7 @@ test_a_gzipped_file_is_read_as_it_is(void **state)
 	assert_refused((struct replay_config){ .filter = "len > 54" }, "");
 }
 
-/* --- ways ----------------------------------------------------------------------------------------------- */
+/* --- ways ---------------------------------------------------------------- */
 
 static void
 test_frames_received_go_through_the_stack(void **state)

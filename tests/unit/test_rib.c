@@ -1,6 +1,6 @@
 /*
- * Unit tests of routes (route/rib.c): what is accepted, what a packet then gets, what leaves with an
- * interface or an address.
+ * Unit tests of routes (route/rib.c): what is accepted, what a packet then gets, what leaves with
+ * an interface or an address.
  *
  *	mem0 10.0.0.1/24, mem1 10.1.0.1/24
  */
@@ -226,7 +226,10 @@ test_every_route_can_be_deleted_by_its_walk(void **state)
 	assert_int_equal(rib_count(0, AF_INET), 4);
 }
 
-/* Behaviours 41: the host route of an address that several links share stays until the last of them goes. */
+/*
+ * Behaviours 41: the host route of an address that several links share stays until the last of them
+ * goes.
+ */
 static void
 test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 {

@@ -114,7 +114,9 @@ test_exponential_draws_have_the_mean_the_spread_and_the_tail_of_the_law(void **s
 static void
 test_exponential_draws_are_the_same_on_every_machine(void **state)
 {
-	/* Taken from this implementation once: they must never change, or no run can be repeated. */
+	/*
+	 * Taken from this implementation once: they must never change, or no run can be repeated.
+	 */
 	static const uint64_t expected[] = { 540987232, 959301488, 1536587847, 846436903, 260950518,
 		611752821, 687135423, 121314602 };
 	struct rng r;

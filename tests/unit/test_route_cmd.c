@@ -1,6 +1,6 @@
 /*
- * Unit tests of the tools `route` and `netstat -r` (route/route_cmd.c, route_monitor.c, netstat_r.c): words,
- * exact lines, exit statuses.
+ * Unit tests of the tools `route` and `netstat -r` (route/route_cmd.c, route_monitor.c,
+ * netstat_r.c): words, exact lines, exit statuses.
  *
  *	mem0 10.0.0.1/24, mem1 10.1.0.1/24
  */

@@ -442,8 +442,8 @@ test_live_does_what_is_due_and_comes_back(void **state)
 
 /*
  * A network of nodes with random links and routes: each packet is sent on until its hops are used
- * up, with processing, queueing behind earlier packets, and timers that send. Whatever the lookahead,
- * each node must see the same packets at the same times in the same order.
+ * up, with processing, queueing behind earlier packets, and timers that send. Whatever the
+ * lookahead, each node must see the same packets at the same times in the same order.
  */
 enum { NODES = 12, DEGREE = 3, QUEUE = 4096, LINK_DELAY_NS = 50000 };
 
