@@ -70,9 +70,7 @@ arp_table_limit(void)
 	return VNET(arp_maxentries);
 }
 
-/*
- * --- asking ------------------------------------------------------------------------------------
- */
+/* --- asking -------------------------------------------------------------- */
 
 void
 arp_send(struct ifnet *ifp, uint16_t op, const uint8_t dst[6], const struct arp_packet *body)
@@ -137,9 +135,7 @@ arp_ask(struct llentry *lle)
 		arp_request(ifp, ia->addr, addr);
 }
 
-/*
- * --- entries and their time --------------------------------------------------------------------
- */
+/* --- entries and their time ---------------------------------------------- */
 
 /*
  * A packet that can't be delivered: tell a distant sender. Takes m, whose data is at the IP header.
@@ -274,9 +270,7 @@ arp_resolve(struct ifnet *ifp, uint32_t dst, struct mbuf *m)
 	arp_hold(lle, m);
 }
 
-/*
- * --- the way out -------------------------------------------------------------------------------
- */
+/* --- the way out --------------------------------------------------------- */
 
 /*
  * 14 bytes before the packet as two overlapping words. The caller knows that m is writable and has
@@ -469,9 +463,7 @@ arp_output(struct ifnet *ifp, struct batch *b)
 		output_mixed(ifp, b, i);
 }
 
-/*
- * --- events ------------------------------------------------------------------------------------
- */
+/* --- events -------------------------------------------------------------- */
 
 /* The station has another link address: say so for each of its addresses (behaviours 38). */
 static void

@@ -27,9 +27,7 @@ struct arp_run {
 	unsigned found;
 };
 
-/*
- * --- lines -------------------------------------------------------------------------------------
- */
+/* --- lines --------------------------------------------------------------- */
 
 static const char *
 link_kind(const struct ifnet *ifp)
@@ -115,9 +113,7 @@ print_entry(struct arp_run *r, const struct llentry *lle)
 	r->found++;
 }
 
-/*
- * --- walks -------------------------------------------------------------------------------------
- */
+/* --- walks --------------------------------------------------------------- */
 
 /* Classic jails see their own addresses only (behaviours 46). */
 static bool
@@ -230,9 +226,7 @@ arp_delete(struct arp_run *r, const char *host, bool quiet)
 	return 0;
 }
 
-/*
- * --- set ---------------------------------------------------------------------------------------
- */
+/* --- set ----------------------------------------------------------------- */
 
 struct arp_set {
 	uint8_t mac[6];
@@ -357,9 +351,7 @@ set_file(struct arp_run *r, const char *path)
 	return status;
 }
 
-/*
- * --- the tool ----------------------------------------------------------------------------------
- */
+/* --- the tool ------------------------------------------------------------ */
 
 static int
 arp_options(struct arp_run *r, int *ind)

@@ -29,9 +29,7 @@ VNET_DEFINE_STATIC(bool, in_useloopback) = true;
 SYSCTL_VNET_BOOL(net_link_ether_inet_useloopback, "net.link.ether.inet.useloopback", SYSCTL_RW,
     in_useloopback, "send packets for addresses of this stack through lo0");
 
-/*
- * --- the hash of our addresses -----------------------------------------------------------------
- */
+/* --- the hash of our addresses ------------------------------------------- */
 
 /*
  * While it is small the table is at most an eighth full: a packet in transit then meets a free slot
@@ -152,9 +150,7 @@ hash_remove(struct in_ifaddr *ia)
 		hash_publish((struct in_hash *)(uintptr_t)&in_hash_empty);
 }
 
-/*
- * --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions ----------------------------------------------------------- */
 
 struct in_ifaddr *
 in_ifaddr_first(const struct ifnet *ifp)
@@ -215,9 +211,7 @@ in_is_broadcast(uint32_t addr, const struct ifnet *ifp)
 	return false;
 }
 
-/*
- * --- routes of an address ----------------------------------------------------------------------
- */
+/* --- routes of an address ------------------------------------------------ */
 
 /*
  * What the route that an address brings leads to; false if it brings none but its own host route.
@@ -325,9 +319,7 @@ prefix_hand_over(struct in_ifaddr *ia)
 		(void)prefix_add(other);
 }
 
-/*
- * --- add and delete ----------------------------------------------------------------------------
- */
+/* --- add and delete ------------------------------------------------------ */
 
 static void
 in_ifaddr_free(struct ifaddr *ifa)
@@ -492,9 +484,7 @@ in_addr_delete(struct ifnet *ifp, uint32_t addr)
 	return 0;
 }
 
-/*
- * --- IPv4 on an interface ----------------------------------------------------------------------
- */
+/* --- IPv4 on an interface ------------------------------------------------ */
 
 static void *
 in_attach(struct ifnet *ifp)

@@ -42,9 +42,7 @@ in_ifaddr_netstat(const struct ifaddr *ifa, char *network, size_t nlen, char *ad
 	snprintf(address, alen, "%s", in_ntoa(ia->addr, text));
 }
 
-/*
- * --- words -------------------------------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 enum in_op { IN_OP_SET, IN_OP_ADD, IN_OP_DELETE };
 

@@ -21,9 +21,7 @@ struct state {
 	size_t oids;
 };
 
-/*
- * --- reading -----------------------------------------------------------------------------------
- */
+/* --- reading ------------------------------------------------------------- */
 
 uint64_t
 state_uint(const json_t *object, const char *name)
@@ -313,9 +311,7 @@ state_free(struct state *st)
 	free(st);
 }
 
-/*
- * --- sysctls ------------------------------------------------------------------------------------
- */
+/* --- sysctls ------------------------------------------------------------- */
 
 const struct sysctl_oid *
 state_sysctl_find(const struct state *st, const char *name)
@@ -421,9 +417,7 @@ state_section(const struct state *st, const char *name)
 	return own != NULL ? own : json_object_get(json_object_get(st->root, "sections"), name);
 }
 
-/*
- * --- words -------------------------------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 bool
 state_asked(const struct verb *verb, int argc, char *const argv[])

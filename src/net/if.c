@@ -137,9 +137,7 @@ ifa_rele(struct ifaddr *ifa)
 		rcu_call(&ifa->rcu, ifa_free_late);
 }
 
-/*
- * --- families ----------------------------------------------------------------------------------
- */
+/* --- families ------------------------------------------------------------ */
 
 static const struct af_domain *
 af_domain_of(enum af_slot slot)
@@ -225,9 +223,7 @@ if_linkchange(struct ifnet *ifp)
 	if_raise(EV_LINK, ifp);
 }
 
-/*
- * --- into a stack and out of it ----------------------------------------------------------------
- */
+/* --- into a stack and out of it ------------------------------------------ */
 
 struct ifnet *
 if_alloc(enum if_type type, const char *dname, int dunit)
@@ -348,9 +344,7 @@ if_free(struct ifnet *ifp)
 	if_rele(ifp);
 }
 
-/*
- * --- from stack to stack -----------------------------------------------------------------------
- */
+/* --- from stack to stack ------------------------------------------------- */
 
 /*
  * A name for ifp in curvnet: its own, else the driver's name with the first unit that is free
@@ -436,9 +430,7 @@ if_vmove(struct ifnet *ifp, struct vnet *to)
 	return 0;
 }
 
-/*
- * --- a stack's beginning and end ----------------------------------------------------------------
- */
+/* --- a stack's beginning and end ----------------------------------------- */
 
 static struct vnet *
 if_rcvif_vnet(const struct ifnet *ifp)

@@ -435,9 +435,7 @@ epair_create(struct ifnet **a, struct ifnet **b)
 	return error;
 }
 
-/*
- * --- its place in netisr ------------------------------------------------------------------------
- */
+/* --- its place in netisr ------------------------------------------------- */
 
 static void
 epair_vnet_init(void *arg)

@@ -45,9 +45,7 @@ bad_value(struct ifconfig *c, const char *word)
 	return verb_error(c->v, 1, "%s: bad value", word);
 }
 
-/*
- * --- flags -------------------------------------------------------------------------------------
- */
+/* --- flags --------------------------------------------------------------- */
 
 static int
 act_up(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **args)
@@ -103,9 +101,7 @@ act_caps(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **
 	return 0;
 }
 
-/*
- * --- numbers -----------------------------------------------------------------------------------
- */
+/* --- numbers ------------------------------------------------------------- */
 
 static int
 check_number(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -174,9 +170,7 @@ act_fib(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **a
 	return 0;
 }
 
-/*
- * --- texts -------------------------------------------------------------------------------------
- */
+/* --- texts --------------------------------------------------------------- */
 
 static int
 check_name(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -240,9 +234,7 @@ act_ether(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char *
 	return error == 0 ? 0 : fail(c, "ioctl (SIOCSIFLLADDR)", error);
 }
 
-/*
- * --- groups ------------------------------------------------------------------------------------
- */
+/* --- groups -------------------------------------------------------------- */
 
 static int
 check_group(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -268,9 +260,7 @@ act_group(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char *
 	return error == 0 ? 0 : fail(c, k->off ? " SIOCDIFGROUP" : " SIOCAIFGROUP", error);
 }
 
-/*
- * --- from stack to stack -----------------------------------------------------------------------
- */
+/* --- from stack to stack ------------------------------------------------- */
 
 static int
 check_vnet(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)
@@ -297,9 +287,7 @@ act_vnet(struct ifconfig *c, struct ifnet *ifp, const struct keyword *k, char **
 	return error == 0 ? 0 : fail(c, k->off ? "SIOCSIFRVNET" : "SIOCSIFVNET", error);
 }
 
-/*
- * --- the end -----------------------------------------------------------------------------------
- */
+/* --- the end ------------------------------------------------------------- */
 
 static int
 check_destroy(struct ifconfig *c, const struct ifnet *ifp, const struct keyword *k, char **args)

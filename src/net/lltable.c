@@ -49,9 +49,7 @@ lltable_live(void)
 }
 AUDIT_DEFINE(lltable, "lltable", lltable_live);
 
-/*
- * --- hash --------------------------------------------------------------------------------------
- */
+/* --- hash ---------------------------------------------------------------- */
 
 static struct hash_block *
 hash_block_of(struct llentry **hash)
@@ -157,9 +155,7 @@ hash_give_back(struct lltable *t)
 	rcu_call(&hash_block_of(old)->rcu, hash_free_late);
 }
 
-/*
- * --- tables ------------------------------------------------------------------------------------
- */
+/* --- tables -------------------------------------------------------------- */
 
 struct lltable *
 lltable_new(struct ifnet *ifp, int family, uint32_t limit)
@@ -210,9 +206,7 @@ lltable_free(struct lltable *t)
 	rcu_call(&t->rcu, table_free_late);
 }
 
-/*
- * --- entries -----------------------------------------------------------------------------------
- */
+/* --- entries ------------------------------------------------------------- */
 
 struct llentry *
 lle_ref(struct llentry *lle)

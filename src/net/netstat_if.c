@@ -14,9 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * --- the table ---------------------------------------------------------------------------------
- */
+/* --- the table ----------------------------------------------------------- */
 
 static void
 table_head(struct emitter *e, const struct netstat_opts *o)
@@ -127,9 +125,7 @@ rows_of(struct emitter *e, const struct netstat_opts *o, const struct ifnet *ifp
 		}
 }
 
-/*
- * --- in a saved state --------------------------------------------------------------------------
- */
+/* --- in a saved state ---------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -254,9 +250,7 @@ netstat_if_saved(struct verb_run *v, const struct netstat_opts *o)
 	return 0;
 }
 
-/*
- * --- repeating totals --------------------------------------------------------------------------
- */
+/* --- repeating totals ---------------------------------------------------- */
 
 enum { LINES_A_HEAD = 21 };
 

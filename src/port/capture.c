@@ -99,9 +99,7 @@ capture_live(void)
 }
 AUDIT_DEFINE(capture, "capture", capture_live);
 
-/*
- * --- out ----------------------------------------------------------------------------------------
- */
+/* --- out ----------------------------------------------------------------- */
 
 static void
 capture_over(struct capture *cap)

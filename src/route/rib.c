@@ -146,9 +146,7 @@ rib_put(uint8_t fib, int family)
 	vnet_free(r);
 }
 
-/*
- * --- next hops ---------------------------------------------------------------------------------
- */
+/* --- next hops ----------------------------------------------------------- */
 
 void
 nexthop_set_lle(struct nexthop *nh, struct llentry *lle)
@@ -213,9 +211,7 @@ first_ifa(const struct ifnet *ifp, int family)
 	return NULL;
 }
 
-/*
- * --- what a request comes to -------------------------------------------------------------------
- */
+/* --- what a request comes to --------------------------------------------- */
 
 static bool
 addr_covers(const struct rt_addr *net, const struct rt_addr *a)
@@ -323,9 +319,7 @@ tell(struct rtentry *rt, enum rtm what)
 		event_invoke(route_event, rt, (void *)(uintptr_t)what);
 }
 
-/*
- * --- expiry ------------------------------------------------------------------------------------
- */
+/* --- expiry -------------------------------------------------------------- */
 
 /* One timer a stack, at the earliest deadline; made with the first route that has one. */
 VNET_DEFINE_STATIC(struct callout, rib_expiry);
@@ -377,9 +371,7 @@ rib_expires_in(const struct rtentry *rt)
 	return rt->expire_ns <= now ? 1 : (rt->expire_ns - now + NS_PER_SEC - 1) / NS_PER_SEC;
 }
 
-/*
- * --- changes -----------------------------------------------------------------------------------
- */
+/* --- changes ------------------------------------------------------------- */
 
 int
 rib_add(const struct rt_request *rq, struct rtentry **out)
@@ -515,9 +507,7 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 	return 0;
 }
 
-/*
- * --- questions ---------------------------------------------------------------------------------
- */
+/* --- questions ----------------------------------------------------------- */
 
 struct rtentry *
 rib_match(uint8_t fib, const struct rt_addr *dst)
@@ -583,9 +573,7 @@ rib_visible(const struct rtentry *rt)
 	    prison_ip4_ok(curprison, load32(rt->dst.addr));
 }
 
-/*
- * --- routes whose time is up -------------------------------------------------------------------
- */
+/* --- routes whose time is up --------------------------------------------- */
 
 struct deadline {
 	uint64_t now, next;
@@ -616,9 +604,7 @@ rib_expire(void *arg)
 		expiry_arm(d.next);
 }
 
-/*
- * --- a stack's beginning and end ---------------------------------------------------------------
- */
+/* --- a stack's beginning and end ----------------------------------------- */
 
 static void
 rib_init(void *arg)

@@ -12,9 +12,7 @@ VNET_DEFINE_STATIC(bool, rt_allfibs) = true;
 SYSCTL_VNET_BOOL(net_add_addr_allfibs, "net.add_addr_allfibs", SYSCTL_RW, rt_allfibs,
     "put the routes of interface addresses into all forwarding tables");
 
-/*
- * --- routes that leave with something ----------------------------------------------------------
- */
+/* --- routes that leave with something ------------------------------------ */
 
 struct purge {
 	const struct ifnet *ifp;
@@ -94,9 +92,7 @@ rib_ifa_replace(struct ifaddr *from, struct ifaddr *to)
 	rib_walk_all(replace_ifa, &p);
 }
 
-/*
- * --- host routes to our own addresses ----------------------------------------------------------
- */
+/* --- host routes to our own addresses ------------------------------------ */
 
 void
 rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last)

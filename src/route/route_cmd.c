@@ -27,9 +27,7 @@ struct route_words {
 	int family; /* 0 = not said */
 };
 
-/*
- * --- words -------------------------------------------------------------------------------------
- */
+/* --- words --------------------------------------------------------------- */
 
 /* "255.255.255.0" or "0xffffff00" -> length; false if it is not contiguous. */
 static bool
@@ -377,9 +375,7 @@ parse_words(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/*
- * --- add, delete, change -----------------------------------------------------------------------
- */
+/* --- add, delete, change ------------------------------------------------- */
 
 static const char *
 change_strerror(const char *command, int error)
@@ -445,9 +441,7 @@ route_change(struct route_words *w, int argc, char **argv)
 	return change_say(w, error);
 }
 
-/*
- * --- get ---------------------------------------------------------------------------------------
- */
+/* --- get ----------------------------------------------------------------- */
 
 const char *
 route_mask_text(const struct rt_addr *a, char *text, size_t len)
@@ -520,9 +514,7 @@ route_get(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/*
- * --- flush -------------------------------------------------------------------------------------
- */
+/* --- flush --------------------------------------------------------------- */
 
 static int
 flush_one(struct rtentry *rt, void *ctx)
@@ -568,9 +560,7 @@ route_flush(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/*
- * --- the tool ----------------------------------------------------------------------------------
- */
+/* --- the tool ------------------------------------------------------------ */
 
 static const struct {
 	const char *word, *command;

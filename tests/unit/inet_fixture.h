@@ -179,9 +179,7 @@ frame_icmp(const struct mbuf *m)
 	return (struct icmp_hdr *)(void *)((uint8_t *)ip + ip_hlen(ip));
 }
 
-/*
- * --- tools that stay ---------------------------------------------------------------------------
- */
+/* --- tools that stay ----------------------------------------------------- */
 
 struct tool {
 	struct verb_run *run;
@@ -261,9 +259,7 @@ tool(struct tool *t, const char *jail, const char *line)
 	return t->status;
 }
 
-/*
- * --- a chain of stacks -------------------------------------------------------------------------
- */
+/* --- a chain of stacks --------------------------------------------------- */
 
 /*
  * Jails n1 … nN, linked by epairs: between nK and nK+1 lies 10.K.0.0/24 with 10.K.0.1 at nK and

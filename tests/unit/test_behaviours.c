@@ -76,9 +76,7 @@ must(const char *jail, const char *line)
 	free(err);
 }
 
-/*
- * --- 5: initial values --------------------------------------------------------------------------
- */
+/* --- 5: initial values --------------------------------------------------- */
 
 static void
 list_value(const struct sysctl_oid *oid, void *ctx)
@@ -180,9 +178,7 @@ test_b05_golden_list_of_every_stacks_initial_values(void **state)
 	free(golden);
 }
 
-/*
- * --- 6: whichever allocation fails --------------------------------------------------------------
- */
+/* --- 6: whichever allocation fails --------------------------------------- */
 
 /* Where, and what. The host's are the first, so that all floors have something to lose. */
 static const struct {
@@ -284,9 +280,7 @@ test_b06_every_room_restores_the_stack_without_packets(void **state)
 		fail_msg("%s", leaks);
 }
 
-/*
- * --- 11: who waits must not hold others up ------------------------------------------------------
- */
+/* --- 11: who waits must not hold others up ------------------------------- */
 
 static void
 expect_abort(void (*fn)(void))
@@ -361,9 +355,7 @@ test_b12_an_interface_whose_family_is_not_ready_is_as_not_attached(void **state)
 	must(NULL, "ifconfig epair0a destroy");
 }
 
-/*
- * --- 22: a stack's tables end with it -----------------------------------------------------------
- */
+/* --- 22: a stack's tables end with it ------------------------------------ */
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
@@ -440,9 +432,7 @@ test_b22_ten_thousand_stacks_with_16_fibs_leave_memory_flat(void **state)
 	check_memory_is_flat(16);
 }
 
-/*
- * --- 33: the order of starting and ending -------------------------------------------------------
- */
+/* --- 33: the order of starting and ending -------------------------------- */
 
 static struct {
 	const struct vnet_sysinit *entry[256];
@@ -508,9 +498,7 @@ test_b33_teardown_of_the_whole_house_is_the_printed_list(void **state)
 	vnet_sysinit_trace = NULL;
 }
 
-/*
- * --- 46: who may do what ------------------------------------------------------------------------
- */
+/* --- 46: who may do what ------------------------------------------------- */
 
 enum { HOST, CLASSIC, VNET_JAIL, NESTED, PLACES };
 static const char *const places[PLACES] = { NULL, "classic", "vnet", "vnet.nested" };
@@ -709,9 +697,7 @@ test_b46_a_classic_jail_lists_its_own_addresses_and_routes(void **state)
 	unmake_places();
 }
 
-/*
- * --- jail's own words for interfaces and commands ------------------------------------------------
- */
+/* --- jail's own words for interfaces and commands ------------------------ */
 
 static void
 test_jail_takes_interfaces_along_and_they_come_home(void **state)

@@ -131,9 +131,7 @@ test_b26_tools_read_a_saved_state_as_they_read_the_living_one(void **state)
 	assert_int_equal(if_clone_destroy(a), 0);
 }
 
-/*
- * --- files of other builds ----------------------------------------------------------------------
- */
+/* --- files of other builds ----------------------------------------------- */
 
 static void
 put_hex(FILE *f, const void *bytes, size_t len)
@@ -249,9 +247,7 @@ test_b26_files_of_builds_with_fewer_and_more_protocols_give_consistent_tables(vo
 		}
 }
 
-/*
- * --- what is no state ---------------------------------------------------------------------------
- */
+/* --- what is no state ---------------------------------------------------- */
 
 static void
 expect_refusal(const char *words, const char *reason)
