@@ -125,13 +125,18 @@ test_answers_equal_the_radix_tree_through_random_changes(void **state)
 		assert_ptr_equal(lookup(probe), reference(t, p, probe));
 		rcu_poll();
 	}
-	for (unsigned i = 0; i < 64 * 50; i += 64) {
+	/* batches from everywhere, and batches around one prefix, which may be a leaf's or not */
+	for (unsigned i = 0; i < 4000; i++) {
+		const struct prefix *q = &p[rng_below(&rng, N)];
+		unsigned spread = (unsigned)rng_below(&rng, 33);
 		struct nexthop *nh[64];
 		uint32_t dst[64];
 
-		for (unsigned j = 0; j < 64; j++)
-			dst[j] = j > 0 && (rng_u64(&rng) & 1) ? dst[j - 1] :
-								(uint32_t)rng_u64(&rng);
+		for (unsigned j = 0; j < 64; j++) {
+			uint32_t noise = (uint32_t)((rng_u64(&rng) >> 32) >> spread);
+
+			dst[j] = __builtin_bswap32(spread == 0 ? noise : q->key ^ noise);
+		}
 		fib_lookup4_batch(0, dst, nh, 64);
 		for (unsigned j = 0; j < 64; j++)
 			assert_ptr_equal(nh[j], reference(t, p, __builtin_bswap32(dst[j])));
