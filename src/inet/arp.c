@@ -473,7 +473,7 @@ lladdr_changed(void *ctx, void *arg1, void *arg2)
 	struct ifaddr *ifa;
 
 	(void)ctx, (void)arg2;
-	if (ifp->if_output != arp_output)
+	if (ifp->if_output[AF_SLOT_INET] != arp_output)
 		return;
 	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
 		if (ifa->family == AF_INET)

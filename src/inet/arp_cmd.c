@@ -137,7 +137,7 @@ arp_walk(struct arp_run *r, uint32_t addr, void (*own)(struct arp_run *, const s
 	IF_FOREACH(ifp) {
 		struct lltable *t = in_lltable(ifp);
 
-		if (t == NULL || ifp->if_output != arp_output ||
+		if (t == NULL || ifp->if_output[AF_SLOT_INET] != arp_output ||
 		    (r->only != NULL && r->only != ifp))
 			continue;
 		TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
@@ -248,7 +248,7 @@ interface_for(const struct arp_run *r, uint32_t host)
 	if (r->only != NULL)
 		return r->only;
 	IF_FOREACH(ifp) {
-		if (in_lltable(ifp) == NULL || ifp->if_output != arp_output ||
+		if (in_lltable(ifp) == NULL || ifp->if_output[AF_SLOT_INET] != arp_output ||
 		    (ia = in_ifaddr_for(ifp, host)) == NULL)
 			continue;
 		if (best == NULL || in_mask_plen(ia->mask) > longest) {
@@ -383,7 +383,7 @@ arp_options(struct arp_run *r, int *ind)
 		case 'i':
 			r->only = if_byname(o.arg);
 			if (r->only == NULL || in_lltable(r->only) == NULL ||
-			    r->only->if_output != arp_output)
+			    r->only->if_output[AF_SLOT_INET] != arp_output)
 				return verb_error(
 				    r->v, 1, "interface %s does not exist or does no ARP", o.arg);
 			break;

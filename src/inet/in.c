@@ -401,7 +401,7 @@ in_addr_add(struct ifnet *ifp, uint32_t addr, unsigned plen, uint32_t dst, uint3
 	if (!(ifp->if_flags & IFF_UP_) && (error = if_up(ifp)) != 0)
 		goto fail_prefix;
 	TAILQ_INSERT_TAIL(&ifp->if_addrs, &ia->ifa, link);
-	if (ifp->if_output == arp_output)
+	if (ifp->if_output[AF_SLOT_INET] == arp_output)
 		arp_announce(ifp, addr);
 	addr_event(ifp, ia);
 	return 0;
@@ -492,7 +492,7 @@ in_attach(struct ifnet *ifp)
 	struct lltable *t = lltable_new(ifp, AF_INET, arp_table_limit());
 
 	if (t != NULL && ifp->if_type == IFT_ETHER_)
-		ifp->if_output = arp_output;
+		ifp->if_output[AF_SLOT_INET] = arp_output;
 	return t;
 }
 
@@ -532,7 +532,7 @@ in_linkchange(struct ifnet *ifp)
 			continue;
 		}
 		(void)prefix_add(ia);
-		if (ifp->if_output == arp_output && if_is_usable(ifp))
+		if (ifp->if_output[AF_SLOT_INET] == arp_output && if_is_usable(ifp))
 			arp_announce(ifp, ia->addr);
 	}
 }

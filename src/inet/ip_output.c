@@ -58,10 +58,10 @@ ip_send_too_big(struct ifnet *ifp, struct mbuf *m, uint32_t mtu)
 		m->nh = nh;
 		batch_add(&out, m);
 		if (batch_full(&out))
-			ifp->if_output(ifp, &out);
+			ifp->if_output[AF_SLOT_INET](ifp, &out);
 	}
 	if (out.n > 0)
-		ifp->if_output(ifp, &out);
+		ifp->if_output[AF_SLOT_INET](ifp, &out);
 }
 
 static inline uint32_t
@@ -90,7 +90,7 @@ ip_send(struct ifnet *ifp, struct batch *b)
 	}
 	if (__builtin_expect(fits, 1)) {
 		if (b->n > 0)
-			ifp->if_output(ifp, b);
+			ifp->if_output[AF_SLOT_INET](ifp, b);
 		return;
 	}
 	out.n = 0;
@@ -101,12 +101,12 @@ ip_send(struct ifnet *ifp, struct batch *b)
 			continue;
 		}
 		if (out.n > 0)
-			ifp->if_output(ifp, &out);
+			ifp->if_output[AF_SLOT_INET](ifp, &out);
 		ip_send_too_big(ifp, m, mtu);
 	}
 	b->n = 0;
 	if (out.n > 0)
-		ifp->if_output(ifp, &out);
+		ifp->if_output[AF_SLOT_INET](ifp, &out);
 }
 
 static uint16_t

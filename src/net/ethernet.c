@@ -202,8 +202,9 @@ ether_attach(struct ifnet *ifp, const uint8_t lladdr[6])
 	ifp->if_mtu = ETHERMTU_;
 	ifp->if_flags |= IFF_BROADCAST_ | IFF_SIMPLEX_ | IFF_MULTICAST_;
 	ifp->if_input = ether_input;
-	if (ifp->if_output == NULL)
-		ifp->if_output = ether_no_output;
+	for (int af = 0; af < AF_SLOTS; af++)
+		if (ifp->if_output[af] == NULL)
+			ifp->if_output[af] = ether_no_output;
 	return if_attach(ifp);
 }
 

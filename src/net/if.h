@@ -137,9 +137,10 @@ struct ifnet {
 	enum af_state if_afstate[AF_SLOTS];
 
 	/*
-	 * the layer-3 way out: takes packets with m->nh set to the nexthop (route.h); ether or loop
+	 * a family's way out (arp_output, nd6_output; loop): takes packets of layer 3 with m->nh
+	 * set to the nexthop (route.h), NULL = on the link
 	 */
-	void (*if_output)(struct ifnet *ifp, struct batch *b);
+	void (*if_output[AF_SLOTS])(struct ifnet *ifp, struct batch *b);
 	/* the way in from the driver */
 	void (*if_input)(struct ifnet *ifp, struct batch *b);
 

@@ -84,7 +84,8 @@ loop_clone_create(int unit, char **params, struct ifnet **made)
 	ifp->if_flags = IFF_LOOPBACK_ | IFF_MULTICAST_;
 	ifp->if_capabilities = ifp->if_capenable = IFCAP_RXCSUM | IFCAP_TXCSUM;
 	/* One tap on the way: what comes in is what went out, and it was seen then. */
-	ifp->if_output = if_transmit_batch;
+	for (int af = 0; af < AF_SLOTS; af++)
+		ifp->if_output[af] = if_transmit_batch;
 	ifp->if_transmit = loop_transmit;
 	ifp->if_input = loop_input;
 	error = if_attach(ifp);

@@ -470,7 +470,7 @@ test_proxy_for_the_far_end_of_a_point_to_point_link(void **state)
 	ifp->if_flags |= IFF_POINTOPOINT_;
 	ifp->if_transmit = memif_transmit;
 	ifp->if_softc = &wan;
-	ifp->if_output = if_transmit_batch;
+	ifp->if_output[AF_SLOT_INET] = if_transmit_batch;
 	assert_int_equal(if_attach(ifp), 0);
 	expect_line("ifconfig tun0 inet 10.5.0.1 10.0.0.77", 0, "", "");
 	assert_ptr_equal(fib_lookup4(0, a4("10.0.0.77"))->ifp, ifp);

@@ -39,7 +39,7 @@ test_what_goes_out_comes_in_by_the_queue(void **state)
 
 	(void)state;
 	if_up(V_loif);
-	V_loif->if_output(V_loif, &b);
+	V_loif->if_output[AF_SLOT_INET](V_loif, &b);
 	assert_int_equal(sink.n, 0);
 	netisr_run();
 	assert_int_equal(sink.n, 2);
@@ -57,11 +57,11 @@ test_neither_ipv4_nor_ipv6_is_a_drop(void **state)
 
 	(void)state;
 	if_up(V_loif);
-	V_loif->if_output(V_loif, &b);
+	V_loif->if_output[AF_SLOT_INET](V_loif, &b);
 	assert_int_equal(drop_get(curvnet, drop_find("loop.noproto")), 1);
 	b = (struct batch){ .n = 1, .m = { packet(0x45) } };
 	if_down(V_loif);
-	V_loif->if_output(V_loif, &b);
+	V_loif->if_output[AF_SLOT_INET](V_loif, &b);
 	assert_int_equal(drop_get(curvnet, &DROP_IF_DOWN), 1);
 }
 

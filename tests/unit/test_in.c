@@ -306,7 +306,7 @@ test_loopback_and_point_to_point_have_host_routes_only(void **state)
 	ifp->if_flags |= IFF_POINTOPOINT_;
 	ifp->if_transmit = memif_transmit;
 	ifp->if_softc = &lan;
-	ifp->if_output = if_transmit_batch;
+	ifp->if_output[AF_SLOT_INET] = if_transmit_batch;
 	assert_int_equal(if_attach(ifp), 0);
 	expect_line("ifconfig tun0 inet 10.3.0.1 10.3.0.2 netmask 255.255.255.255", 0, "", "");
 	assert_true(

@@ -241,7 +241,7 @@ test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 		assert_non_null(ptp[i]);
 		ptp[i]->if_flags |= IFF_POINTOPOINT_;
 		ptp[i]->if_transmit = memif_transmit;
-		ptp[i]->if_output = if_transmit_batch;
+		ptp[i]->if_output[AF_SLOT_INET] = if_transmit_batch;
 		assert_int_equal(if_attach(ptp[i]), 0);
 		assert_int_equal(in_addr_add(ptp[i], a4("172.16.0.1"), 24,
 				     a4("172.16.0.2") + (uint32_t)i * 0x01000000, 0),
