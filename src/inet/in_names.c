@@ -1,18 +1,14 @@
 /*
- * in_names.c - IPv4 addresses as text, and the names of hosts.
- *
- * Names come from one table of the process, not from the system's resolver: what a stack says must
- * not depend on the machine on which it runs.
+ * in_names.c - IPv4 addresses and masks as text.
  */
 #include "inet/in.h"
 
+#include "inet/ipaddr.h"
+
 #include <arpa/inet.h>
 #include <ctype.h>
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 bool
 in_aton(const char *text, uint32_t *addr)
@@ -70,89 +66,38 @@ in_mask_parse(const char *text, uint32_t *mask)
 	return (~host & (~host + 1)) == 0;
 }
 
-/* --- hosts --------------------------------------------------------------- */
-
-struct host {
-	uint32_t addr;
-	bool indexed; /* stands in the table by address: the first name of its address */
-	UT_hash_handle hh, by_addr;
-	char name[];
-};
-
-/* Written and read by the upper half only. */
-static struct host *hosts_by_name, *hosts_by_addr;
-
-static struct host *
-host_find(const char *name)
-{
-	struct host *h;
-
-	HASH_FIND_STR(hosts_by_name, name, h);
-	return h;
-}
-
-static void
-host_remove(struct host *h)
-{
-	HASH_DEL(hosts_by_name, h);
-	if (h->indexed)
-		HASH_DELETE(by_addr, hosts_by_addr, h);
-	free(h);
-}
+/* --- hosts: the table is ip_hosts.c's ------------------------------------ */
 
 int
 in_hosts_add(const char *name, uint32_t addr)
 {
-	struct host *h, *other;
-	uint32_t looks_like;
-	size_t len = strlen(name);
+	struct ipaddr a = ipaddr4(addr);
 
-	if (len == 0 || in_aton(name, &looks_like))
-		return -EINVAL;
-	if ((h = host_find(name)) != NULL)
-		host_remove(h);
-	h = calloc(1, sizeof(*h) + len + 1);
-	if (h == NULL)
-		return -ENOMEM;
-	h->addr = addr;
-	memcpy(h->name, name, len + 1);
-	HASH_ADD_KEYPTR(hh, hosts_by_name, h->name, len, h);
-	HASH_FIND(by_addr, hosts_by_addr, &addr, sizeof(addr), other);
-	if (other == NULL) {
-		HASH_ADD(by_addr, hosts_by_addr, addr, sizeof(h->addr), h);
-		h->indexed = true;
-	}
-	return 0;
+	return ip_hosts_add(name, &a);
 }
 
 void
 in_hosts_clear(void)
 {
-	struct host *h, *next;
-
-	HASH_ITER(hh, hosts_by_name, h, next)
-		host_remove(h);
+	ip_hosts_clear();
 }
 
 const char *
 in_hosts_name(uint32_t addr)
 {
-	struct host *h;
+	struct ipaddr a = ipaddr4(addr);
 
-	HASH_FIND(by_addr, hosts_by_addr, &addr, sizeof(addr), h);
-	return h == NULL ? NULL : h->name;
+	return ip_hosts_name(&a);
 }
 
 bool
 in_resolve(const char *name, uint32_t *addr)
 {
-	struct host *h;
+	struct ipaddr a;
 
-	if (in_aton(name, addr))
-		return true;
-	if ((h = host_find(name)) == NULL)
+	if (!ipaddr_resolve(name, AF_INET, &a))
 		return false;
-	*addr = h->addr;
+	*addr = ipaddr_in(&a);
 	return true;
 }
 

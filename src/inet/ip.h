@@ -57,12 +57,19 @@ void ip_input(struct batch *b);
 struct ip_opts_out {
 	uint8_t tos, ttl; /* 0 ttl = net.inet.ip.ttl */
 	bool df;
-	bool dont_route;        /* only on-link destinations */
-	struct ifnet *ifp;      /* force the interface (broadcast, multicast); NULL = by route */
-	const uint8_t *options; /* IP options to insert */
-	unsigned options_len;   /* multiple of 4, at most 40 */
+	bool dont_route;   /* only on-link destinations */
+	struct ifnet *ifp; /* force the interface (broadcast, multicast); NULL = by route */
+	/*
+	 * IPv4: IP options to insert, a multiple of 4 bytes, at most 40; IPv6: an options header,
+	 * whose number is options_proto, a multiple of 8
+	 */
+	const uint8_t *options;
+	unsigned options_len;
+	uint8_t options_proto;
 	bool
 	    hdr_included; /* m begins with a complete IP header; only id (if 0), len and sum are filled in */
+	bool src_unspecified; /* IPv6: an unspecified source stays so */
+	uint32_t flowlabel;   /* IPv6; 0 = none */
 };
 /*
  * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes
@@ -104,12 +111,15 @@ const struct ip_protocol *ip_protocol(uint8_t proto);
  */
 struct ip_raw {
 	uint8_t proto;
-	/* borrowed */
+	uint8_t family; /* 0 = AF_INET */
+	/* borrowed; hlen: bytes before the protocol's header */
 	void (*input)(struct ip_raw *r, const struct mbuf *m, unsigned hlen);
 	LIST_ENTRY(ip_raw) link;
 };
 void ip_raw_attach(struct ip_raw *r); /* in curvnet */
 void ip_raw_detach(struct ip_raw *r);
+/* Show m to the listeners of a family and protocol; true if there was one. Each family's delivery. */
+bool ip_raw_input(int family, uint8_t proto, const struct mbuf *m, unsigned hlen);
 
 /* Local delivery of one checked packet: reassembly, protocol. Takes m. */
 void ip_deliver(struct mbuf *m);

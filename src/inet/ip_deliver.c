@@ -66,11 +66,9 @@ ip_raw_detach(struct ip_raw *r)
 	LIST_REMOVE(r, link);
 }
 
-/* Show m to the listeners of its protocol; true if there was one. */
-static bool
-raw_input(const struct mbuf *m, unsigned hlen)
+bool
+ip_raw_input(int family, uint8_t proto, const struct mbuf *m, unsigned hlen)
 {
-	uint8_t proto = mtod(m, const struct ip_hdr *)->proto;
 	struct raw_walk walk = { LIST_FIRST(&V_ip_raw_list), V_ip_raw_walk };
 	struct ip_raw *r;
 	bool seen = false;
@@ -78,7 +76,7 @@ raw_input(const struct mbuf *m, unsigned hlen)
 	V_ip_raw_walk = &walk;
 	while ((r = walk.next) != NULL) {
 		walk.next = LIST_NEXT(r, link);
-		if (r->proto == proto) {
+		if (r->proto == proto && (r->family == 0 ? AF_INET : r->family) == family) {
 			seen = true;
 			r->input(r, m, hlen);
 		}
@@ -103,7 +101,7 @@ ip_deliver(struct mbuf *m)
 		ip = mtod(m, struct ip_hdr *);
 	}
 
-	heard = !LIST_EMPTY(&V_ip_raw_list) && raw_input(m, ip_hlen(ip));
+	heard = !LIST_EMPTY(&V_ip_raw_list) && ip_raw_input(AF_INET, ip->proto, m, ip_hlen(ip));
 	p = by_number[ip->proto];
 	if (__builtin_expect(p != NULL && p->input != NULL, 1)) {
 		V_ipstat.delivered++;

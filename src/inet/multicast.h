@@ -1,0 +1,59 @@
+/*
+ * multicast.h - who listens to which group: memberships of sockets and interfaces with source
+ * filters, for both families (RFC 3376 and 3810 describe one thing).
+ *
+ * A member (a socket, an address of ours, a tool) joins a group on an interface and has a source
+ * filter; the interface's filter is the merge of its members' (RFC 3376 3.2). From its changes come
+ * the reports: the state machine stands once, in multicast_report.c, and igmp.c and mld.c build and
+ * read its messages. A group's link address goes into the interface's filter (net/if_multi.h) while
+ * the group has members. A membership holds a reference to its interface until it leaves or the
+ * interface detaches (behaviours 37); then it is deaf, and freed by its holder.
+ */
+#ifndef WARREN_INET_MULTICAST_H
+#define WARREN_INET_MULTICAST_H
+
+#include "inet/ipaddr.h"
+#include "net/if.h"
+
+enum mcast_mode { MCAST_MODE_INCLUDE, MCAST_MODE_EXCLUDE };
+
+struct mcast_member;
+/*
+ * Join: exclude nobody. ifp NULL = the interface of the route to the group, else the first that can.
+ * In curvnet. NULL with errno: EINVAL (no group), EADDRNOTAVAIL (no interface), ENOBUFS
+ * (net.inet.ip.mcast.maxgroups …), ENOMEM.
+ */
+struct mcast_member *mcast_join(struct ifnet *ifp, const struct ipaddr *group);
+/* Leave and free; the interface reports the change. NULL is allowed. */
+void mcast_leave(struct mcast_member *mm);
+/*
+ * The member's filter from now on: INCLUDE these sources only (none = hears nothing) or EXCLUDE
+ * them. 0, -EINVAL (a source is no unicast address of the family), -ENOBUFS (maxsrc), -ENOMEM.
+ */
+int mcast_set_filter(
+    struct mcast_member *mm, enum mcast_mode mode, const struct ipaddr *sources, unsigned n);
+/* Would this member hear the source? For delivery to sockets. */
+bool mcast_member_accepts(const struct mcast_member *mm, const struct ipaddr *source);
+/* NULL when the interface has gone. Borrowed. */
+struct ifnet *mcast_member_ifp(const struct mcast_member *mm);
+const struct ipaddr *mcast_member_group(const struct mcast_member *mm);
+
+/*
+ * Packet side: does anybody here listen to group (with its zone) on ifp, to this source? All-hosts
+ * and all-nodes always.
+ */
+bool mcast_accepts(
+    const struct ifnet *ifp, const struct ipaddr *group, const struct ipaddr *source);
+
+/* Groups of an interface for ifmcstat, netstat; fn non-zero stops. */
+struct mcast_info {
+	struct ipaddr group;
+	enum mcast_mode mode;
+	const struct ipaddr *sources; /* borrowed */
+	unsigned nsources, members;
+	bool reports; /* all-hosts and interface-local groups are not reported */
+};
+int mcast_foreach(const struct ifnet *ifp, int family,
+    int (*fn)(const struct mcast_info *info, void *ctx), void *ctx);
+
+#endif
