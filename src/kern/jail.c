@@ -167,6 +167,20 @@ prison_ip4_ok(const struct prison *pr, uint32_t addr)
 	return true;
 }
 
+bool
+prison_ip6_ok(const struct prison *pr, const uint8_t addr[16])
+{
+	for (; jailed_without_vnet(pr); pr = pr->parent) {
+		if (!pr->ip6_restricted)
+			continue;
+		for (uint32_t i = 0; i < pr->ip6_n; i++)
+			if (memcmp(pr->ip6[i], addr, sizeof(pr->ip6[i])) == 0)
+				return true;
+		return false;
+	}
+	return true;
+}
+
 int
 prison_set_string(char **where, const char *text)
 {

@@ -68,6 +68,7 @@ enum priv {
 int priv_check(enum priv priv);
 /* Classic jail: may it see / use this IPv4 address (network order)? Others: always true. */
 bool prison_ip4_ok(const struct prison *pr, uint32_t addr);
+bool prison_ip6_ok(const struct prison *pr, const uint8_t addr[16]); /* the same for IPv6 */
 
 /*
  * Move interface ifname of the current stack into another: vnet.interface of `jail`. net/if.c sets

@@ -1,0 +1,97 @@
+/*
+ * inet6_family.c - IPv6 as a family: what UDP, ping, traceroute, multicast and traffic ask of it
+ * (struct ip_family, inet/ipaddr.h). IPv4's is in inet/ipaddr.c.
+ */
+#include "inet6/icmp6.h"
+#include "inet6/in6.h"
+#include "inet6/ip6.h"
+#include "kern/jail.h"
+
+uint64_t
+ip6_pseudo_sum(const struct in6 *src, const struct in6 *dst, uint8_t proto, uint32_t len)
+{
+	struct in6 s = *src, d = *dst;
+	uint64_t sum;
+
+	/* A zone is ours alone: the wire has zeros there, and the sum is over the wire. */
+	in6_clear(&s);
+	in6_clear(&d);
+	sum = cksum_add(0, &s, sizeof(s));
+	sum = cksum_add(sum, &d, sizeof(d));
+	return sum + __builtin_bswap32(len) + ((uint32_t)proto << 24);
+}
+
+static int
+inet6_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto,
+    const struct ip_opts_out *o)
+{
+	return ip6_output(m, ipaddr_in6(src), ipaddr_in6(dst), proto, o);
+}
+
+/* The interface by which a packet to dst leaves: its zone's, or by route; NULL. */
+static struct ifnet *
+way_to(uint8_t fib, const struct in6 *dst)
+{
+	uint32_t zone = in6_zone(dst);
+	struct nexthop *nh;
+
+	if (zone != 0)
+		return if_byindex(zone);
+	nh = fib_lookup6(fib, dst);
+	return nh == NULL || (nh->flags & RTF_REJECT_) ? NULL : nh->ifp;
+}
+
+static bool
+inet6_source_for(uint8_t fib, const struct ipaddr *dst, struct ipaddr *src)
+{
+	struct ifnet *ifp = way_to(fib, ipaddr_in6(dst));
+	const struct in6_ifaddr *ia;
+
+	ia = ifp != NULL ? in6_select_source(ifp, ipaddr_in6(dst)) : NULL;
+	if (ia == NULL)
+		return false;
+	*src = ipaddr6(&ia->addr);
+	return true;
+}
+
+static bool
+inet6_is_ours(const struct ipaddr *a)
+{
+	const struct in6_ifaddr *ia = in6_local(ipaddr_in6(a));
+
+	return ia != NULL && !(ia->flags & IN6_IFF_NOTREADY);
+}
+
+static uint64_t
+inet6_pseudo_sum(const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto, uint32_t len)
+{
+	return ip6_pseudo_sum(ipaddr_in6(src), ipaddr_in6(dst), proto, len);
+}
+
+static bool
+inet6_prison_ok(const struct prison *pr, const struct ipaddr *a)
+{
+	return prison_ip6_ok(pr, a->b);
+}
+
+static bool
+inet6_prison_first(const struct prison *pr, struct ipaddr *a)
+{
+	if (!pr->ip6_restricted || pr->ip6_n == 0)
+		return false;
+	*a = ipaddr6((const struct in6 *)(const void *)pr->ip6[0]);
+	return true;
+}
+
+static void
+inet6_port_unreachable(const struct mbuf *m)
+{
+	icmp6_error(m, ICMP6_DST_UNREACH_, ICMP6_UNREACH_PORT, 0);
+}
+
+IP_FAMILY_DEFINE(inet6, .af = AF_INET6, .name = "inet6", .hdrlen = IP6_HDRLEN,
+    .icmp_proto = IPPROTO_ICMPV6_, .icmp_name = "icmp6", .echo = ICMP6_ECHO_REQUEST_,
+    .reply = ICMP6_ECHO_REPLY_, .output = inet6_output, .source_for = inet6_source_for,
+    .is_ours = inet6_is_ours, .pseudo_sum = inet6_pseudo_sum, .prison_ok = inet6_prison_ok,
+    .prison_first = inet6_prison_first, .port_unreachable = inet6_port_unreachable,
+    .maxpayload = IPV6_MAXPACKET_);
