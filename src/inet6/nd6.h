@@ -16,7 +16,10 @@
 #include "inet6/icmp6.h"
 #include "inet6/in6.h"
 
-/* llentry.state; RFC 4861 7.3.2, and NOSTATE for static entries. Letters of ndp: N I R S D P. */
+/*
+ * llentry.state: RFC 4861 7.3.2; NOSTATE = made, nothing asked and nothing heard. Entries by hand are
+ * REACHABLE. Letters of ndp: N I R S D P. LLE_ROUTER in flags is the RFC's IsRouter.
+ */
 enum nd6_state {
 	ND6_NOSTATE,
 	ND6_INCOMPLETE,
@@ -24,7 +27,6 @@ enum nd6_state {
 	ND6_STALE,
 	ND6_DELAY,
 	ND6_PROBE,
-	ND6_FAILED, /* nobody answered: packets are refused for a while without asking */
 };
 
 /* RFC 4861 section 10, where no sysctl says otherwise. */
@@ -51,11 +53,22 @@ struct llentry *nd6_entry(struct ifnet *ifp, const struct in6 *addr);
 enum nd6_source { ND6_FROM_NS, ND6_FROM_RS, ND6_FROM_RA, ND6_FROM_REDIRECT };
 struct llentry *nd6_heard(struct ifnet *ifp, const struct in6 *addr, const uint8_t *lladdr,
     enum nd6_source source, bool is_router);
+/* i's base reachable time, as an advertisement or ndp -i says; a new random time around it follows
+ * (RFC 4861 6.3.4). */
+void nd6_set_basereachable(struct in6_if *i, uint32_t ms);
 /* Upper layers know that the neighbour answers (RFC 4861 7.3.1); for TCP-like users and ping. */
 void nd6_confirm(uint8_t fib, const struct in6 *dst);
-/* An entry stopped or started being a router, or is unreachable: default routers are chosen anew. */
-bool nd6_is_router(const struct llentry *lle);
-void nd6_router_lost(struct ifnet *ifp, const struct in6 *addr); /* nd6_rtr.c */
+static inline bool
+nd6_is_router(const struct llentry *lle)
+{
+	return lle->flags & LLE_ROUTER;
+}
+/*
+ * It has stopped being a router: out of the list of default routers (RFC 4861 7.2.5; nd6_rtr.c).
+ */
+void nd6_router_lost(struct ifnet *ifp, const struct in6 *addr);
+/* The neighbour became or ceased to be reachable: default routers are chosen anew; nd6_rtr.c. */
+void nd6_router_reachability(struct ifnet *ifp, const struct in6 *addr);
 /* Is addr a router that nd6_rtr.c has in its list? */
 bool nd6_is_default_router(const struct ifnet *ifp, const struct in6 *addr);
 
@@ -106,8 +119,11 @@ void nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o);
 /* The next hop goes back where the packet came from: tell its sender (RFC 4861 8.2). Borrows m. */
 void nd6_redirect_send(const struct mbuf *m, const struct nexthop *nh);
 
-/* Interface life, called by in6.c. */
-void nd6_ifattach(struct ifnet *ifp, struct in6_if *i);
+/*
+ * Interface life, called by in6.c. Attach makes i->llt, fills i->nd and, on Ethernet, sets the way
+ * out (nd6_output); false = no memory. Detach frees the table.
+ */
+bool nd6_ifattach(struct ifnet *ifp, struct in6_if *i);
 void nd6_ifdetach(struct ifnet *ifp, struct in6_if *i);
 /* The link is usable (again) or not: DAD anew, solicit routers, or forget them. */
 void nd6_linkchange(struct ifnet *ifp);

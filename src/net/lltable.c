@@ -171,6 +171,7 @@ lltable_new(struct ifnet *ifp, int family, uint32_t limit)
 	t->vnet = curvnet;
 	t->refs = 1;
 	TAILQ_INIT(&t->entries);
+	TAILQ_INIT(&t->idle);
 	LIST_INSERT_HEAD(&V_lltable_head, t, all);
 	__atomic_fetch_add(&tables_live, 1, __ATOMIC_RELAXED);
 	return t;
@@ -241,6 +242,27 @@ lle_rele(struct llentry *lle)
 	rcu_call(&lle->rcu, lle_free_late);
 }
 
+void
+lle_idle(struct llentry *lle, bool idle)
+{
+	if (idle == ((lle->flags & LLE_IDLE) != 0))
+		return;
+	lle->flags ^= LLE_IDLE;
+	if (idle)
+		TAILQ_INSERT_TAIL(&lle->table->idle, lle, idle);
+	else
+		TAILQ_REMOVE(&lle->table->idle, lle, idle);
+}
+
+/* Room for one that traffic makes. */
+static bool
+has_room(struct lltable *t)
+{
+	if (t->count >= t->limit && !TAILQ_EMPTY(&t->idle))
+		lla_delete(TAILQ_FIRST(&t->idle));
+	return t->count < t->limit;
+}
+
 struct llentry *
 lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic)
 {
@@ -249,7 +271,7 @@ lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_tra
 
 	if (lle != NULL)
 		return lle;
-	if (for_traffic && t->count >= t->limit)
+	if (for_traffic && !has_room(t))
 		return NULL;
 	/* The entry first: a hash without any would never be given back. */
 	lle = vnet_malloc(sizeof(*lle));
@@ -282,6 +304,7 @@ lla_delete(struct llentry *lle)
 
 	if (!(lle->flags & LLE_LINKED))
 		return;
+	lle_idle(lle, false);
 	hash_remove(t, lle);
 	TAILQ_REMOVE(&t->entries, lle, link);
 	if (--t->count == 0)

@@ -28,6 +28,9 @@ enum lle_flags {
 	LLE_BLACKHOLE = 0x0040,
 	LLE_LINKED = 0x0080,  /* in its table */
 	LLE_DELETED = 0x0100, /* unlinked; holders must look up again */
+	LLE_STALE = 0x0200,  /* the header is complete, but the family sees the next packet first */
+	LLE_ROUTER = 0x0400, /* ND: the neighbour is a router */
+	LLE_IDLE = 0x0800,   /* may be evicted: in its table's queue of such */
 };
 
 struct llentry {
@@ -44,6 +47,7 @@ struct llentry {
 	struct callout timer;
 	struct llentry *hnext;     /* hash chain */
 	TAILQ_ENTRY(llentry) link; /* table's list in order of creation */
+	TAILQ_ENTRY(llentry) idle; /* while LLE_IDLE */
 	struct rcu_head rcu;
 };
 
@@ -54,6 +58,7 @@ struct lltable {
 	int family;      /* AF_INET, AF_INET6 */
 	uint8_t addrlen; /* 4, 16 */
 	struct llehead entries;
+	struct llehead idle; /* make room for new ones at the limit, oldest first */
 	uint32_t count, limit; /* limit: entries that traffic may make; static ones come on top */
 	struct llentry **hash; /* NULL until the first entry; grows */
 	uint32_t hash_mask;
@@ -80,15 +85,25 @@ void lltable_free(struct lltable *t);
 /* Borrowed, valid in this batch; NULL. addr: network order. */
 struct llentry *lla_find(struct lltable *t, const void *addr);
 /*
- * Find or make (linked, no state, ethertype put into header, our address as source). NULL: at the
- * limit (for_traffic) or no memory. Borrowed: the table's reference.
+ * Find or make (linked, no state, ethertype put into header, our address as source). At the limit
+ * (for_traffic) the oldest idle entry makes room. NULL: all are in use, or no memory. Borrowed: the
+ * table's reference.
  */
 struct llentry *lla_create(
     struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic);
+/* May the entry be evicted from now on (behind those that already may), or no more? */
+void lle_idle(struct llentry *lle, bool idle);
 /*
  * Unlink: held packets dropped, timer cancelled, marked LLE_DELETED, table's reference given back.
  */
 void lla_delete(struct llentry *lle);
+/* Complete header, nothing to be done before it is used. */
+static inline bool
+lle_is_ready(const struct llentry *lle)
+{
+	return (lle->flags & (LLE_VALID | LLE_REJECT | LLE_BLACKHOLE | LLE_DELETED | LLE_STALE)) ==
+	    LLE_VALID;
+}
 struct llentry *lle_ref(struct llentry *lle);
 void lle_rele(struct llentry *lle);
 /*
