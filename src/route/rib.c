@@ -1,8 +1,8 @@
 /*
  * rib.c - routes as people and interfaces give them, one radix tree for each family and FIB.
  *
- * A table is made with its first route. Each change goes to the tree, for IPv4 to the packet side's
- * copy (fib.c), and is told as a route_event. A route that leaves is freed behind the readers; the
+ * A table is made with its first route. Each change goes to the tree, to the packet side's copy
+ * (fib_trie.c), and is told as a route_event. A route that leaves is freed behind the readers; the
  * references of its next hop (interface, source address, neighbour) go with it.
  *
  * Gateways are not looked up per packet: when a route is added, its gateway must be on a link of
@@ -91,12 +91,6 @@ static unsigned
 family_bits(int family)
 {
 	return family == AF_INET ? 32 : 128;
-}
-
-static uint32_t
-key4(const struct rt_addr *a)
-{
-	return __builtin_bswap32(load32(a->addr));
 }
 
 static struct rib *
@@ -392,11 +386,8 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 		return error;
 	}
 	error = radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
-	if (error == 0 && rt->dst.family == AF_INET) {
-		error = fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
-		if (error != 0)
-			radix_delete(r->tree, &rt->rn);
-	}
+	if (error == 0 && (error = fib_set(rt->fib, &rt->dst, &rt->nh)) != 0)
+		radix_delete(r->tree, &rt->rn);
 	if (error != 0) {
 		entry_free(rt);
 		rib_put(rq->fib, rq->dst.family);
@@ -416,8 +407,7 @@ rib_remove(struct rtentry *rt)
 
 	radix_delete(r->tree, &rt->rn);
 	rib_put(rt->fib, rt->dst.family);
-	if (rt->dst.family == AF_INET)
-		fib4_clear(rt->fib, key4(&rt->dst), rt->dst.plen);
+	fib_clear(rt->fib, &rt->dst);
 	expiry_leave(rt);
 	tell(rt, RTM_DELETE_);
 	entry_retire(rt);
@@ -496,8 +486,7 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 	 */
 	radix_delete(r->tree, &old->rn);
 	radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
-	if (rt->dst.family == AF_INET)
-		fib4_set(rt->fib, key4(&rt->dst), rt->dst.plen, &rt->nh);
+	fib_set(rt->fib, &rt->dst, &rt->nh);
 	expiry_leave(old);
 	entry_retire(old);
 	expiry_enter(rt);

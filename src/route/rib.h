@@ -11,14 +11,12 @@ void *route_alloc(size_t bytes);
 void route_dealloc(void *p);
 
 /*
- * The packet side's copy of a FIB (fib.c). key in host order, bits behind plen zero. fib4_set adds
- * or replaces: 0 or -ENOMEM (never when it replaces). fib4_clear never fails; nothing happens if
- * the prefix isn't there.
+ * The packet side's copy of a FIB (fib_trie.c). fib_set adds or replaces: 0 or -ENOMEM (never when
+ * it replaces). fib_clear never fails; nothing happens if the prefix isn't there. With the last
+ * prefix the table goes.
  */
-int fib4_set(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh);
-void fib4_clear(uint8_t fib, uint32_t key, unsigned plen);
-/* The stack ends. */
-void fib4_free(uint8_t fib);
+int fib_set(uint8_t fib, const struct rt_addr *dst, struct nexthop *nh);
+void fib_clear(uint8_t fib, const struct rt_addr *dst);
 
 /*
  * Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the

@@ -1,5 +1,5 @@
 /*
- * Unit tests of the packet side's FIB (route/fib.c) against the control side's radix tree.
+ * Unit tests of the packet side's FIB (route/fib.c, fib_trie.c) against the control side's radix tree.
  */
 #include "kern_fixture.h"
 
@@ -15,6 +15,30 @@ static struct nexthop *
 lookup(uint32_t host)
 {
 	return fib_lookup4(0, __builtin_bswap32(host));
+}
+
+static struct rt_addr
+prefix4(uint32_t key, unsigned plen)
+{
+	uint32_t wire = __builtin_bswap32(key);
+
+	return rt_addr_make(AF_INET, &wire, plen);
+}
+
+static int
+set4(uint8_t fib, uint32_t key, unsigned plen, struct nexthop *nh)
+{
+	struct rt_addr dst = prefix4(key, plen);
+
+	return fib_set(fib, &dst, nh);
+}
+
+static void
+clear4(uint8_t fib, uint32_t key, unsigned plen)
+{
+	struct rt_addr dst = prefix4(key, plen);
+
+	fib_clear(fib, &dst);
 }
 
 static void
@@ -34,38 +58,41 @@ static void
 test_longest_prefix_wins_from_default_to_host(void **state)
 {
 	(void)state;
-	assert_int_equal(fib4_set(0, 0x0a010203, 32, &hop[4]), 0);
-	assert_int_equal(fib4_set(0, 0, 0, &hop[0]), 0);
-	assert_int_equal(fib4_set(0, 0x0a010200, 24, &hop[3]), 0);
-	assert_int_equal(fib4_set(0, 0x0a000000, 8, &hop[1]), 0);
-	assert_int_equal(fib4_set(0, 0x0a010000, 16, &hop[2]), 0);
+	assert_int_equal(set4(0, 0x0a010203, 32, &hop[4]), 0);
+	assert_int_equal(set4(0, 0, 0, &hop[0]), 0);
+	assert_int_equal(set4(0, 0x0a010200, 24, &hop[3]), 0);
+	assert_int_equal(set4(0, 0x0a000000, 8, &hop[1]), 0);
+	assert_int_equal(set4(0, 0x0a010000, 16, &hop[2]), 0);
 	assert_ptr_equal(lookup(0x0a010203), &hop[4]);
 	assert_ptr_equal(lookup(0x0a010204), &hop[3]);
 	assert_ptr_equal(lookup(0x0a010304), &hop[2]);
 	assert_ptr_equal(lookup(0x0a020304), &hop[1]);
 	assert_ptr_equal(lookup(0x0b020304), &hop[0]);
 	assert_ptr_equal(lookup(0xffffffff), &hop[0]);
-	fib4_clear(0, 0, 0);
+	clear4(0, 0, 0);
 	assert_null(lookup(0x0b020304));
-	fib4_clear(0, 0x0a010000, 16);
+	clear4(0, 0x0a010000, 16);
 	assert_ptr_equal(lookup(0x0a010304), &hop[1]);
 	/* what isn't there is not taken away */
-	fib4_clear(0, 0x0a010000, 17);
+	clear4(0, 0x0a010000, 17);
 	assert_ptr_equal(lookup(0x0a010203), &hop[4]);
-	fib4_free(0);
+	/* with the last one the table goes: the leak audit looks */
+	clear4(0, 0x0a000000, 8);
+	clear4(0, 0x0a010200, 24);
+	clear4(0, 0x0a010203, 32);
 }
 
 static void
 test_fibs_do_not_mix(void **state)
 {
 	(void)state;
-	assert_int_equal(fib4_set(0, 0x0a000000, 8, &hop[0]), 0);
-	assert_int_equal(fib4_set(3, 0x0a000000, 8, &hop[3]), 0);
+	assert_int_equal(set4(0, 0x0a000000, 8, &hop[0]), 0);
+	assert_int_equal(set4(3, 0x0a000000, 8, &hop[3]), 0);
 	assert_ptr_equal(fib_lookup4(0, 0x0100000a), &hop[0]);
 	assert_ptr_equal(fib_lookup4(3, 0x0100000a), &hop[3]);
 	assert_null(fib_lookup4(1, 0x0100000a));
-	fib4_free(0);
-	fib4_free(3);
+	clear4(0, 0x0a000000, 8);
+	clear4(3, 0x0a000000, 8);
 }
 
 struct prefix {
@@ -111,13 +138,13 @@ test_answers_equal_the_radix_tree_through_random_changes(void **state)
 			wire = __builtin_bswap32(q->key);
 			memcpy(key, &wire, 4);
 			if (radix_insert(t, &q->rn, key, q->plen, false) == 0) {
-				assert_int_equal(fib4_set(0, q->key, q->plen, &hop[q - p]), 0);
+				assert_int_equal(set4(0, q->key, q->plen, &hop[q - p]), 0);
 				q->in = true;
 				live++;
 			}
 		} else if (round % 20000 > 9000 || live > N / 2) {
 			radix_delete(t, &q->rn);
-			fib4_clear(0, q->key, q->plen);
+			clear4(0, q->key, q->plen);
 			q->in = false;
 			live--;
 		}
@@ -141,9 +168,12 @@ test_answers_equal_the_radix_tree_through_random_changes(void **state)
 		for (unsigned j = 0; j < 64; j++)
 			assert_ptr_equal(nh[j], reference(t, p, __builtin_bswap32(dst[j])));
 	}
+	for (size_t i = 0; i < N; i++)
+		if (p[i].in)
+			clear4(0, p[i].key, p[i].plen);
+	assert_null(lookup(0));
 	radix_free(t);
 	free(p);
-	fib4_free(0);
 }
 
 static void
@@ -151,25 +181,28 @@ test_no_memory_changes_nothing(void **state)
 {
 	(void)state;
 	for (uint32_t i = 0; i < 7; i++)
-		assert_int_equal(fib4_set(0, (i + 1) << 24, 8, &hop[i]), 0);
+		assert_int_equal(set4(0, (i + 1) << 24, 8, &hop[i]), 0);
 	for (uint64_t at = 1; at < 2; at++) {
 		vnet_malloc_fail_at(at);
 		uint32_t i = 8;
 
-		while (fib4_set(0, i << 24, 8, &hop[i]) == 0)
+		while (set4(0, i << 24, 8, &hop[i]) == 0)
 			i++;
 		assert_false(vnet_malloc_fail_pending());
 		assert_null(lookup(i << 24 | 1));
 		assert_ptr_equal(lookup(0x01000001), &hop[0]);
 		/* neither taking away nor replacing asks for memory */
 		vnet_malloc_fail_at(1);
-		assert_int_equal(fib4_set(0, 1 << 24, 8, &hop[20]), 0);
+		assert_int_equal(set4(0, 1 << 24, 8, &hop[20]), 0);
 		assert_ptr_equal(lookup(0x01000001), &hop[20]);
-		fib4_clear(0, 2 << 24, 8);
+		clear4(0, 2 << 24, 8);
 		assert_true(vnet_malloc_fail_pending());
 		vnet_malloc_fail_at(0);
+		while (--i >= 8)
+			clear4(0, i << 24, 8);
 	}
-	fib4_free(0);
+	for (uint32_t i = 0; i < 7; i++)
+		clear4(0, (i + 1) << 24, 8);
 }
 
 int
