@@ -28,29 +28,35 @@ inet6_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	return ip6_output(m, ipaddr_in6(src), ipaddr_in6(dst), proto, o);
 }
 
-/* The interface by which a packet to dst leaves: its zone's, or by route; NULL. */
-static struct ifnet *
-way_to(uint8_t fib, const struct in6 *dst)
+bool
+ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src)
 {
 	uint32_t zone = in6_zone(dst);
+	const struct in6_ifaddr *ia;
 	struct nexthop *nh;
 
-	if (zone != 0)
-		return if_byindex(zone);
-	nh = fib_lookup6(fib, dst);
-	return nh == NULL || (nh->flags & RTF_REJECT_) ? NULL : nh->ifp;
+	if (ifp == NULL && zone != 0)
+		ifp = if_byindex(zone);
+	if (ifp == NULL) {
+		nh = fib_lookup6(fib, dst);
+		if (nh == NULL || (nh->flags & RTF_REJECT_))
+			return false;
+		ifp = nh->ifp;
+	}
+	ia = in6_select_source(ifp, dst);
+	if (ia != NULL)
+		*src = ia->addr;
+	return ia != NULL;
 }
 
 static bool
-inet6_source_for(uint8_t fib, const struct ipaddr *dst, struct ipaddr *src)
+inet6_source_for(uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src)
 {
-	struct ifnet *ifp = way_to(fib, ipaddr_in6(dst));
-	const struct in6_ifaddr *ia;
+	struct in6 chosen;
 
-	ia = ifp != NULL ? in6_select_source(ifp, ipaddr_in6(dst)) : NULL;
-	if (ia == NULL)
+	if (!ip6_source_for(fib, ifp, ipaddr_in6(dst), &chosen))
 		return false;
-	*src = ipaddr6(&ia->addr);
+	*src = ipaddr6(&chosen);
 	return true;
 }
 
@@ -77,6 +83,9 @@ inet6_prison_ok(const struct prison *pr, const struct ipaddr *a)
 static bool
 inet6_prison_first(const struct prison *pr, struct ipaddr *a)
 {
+	/* A jail that may use what its parent may is as restricted as that. */
+	while (jailed_without_vnet(pr) && !pr->ip6_restricted)
+		pr = pr->parent;
 	if (!pr->ip6_restricted || pr->ip6_n == 0)
 		return false;
 	*a = ipaddr6((const struct in6 *)(const void *)pr->ip6[0]);

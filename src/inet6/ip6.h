@@ -84,6 +84,9 @@ void ip6_input(struct batch *b);
 int ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t proto,
     const struct ip_opts_out *o);
 
+/* The source that ip6_output would choose; ifp NULL = by route. False = no route or no source. */
+bool ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src);
+
 /*
  * Out by a next hop known for each packet (m->nh; NULL = on the link), all through ifp. Takes the
  * batch, keeps the order. Routers don't fragment: what is too big is answered (icmp6) if it was
