@@ -14,6 +14,7 @@
 #include "inet/arp.h"
 
 #include "inet/arp_internal.h"
+#include "inet/ether_output.h"
 #include "inet/icmp.h"
 #include "inet/ip.h"
 #include "kern/eventhandler.h"
@@ -168,10 +169,7 @@ arp_timer(void *arg)
 		lle->expire_ns = clock_now() + VNET(arp_down_time) * NS_PER_SEC;
 		lle_timer(lle, VNET(arp_down_time) * NS_PER_SEC, arp_timer);
 		V_arpstat.timeouts++;
-		held = lle->hold;
-		if (held.len == 0)
-			mbufq_init(&held);
-		mbufq_init(&lle->hold);
+		lle_take_held(lle, &held);
 		while ((m = mbufq_pop(&held)) != NULL) {
 			V_arpstat.dropped++;
 			/* it has waited: what is said about it is said now */
@@ -190,10 +188,6 @@ arp_timer(void *arg)
 void
 arp_learned(struct llentry *lle, const uint8_t lladdr[6])
 {
-	struct batch out;
-	struct mbufq held;
-	struct mbuf *m;
-
 	lle_resolve(lle, lladdr);
 	lle->state = ARP_REACHABLE;
 	lle->asked = 0;
@@ -201,26 +195,7 @@ arp_learned(struct llentry *lle, const uint8_t lladdr[6])
 		lle->expire_ns = clock_now() + VNET(arp_max_age) * NS_PER_SEC;
 		lle_timer(lle, VNET(arp_max_age) * NS_PER_SEC, arp_timer);
 	}
-	if (lle->hold.len == 0)
-		return;
-	held = lle->hold;
-	mbufq_init(&lle->hold);
-	out.n = 0;
-	while ((m = mbufq_pop(&held)) != NULL) {
-		m = m_prepend(m, ETHER_HDR_LEN_);
-		if (m == NULL) {
-			drop_count(&DROP_ARP_NOBUFS, 1);
-			continue;
-		}
-		memcpy(m->data, lle->header, ETHER_HDR_LEN_);
-		if (m->when_ns < clock_now())
-			m->when_ns = clock_now();
-		batch_add(&out, m);
-		if (batch_full(&out))
-			if_transmit_batch(lle->table->ifp, &out);
-	}
-	if (out.n > 0)
-		if_transmit_batch(lle->table->ifp, &out);
+	lle_send_held(lle, &DROP_ARP_NOBUFS);
 }
 
 struct llentry *
@@ -272,38 +247,11 @@ arp_resolve(struct ifnet *ifp, uint32_t dst, struct mbuf *m)
 
 /* --- the way out --------------------------------------------------------- */
 
-/*
- * 14 bytes before the packet as two overlapping words. The caller knows that m is writable and has
- * the headroom.
- */
-static inline void
-header_put(struct mbuf *m, const uint8_t *header)
+static const void *
+own_destination(const struct ifnet *ifp, const struct mbuf *m, void *room)
 {
-	uint8_t *p = m->data - ETHER_HDR_LEN_;
-
-	store64(p, load64(header));
-	store64(p + 6, load64(header + 6));
-	m->data = p;
-	m->len += ETHER_HDR_LEN_;
-}
-
-/* Certain without asking m_headroom(): the buffer begins right behind the mbuf. */
-static inline bool
-header_fits(const struct mbuf *m)
-{
-	return m->data - (const uint8_t *)m >= (ptrdiff_t)sizeof(*m) + ETHER_HDR_LEN_ &&
-	    m_writable(m);
-}
-
-/* Where a packet goes on the link. */
-static inline uint32_t
-next_address(const struct mbuf *m)
-{
-	const struct nexthop *nh = m->nh;
-
-	if (nh != NULL && (nh->flags & RTF_GATEWAY_))
-		return nh->gw4;
-	return mtod(m, const struct ip_hdr *)->dst;
+	(void)ifp, (void)room;
+	return &mtod(m, const struct ip_hdr *)->dst;
 }
 
 /* The way to a group or to all (RFC 1112 6.4). */
@@ -321,10 +269,17 @@ group_header(const struct ifnet *ifp, const struct mbuf *m, uint8_t header[16])
 	store16(header + 12, __builtin_bswap16(ETHERTYPE_IP_));
 }
 
-/*
- * One packet without a ready header, nothing of its batch is held back. Returns it with its header,
- * or NULL (taken).
- */
+/* Where a packet goes on the link. */
+static uint32_t
+next_address(const struct mbuf *m)
+{
+	const struct nexthop *nh = m->nh;
+
+	if (nh != NULL && (nh->flags & RTF_GATEWAY_))
+		return nh->gw4;
+	return mtod(m, const struct ip_hdr *)->dst;
+}
+
 static struct mbuf *
 output_slow(struct ifnet *ifp, struct mbuf *m)
 {
@@ -338,129 +293,36 @@ output_slow(struct ifnet *ifp, struct mbuf *m)
 		m->flags |= M_BCAST;
 	if (m->flags & (M_BCAST | M_MCAST)) {
 		group_header(ifp, m, header);
-	} else {
-		dst = next_address(m);
-		if (in_is_broadcast(dst, ifp)) {
-			/* packets made here say so by M_BCAST */
-			m_drop(m, &DROP_ARP_BROADCAST);
-			return NULL;
-		}
-		lle = arp_entry(ifp, dst);
-		if (lle != NULL && nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->lle != lle)
-			nexthop_set_lle(nh, lle);
-		if (lle == NULL || !(lle->flags & LLE_VALID) ||
-		    (lle->flags & (LLE_REJECT | LLE_BLACKHOLE))) {
-			arp_resolve(ifp, dst, m);
-			return NULL;
-		}
-		memcpy(header, lle->header, sizeof(header));
+		return ether_header_prepend(m, header, &DROP_ARP_NOBUFS);
 	}
-	m = m_prepend(m, ETHER_HDR_LEN_);
-	if (m == NULL)
-		drop_count(&DROP_ARP_NOBUFS, 1);
-	else
-		memcpy(m->data, header, ETHER_HDR_LEN_);
-	return m;
+	dst = next_address(m);
+	if (in_is_broadcast(dst, ifp)) {
+		/* packets made here say so by M_BCAST */
+		m_drop(m, &DROP_ARP_BROADCAST);
+		return NULL;
+	}
+	lle = arp_entry(ifp, dst);
+	if (lle != NULL && nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->lle != lle)
+		nexthop_set_lle(nh, lle);
+	if (lle != NULL && lle_is_ready(lle))
+		return ether_header_prepend(m, lle->header, &DROP_ARP_NOBUFS);
+	arp_resolve(ifp, dst, m);
+	return NULL;
 }
 
-/* The last answers in this batch: of the table, and the gateway's next hop that proved ready. */
-struct last_entry {
-	uint32_t dst;
-	struct llentry *lle;
-	const struct nexthop *ready;
+static const struct ether_family arp_family = {
+	.addrlen = 4,
+	.table = in_lltable,
+	.destination = own_destination,
+	.group_header = group_header,
+	.slow = output_slow,
+	.notable = &DROP_ARP_NOTABLE,
 };
-
-/* True if m got its header. */
-static inline __attribute__((always_inline)) bool
-output_fast(struct lltable *t, struct mbuf *m, struct last_entry *last)
-{
-	const struct nexthop *nh = m->nh;
-	const struct llentry *lle;
-
-	if (__builtin_expect(nh == NULL || (m->flags & (M_BCAST | M_MCAST)) || !header_fits(m), 0))
-		return false;
-	if (nh == last->ready) {
-		header_put(m, __atomic_load_n(&nh->lle, __ATOMIC_RELAXED)->header);
-		return true;
-	}
-	if (nh->flags & RTF_GATEWAY_) {
-		lle = __atomic_load_n(&nh->lle, __ATOMIC_ACQUIRE);
-	} else {
-		uint32_t dst = mtod(m, const struct ip_hdr *)->dst;
-
-		/* one call for a run of packets to one neighbour */
-		if (dst != last->dst || last->lle == NULL) {
-			last->lle = lla_find(t, &dst);
-			last->dst = dst;
-		}
-		lle = last->lle;
-	}
-	if (__builtin_expect(lle == NULL ||
-		    (lle->flags & (LLE_VALID | LLE_REJECT | LLE_BLACKHOLE | LLE_DELETED)) !=
-			LLE_VALID,
-		0))
-		return false;
-	if (nh->flags & RTF_GATEWAY_)
-		last->ready = nh;
-	header_put(m, lle->header);
-	return true;
-}
-
-/*
- * From the first packet on that has no ready header: what is ready goes out before each such one.
- */
-static void
-output_mixed(struct ifnet *ifp, struct batch *b, uint32_t ready)
-{
-	struct batch rest, out;
-	struct last_entry last = { 0 };
-	struct mbuf *m;
-
-	rest.n = b->n - ready;
-	memcpy(rest.m, b->m + ready, rest.n * sizeof(rest.m[0]));
-	b->n = ready;
-	if (ready > 0)
-		if_transmit_batch(ifp, b);
-	out.n = 0;
-	for (uint32_t i = 0; i < rest.n; i++) {
-		struct lltable *t = in_lltable(ifp);
-
-		m = rest.m[i];
-		if (t != NULL && output_fast(t, m, &last)) {
-			batch_add(&out, m);
-			continue;
-		}
-		if (out.n > 0)
-			if_transmit_batch(ifp, &out);
-		last.lle = NULL;
-		last.ready = NULL;
-		if ((m = output_slow(ifp, m)) != NULL)
-			batch_add(&out, m);
-	}
-	if (out.n > 0)
-		if_transmit_batch(ifp, &out);
-}
 
 void
 arp_output(struct ifnet *ifp, struct batch *b)
 {
-	struct lltable *t = in_lltable(ifp);
-	struct last_entry last = { 0 };
-	uint32_t i;
-
-	if (__builtin_expect(t == NULL, 0)) {
-		batch_foreach(b, m)
-			m_drop(m, &DROP_ARP_NOTABLE);
-		b->n = 0;
-		return;
-	}
-	for (i = 0; i < b->n; i++)
-		if (__builtin_expect(!output_fast(t, b->m[i], &last), 0))
-			break;
-	if (__builtin_expect(i == b->n, 1))
-		if_transmit_batch(ifp, b);
-	else
-		output_mixed(ifp, b, i);
+	ether_output(&arp_family, ifp, b);
 }
 
 /* --- events -------------------------------------------------------------- */

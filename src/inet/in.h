@@ -130,7 +130,7 @@ uint32_t in_class_mask(uint32_t addr);
 
 /* The stack's ARP table of an interface (NULL if not attached). */
 static inline struct lltable *
-in_lltable(struct ifnet *ifp)
+in_lltable(const struct ifnet *ifp)
 {
 	return (struct lltable *)ifp->if_afdata[AF_SLOT_INET];
 }

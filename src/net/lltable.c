@@ -12,6 +12,7 @@
 #include "net/lltable.h"
 
 #include "base/bytes.h"
+#include "net/ethernet.h"
 
 #include <assert.h>
 #include <string.h>
@@ -370,6 +371,42 @@ lle_hold(struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct dro
 		m_drop(mbufq_pop(&lle->hold), overflow);
 	mbufq_push(&lle->hold, m);
 	V_lle_holds = true;
+}
+
+void
+lle_take_held(struct llentry *lle, struct mbufq *q)
+{
+	*q = lle->hold;
+	if (q->len == 0)
+		mbufq_init(q);
+	mbufq_init(&lle->hold);
+}
+
+void
+lle_send_held(struct llentry *lle, const struct drop_reason *nobufs)
+{
+	struct ifnet *ifp = lle->table->ifp;
+	struct batch out;
+	struct mbufq held;
+	struct mbuf *m;
+
+	lle_take_held(lle, &held);
+	out.n = 0;
+	while ((m = mbufq_pop(&held)) != NULL) {
+		m = m_prepend(m, ETHER_HDR_LEN_);
+		if (m == NULL) {
+			drop_count(nobufs, 1);
+			continue;
+		}
+		memcpy(m->data, lle->header, ETHER_HDR_LEN_);
+		if (m->when_ns < clock_now())
+			m->when_ns = clock_now();
+		batch_add(&out, m);
+		if (batch_full(&out))
+			if_transmit_batch(ifp, &out);
+	}
+	if (out.n > 0)
+		if_transmit_batch(ifp, &out);
 }
 
 void

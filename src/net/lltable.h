@@ -58,7 +58,7 @@ struct lltable {
 	int family;      /* AF_INET, AF_INET6 */
 	uint8_t addrlen; /* 4, 16 */
 	struct llehead entries;
-	struct llehead idle; /* make room for new ones at the limit, oldest first */
+	struct llehead idle;   /* make room for new ones at the limit, oldest first */
 	uint32_t count, limit; /* limit: entries that traffic may make; static ones come on top */
 	struct llentry **hash; /* NULL until the first entry; grows */
 	uint32_t hash_mask;
@@ -119,6 +119,13 @@ void lle_unresolve(struct llentry *lle);
 /* Queue m behind at most maxhold packets: the oldest is dropped when full (counted). Takes m. */
 void lle_hold(
     struct llentry *lle, struct mbuf *m, uint32_t maxhold, const struct drop_reason *overflow);
+/* All that waited, to the caller: *q is initialised here. */
+void lle_take_held(struct llentry *lle, struct mbufq *q);
+/*
+ * The header is complete: what waited goes out by the interface, in order. `nobufs` counts packets
+ * for whose header there was no memory.
+ */
+void lle_send_held(struct llentry *lle, const struct drop_reason *nobufs);
 uint64_t lle_live(void); /* audit */
 /* ifp has another address: it becomes the source in all ready headers. */
 void lltable_lladdr_changed(struct ifnet *ifp);

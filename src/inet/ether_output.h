@@ -1,0 +1,174 @@
+/*
+ * ether_output.h - the way out of an Ethernet interface, as far as it is the same in both families.
+ *
+ * Before each packet goes the ready link header of its next hop. A gateway's stands with the next
+ * hop (nexthop_set_lle); an on-link destination is looked up in the interface's table, once for a
+ * run of packets to it. What has no ready header takes the family's slow way, behind all that was
+ * collected before it: the order is kept.
+ *
+ * All inline, so that each family (arp.c, nd6_output.c) has its own copy with its own constants and
+ * without calls: a packet costs a few comparisons and two overlapping stores.
+ */
+#ifndef WARREN_INET_ETHER_OUTPUT_H
+#define WARREN_INET_ETHER_OUTPUT_H
+
+#include "base/bytes.h"
+#include "kern/drop.h"
+#include "net/ethernet.h"
+#include "net/lltable.h"
+#include "route/route.h"
+
+struct ether_family {
+	uint8_t addrlen;
+	struct lltable *(*table)(const struct ifnet *ifp);
+	/* Where m goes if it goes by no gateway, as the table has it; `room`: 16 bytes to make it in. */
+	const void *(*destination)(const struct ifnet *ifp, const struct mbuf *m, void *room);
+	/* The header to a group or to all. */
+	void (*group_header)(const struct ifnet *ifp, const struct mbuf *m, uint8_t header[16]);
+	/*
+	 * One packet without a ready header, nothing of its batch is held back: returns it with its
+	 * header, or NULL (taken).
+	 */
+	struct mbuf *(*slow)(struct ifnet *ifp, struct mbuf *m);
+	const struct drop_reason *notable; /* the interface has no table: it is leaving */
+};
+
+/* The last answers in a batch: of the table, and the gateway's next hop that proved ready. */
+struct ether_last {
+	struct llentry *lle;
+	const struct nexthop *ready;
+};
+
+/*
+ * 14 bytes before the packet as two overlapping words. The caller knows that m is writable and has
+ * the headroom.
+ */
+static inline void
+ether_header_put(struct mbuf *m, const uint8_t *header)
+{
+	uint8_t *p = m->data - ETHER_HDR_LEN_;
+
+	store64(p, load64(header));
+	store64(p + 6, load64(header + 6));
+	m->data = p;
+	m->len += ETHER_HDR_LEN_;
+}
+
+/* Certain without asking m_headroom(): the buffer begins right behind the mbuf. */
+static inline bool
+ether_header_fits(const struct mbuf *m)
+{
+	return m->data - (const uint8_t *)m >= (ptrdiff_t)sizeof(*m) + ETHER_HDR_LEN_ &&
+	    m_writable(m);
+}
+
+/* The same for any packet. Takes m; NULL without memory (counted as `nobufs`). */
+static inline struct mbuf *
+ether_header_prepend(struct mbuf *m, const uint8_t *header, const struct drop_reason *nobufs)
+{
+	m = m_prepend(m, ETHER_HDR_LEN_);
+	if (m == NULL)
+		drop_count(nobufs, 1);
+	else
+		memcpy(m->data, header, ETHER_HDR_LEN_);
+	return m;
+}
+
+/* True if m got its header. */
+static inline __attribute__((always_inline)) bool
+ether_output_fast(const struct ether_family *f, const struct ifnet *ifp, struct lltable *t,
+    struct mbuf *m, struct ether_last *last)
+{
+	const struct nexthop *nh = m->nh;
+	const struct llentry *lle;
+	uint8_t room[16];
+
+	if (__builtin_expect(!ether_header_fits(m), 0))
+		return false;
+	if (__builtin_expect(m->flags & (M_BCAST | M_MCAST), 0)) {
+		f->group_header(ifp, m, room);
+		ether_header_put(m, room);
+		return true;
+	}
+	if (__builtin_expect(nh == NULL, 0))
+		return false;
+	if (nh == last->ready) {
+		ether_header_put(m, __atomic_load_n(&nh->lle, __ATOMIC_RELAXED)->header);
+		return true;
+	}
+	if (nh->flags & RTF_GATEWAY_) {
+		lle = __atomic_load_n(&nh->lle, __ATOMIC_ACQUIRE);
+	} else {
+		const void *dst = f->destination(ifp, m, room);
+
+		/* one call for a run of packets to one neighbour */
+		if (last->lle == NULL || memcmp(last->lle->addr, dst, f->addrlen) != 0)
+			last->lle = lla_find(t, dst);
+		lle = last->lle;
+	}
+	if (__builtin_expect(lle == NULL || !lle_is_ready(lle), 0))
+		return false;
+	if (nh->flags & RTF_GATEWAY_)
+		last->ready = nh;
+	ether_header_put(m, lle->header);
+	return true;
+}
+
+/*
+ * From the first packet on that has no ready header: what is ready goes out before each such one.
+ */
+static inline void
+ether_output_mixed(const struct ether_family *f, struct ifnet *ifp, struct batch *b, uint32_t ready)
+{
+	struct ether_last last = { 0 };
+	struct batch rest, out;
+	struct mbuf *m;
+
+	rest.n = b->n - ready;
+	memcpy(rest.m, b->m + ready, rest.n * sizeof(rest.m[0]));
+	b->n = ready;
+	if (ready > 0)
+		if_transmit_batch(ifp, b);
+	out.n = 0;
+	for (uint32_t i = 0; i < rest.n; i++) {
+		struct lltable *t = f->table(ifp);
+
+		m = rest.m[i];
+		if (t != NULL && ether_output_fast(f, ifp, t, m, &last)) {
+			batch_add(&out, m);
+			continue;
+		}
+		if (out.n > 0)
+			if_transmit_batch(ifp, &out);
+		last = (struct ether_last){ 0 };
+		if ((m = f->slow(ifp, m)) != NULL)
+			batch_add(&out, m);
+	}
+	if (out.n > 0)
+		if_transmit_batch(ifp, &out);
+}
+
+/* The whole way out of a batch; takes it, keeps the order. */
+static inline __attribute__((always_inline)) void
+ether_output(const struct ether_family *f, struct ifnet *ifp, struct batch *b)
+{
+	struct lltable *t = f->table(ifp);
+	struct ether_last last = { 0 };
+	uint32_t i;
+
+	if (__builtin_expect(t == NULL, 0)) {
+		batch_foreach(b, m)
+			m_drop(m, f->notable);
+		b->n = 0;
+		return;
+	}
+	for (i = 0; i < b->n; i++)
+		if (__builtin_expect(!ether_output_fast(f, ifp, t, b->m[i], &last), 0))
+			break;
+	if (__builtin_expect(i == b->n, 1))
+		if_transmit_batch(ifp, b);
+	else
+		ether_output_mixed(f, ifp, b, i);
+}
+
+#endif
