@@ -472,69 +472,30 @@ IP_PROTOCOL_DEFINE(icmp, .proto = IPPROTO_ICMP_, .input = icmp_input);
 /* --- netstat -s -p icmp ----------------------------------------------------------------------- */
 
 static const char *const icmp_names[ICMP_MAXTYPE_ + 1] = {
-	"echo reply",
-	"#1",
-	"#2",
-	"destination unreachable",
-	"source quench",
-	"routing redirect",
-	"#6",
-	"#7",
-	"echo",
-	"router advertisement",
-	"router solicitation",
-	"time exceeded",
-	"parameter problem",
-	"time stamp",
-	"time stamp reply",
-	"information request",
-	"information request reply",
-	"address mask request",
-	"address mask reply",
-	"#19",
-	"#20",
-	"#21",
-	"#22",
-	"#23",
-	"#24",
-	"#25",
-	"#26",
-	"#27",
-	"#28",
-	"#29",
-	"icmp traceroute",
-	"datagram conversion error",
-	"mobile host redirect",
-	"IPv6 where-are-you",
-	"IPv6 i-am-here",
-	"mobile registration req",
-	"mobile registration reply",
-	"#37",
-	"#38",
-	"#39",
-	"icmp photuris",
+	[ICMP_ECHOREPLY_] = "echo reply",
+	[ICMP_UNREACH_] = "destination unreachable",
+	[ICMP_SOURCEQUENCH_] = "source quench",
+	[ICMP_REDIRECT_] = "routing redirect",
+	[ICMP_ECHO_] = "echo",
+	[9] = "router advertisement",
+	[10] = "router solicitation",
+	[ICMP_TIMXCEED_] = "time exceeded",
+	[ICMP_PARAMPROB_] = "parameter problem",
+	[ICMP_TSTAMP_] = "time stamp",
+	[ICMP_TSTAMPREPLY_] = "time stamp reply",
+	[15] = "information request",
+	[16] = "information request reply",
+	[ICMP_MASKREQ_] = "address mask request",
+	[ICMP_MASKREPLY_] = "address mask reply",
+	[30] = "icmp traceroute",
+	[31] = "datagram conversion error",
+	[32] = "mobile host redirect",
+	[33] = "IPv6 where-are-you",
+	[34] = "IPv6 i-am-here",
+	[35] = "mobile registration req",
+	[36] = "mobile registration reply",
+	[40] = "icmp photuris",
 };
-
-static void
-histogram(struct emitter *e, const struct netstat_opts *o, const char *title, const char *json,
-    uint64_t hist[ICMP_MAXTYPE_ + 1])
-{
-	bool first = true;
-
-	emit_object(e, json);
-	for (unsigned type = 0; type <= ICMP_MAXTYPE_; type++) {
-		if (hist[type] == 0)
-			continue;
-		if (first)
-			emit_text(e, "\t%s histogram:\n", title);
-		first = false;
-		emit_text(e, "\t\t%s: ", icmp_names[type]);
-		emit_uint(e, icmp_names[type], "%" PRIu64 "\n", hist[type]);
-		if (o->zero)
-			hist[type] = 0;
-	}
-	emit_end(e);
-}
 
 static void
 icmp_stats(struct verb_run *v, const struct netstat_opts *o)
@@ -549,7 +510,8 @@ icmp_stats(struct verb_run *v, const struct netstat_opts *o)
 	    "# error{s} not generated in response to an icmp message");
 	netstat_counter(e, o, "errors-limited", &st->limited,
 	    "# error{s} not generated because of the rate limit");
-	histogram(e, o, "Output", "output-histogram", st->outhist);
+	netstat_histogram(
+	    e, o, "output-histogram", "Output", icmp_names, st->outhist, ICMP_MAXTYPE_ + 1);
 	netstat_counter(
 	    e, o, "dropped-bad-code", &st->badcode, "# message{s} with bad code fields");
 	netstat_counter(
@@ -561,7 +523,8 @@ icmp_stats(struct verb_run *v, const struct netstat_opts *o)
 	    e, o, "dropped-multicast-echo", &st->bmcastecho, "# multicast echo requests ignored");
 	netstat_counter(e, o, "dropped-multicast-timestamp", &st->bmcasttstamp,
 	    "# multicast timestamp requests ignored");
-	histogram(e, o, "Input", "input-histogram", st->inhist);
+	netstat_histogram(
+	    e, o, "input-histogram", "Input", icmp_names, st->inhist, ICMP_MAXTYPE_ + 1);
 	netstat_counter(e, o, "sent-packets", &st->reflect, "# message response{s} generated");
 	netstat_counter(
 	    e, o, "discard-invalid-return-address", &st->badaddr, "# invalid return address{es}");

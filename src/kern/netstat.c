@@ -99,6 +99,34 @@ netstat_counter(struct emitter *e, const struct netstat_opts *o, const char *jso
 		*counter = 0;
 }
 
+void
+netstat_histogram(struct emitter *e, const struct netstat_opts *o, const char *json,
+    const char *title, const char *const *names, uint64_t *hist, unsigned n)
+{
+	bool first = true;
+
+	emit_object(e, json);
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = names != NULL ? names[i] : NULL;
+		char number[12];
+
+		if (hist[i] == 0)
+			continue;
+		if (name == NULL) {
+			snprintf(number, sizeof(number), "#%u", i);
+			name = number;
+		}
+		if (first)
+			emit_text(e, "\t%s histogram:\n", title);
+		first = false;
+		emit_text(e, "\t\t%s: ", name);
+		emit_uint(e, name, "%" PRIu64 "\n", hist[i]);
+		if (o->zero)
+			hist[i] = 0;
+	}
+	emit_end(e);
+}
+
 static void
 drop_block(struct verb_run *v, const struct netstat_opts *o)
 {
