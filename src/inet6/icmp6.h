@@ -36,6 +36,7 @@ enum icmp6_type {
 	ND_REDIRECT_ = 137,
 	MLDV2_REPORT = 143,
 };
+enum { ICMP6_INFORMATIONAL_ = 0x80 }; /* in the type: a message that is no error */
 enum icmp6_unreach {
 	ICMP6_UNREACH_NOROUTE,
 	ICMP6_UNREACH_ADMIN,
@@ -50,12 +51,22 @@ enum { ICMP6_PARAM_HEADER, ICMP6_PARAM_NEXTHEADER, ICMP6_PARAM_OPTION, ICMP6_PAR
 
 /*
  * Answer packet m with an error (RFC 4443 2.4 says when not; rate limited by
- * net.inet6.icmp6.errppslimit). m->data at its IPv6 header, as it was received. arg: MTU, or
- * pointer (offset). Borrows m.
+ * net.inet6.icmp6.errppslimit). m->data at its IPv6 header, as it was received; m->rcvif says on
+ * which link its sender is: for a packet made here with a link-local source, set it first. arg: MTU,
+ * or pointer (offset). Borrows m.
  */
 void icmp6_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg);
+/*
+ * May one more error (or redirect: RFC 4861 8.2) of the type and code go out now? For those that
+ * build theirs themselves. Counts it among the errors to be generated, and if it is refused as a
+ * drop.
+ */
+bool icmp6_rate_ok(uint8_t type, uint8_t code);
 
-/* Fill in the sum of an ICMPv6 message (m->data at its header) between these addresses. */
+/*
+ * Complete an ICMPv6 message made here (m->data at its header) between these addresses: fills in the
+ * sum, counts it as sent.
+ */
 void icmp6_finish(struct mbuf *m, const struct in6 *src, const struct in6 *dst);
 
 /*
@@ -72,9 +83,28 @@ struct icmp6_message {
 	static const struct icmp6_message icmp6msg_of_##ident = { __VA_ARGS__ };                   \
 	LINKERSET_ADD(icmp6_message, icmp6msg_of_##ident)
 
+/* Kinds of errors, as netstat -s counts those that are to be generated. */
+enum icmp6_errkind {
+	ICMP6_ERR_NOROUTE,
+	ICMP6_ERR_ADMIN,
+	ICMP6_ERR_BEYONDSCOPE,
+	ICMP6_ERR_ADDR,
+	ICMP6_ERR_PORT,
+	ICMP6_ERR_TOOBIG,
+	ICMP6_ERR_TRANSIT,
+	ICMP6_ERR_REASS,
+	ICMP6_ERR_HEADER,
+	ICMP6_ERR_NEXTHEADER,
+	ICMP6_ERR_OPTION,
+	ICMP6_ERR_REDIRECT,
+	ICMP6_ERR_OTHER,
+	ICMP6_ERR_KINDS
+};
+
 struct icmp6stat {
-	uint64_t error, canterror, toofreq, badcode, tooshort, checksum, badlen, reflect, nodeinfo,
-	    badns, badna, badrs, badra, badredirect, pmtuchg, noroute;
+	uint64_t error, canterror, toofreq, badcode, tooshort, checksum, badlen, reflect, badns,
+	    badna, badrs, badra, badredirect, pmtuchg, noroute;
+	uint64_t errhist[ICMP6_ERR_KINDS]; /* to be generated, before the limit */
 	uint64_t outhist[256], inhist[256];
 };
 VNET_DECLARE(struct icmp6stat, icmp6stat);
