@@ -11,6 +11,7 @@
 
 #include "kern/module.h"
 #include "kern/netisr.h"
+#include "net/if_multi.h"
 #include "net/pfil.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ const uint8_t ether_broadcast[6] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
 
 DROP_DEFINE(DROP_ETHER_SHORT, "ether", "short", "frame is shorter than its header");
 DROP_DEFINE(DROP_ETHER_NOT_FOR_US, "ether", "not-for-us", "another station's address");
+DROP_DEFINE(DROP_ETHER_NOT_MEMBER, "ether", "not-member", "a group that nobody here has joined");
 DROP_DEFINE(DROP_ETHER_NOPROTO, "ether", "noproto", "no handler for the type");
 DROP_DEFINE(DROP_ETHER_SRC_MCAST, "ether", "src-mcast", "source address is a group");
 DROP_DEFINE(DROP_ETHER_MONITOR, "ether", "monitor", "interface is in monitor mode");
@@ -30,7 +32,16 @@ DROP_DEFINE(
     DROP_ETHER_NO_OUTPUT, "ether", "no-output", "no family resolves addresses on this interface");
 
 /* Where a frame goes on. */
-enum ether_way { WAY_IP, WAY_ARP, WAY_IPV6, WAY_NOPROTO, WAY_NOT_FOR_US, WAY_SRC_MCAST, WAY_SHORT };
+enum ether_way {
+	WAY_IP,
+	WAY_ARP,
+	WAY_IPV6,
+	WAY_NOPROTO,
+	WAY_NOT_FOR_US,
+	WAY_NOT_MEMBER,
+	WAY_SRC_MCAST,
+	WAY_SHORT
+};
 
 static const enum netisr_proto_id way_proto[] = {
 	[WAY_IP] = NETISR_IP,
@@ -40,6 +51,7 @@ static const enum netisr_proto_id way_proto[] = {
 static const struct drop_reason *const way_drop[] = {
 	[WAY_NOPROTO] = &DROP_ETHER_NOPROTO,
 	[WAY_NOT_FOR_US] = &DROP_ETHER_NOT_FOR_US,
+	[WAY_NOT_MEMBER] = &DROP_ETHER_NOT_MEMBER,
 	[WAY_SRC_MCAST] = &DROP_ETHER_SRC_MCAST,
 	[WAY_SHORT] = &DROP_ETHER_SHORT,
 };
@@ -59,8 +71,13 @@ ether_classify_other(struct ifnet *ifp, struct mbuf *m, uint64_t dst, enum ether
 		m->flags |= M_PROMISC;
 		return WAY_NOT_FOR_US;
 	}
+	if (dst == UINT64_C(0xffffffffffff))
+		m->flags |= M_BCAST;
+	else if (if_multi_has(ifp, m->data))
+		m->flags |= M_MCAST;
+	else
+		return WAY_NOT_MEMBER;
 	ifp->if_data.imcasts++;
-	m->flags |= dst == UINT64_C(0xffffffffffff) ? M_BCAST : M_MCAST;
 	if (way <= WAY_IPV6)
 		m_adj(m, ETHER_HDR_LEN_);
 	return way;
@@ -107,7 +124,7 @@ ether_drop(struct ifnet *ifp, enum ether_way way, struct batch *run)
 {
 	if (way == WAY_NOPROTO)
 		ifp->if_data.noproto += run->n;
-	else if (way != WAY_NOT_FOR_US)
+	else if (way != WAY_NOT_FOR_US && way != WAY_NOT_MEMBER)
 		ifp->if_data.ierrors += run->n;
 	batch_foreach(run, m)
 		m_drop(m, way_drop[way]);

@@ -17,6 +17,7 @@
 #include "kern/sysctl.h"
 #include "net/bpf.h"
 #include "net/if_clone.h"
+#include "net/if_multi.h"
 #include "net/lltable.h"
 
 #include <assert.h>
@@ -257,14 +258,16 @@ if_enter(struct ifnet *ifp)
 	if (error != 0)
 		return error;
 	ifp->if_vnet = curvnet;
+	ifp->if_purged = false;
 	error = if_attachdomain(ifp);
 	if (error != 0) {
+		ifp->if_purged = true;
 		if_detachdomain(ifp);
+		if_multi_purge(ifp);
 		if_link_out(ifp);
 		ifp->if_vnet = NULL;
 		return error;
 	}
-	ifp->if_purged = false;
 	ifp->if_flags &= ~(uint32_t)IFF_DYING_;
 	if_raise(EV_ARRIVAL, ifp);
 	return 0;
@@ -286,6 +289,8 @@ if_leave(struct ifnet *ifp)
 	ifp->if_purged = true;
 	if_down(ifp);
 	if_purgeaddrs(ifp);
+	/* before the departure is heard of: who stands on it has nothing to take back (behaviours 1) */
+	if_multi_purge(ifp);
 	if_raise(EV_DEPARTURE, ifp);
 	bpf_ifdetach(ifp);
 	if_detachdomain(ifp);

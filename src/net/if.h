@@ -61,6 +61,7 @@ struct if_counters {
 };
 
 struct ifaddr;
+struct rt_addr;
 TAILQ_HEAD(ifaddrhead, ifaddr);
 
 /*
@@ -73,6 +74,8 @@ struct ifaddr {
 	int family; /* AF_INET, … */
 	uint32_t refs;
 	uint64_t ipackets, opackets;
+	bool has_route; /* the route of its prefix, or to its peer, is this one's (route/rib_prefix.c) */
+	bool has_local; /* counted in the host route through lo0 (route/rib_local.c) */
 	/* the family's text form for ifconfig and netstat */
 	const struct ifaddr_ops *ops;
 	struct rcu_head rcu;
@@ -86,6 +89,8 @@ struct ifaddr_ops {
 	void (*free)(struct ifaddr *ifa);
 	/* may this jail see it? NULL = everybody */
 	bool (*visible)(const struct ifaddr *ifa, const struct prison *pr);
+	/* where the route that it brings leads; false = it brings none. NULL = none of them does */
+	bool (*prefix)(const struct ifaddr *ifa, struct rt_addr *prefix);
 };
 /* Classic jails see their own addresses only (behaviours 46): what lists addresses asks. */
 bool ifa_visible(const struct ifaddr *ifa);
@@ -143,6 +148,9 @@ struct ifnet {
 	void (*if_output[AF_SLOTS])(struct ifnet *ifp, struct batch *b);
 	/* the way in from the driver */
 	void (*if_input)(struct ifnet *ifp, struct batch *b);
+	struct if_multi *if_multi; /* the link's multicast filter (if_multi.h); NULL = no group */
+	/* a family's memberships (inet/multicast.c); NULL = none */
+	struct mcast_if *if_mcast[AF_SLOTS];
 
 	/* the control side */
 	char if_xname[IFNAMSIZ_]; /* "epair0a" */

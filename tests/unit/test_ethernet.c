@@ -2,6 +2,7 @@
 #include "net_fixture.h"
 
 #include "net/bpf.h"
+#include "net/if_multi.h"
 #include "net/pfil.h"
 
 static struct ifnet *wire, *end;
@@ -53,6 +54,7 @@ test_broadcast_and_multicast_are_marked_and_counted(void **state)
 	static const uint8_t group[6] = { 0x01, 0, 0x5e, 0, 0, 1 };
 
 	(void)state;
+	assert_int_equal(if_multi_add(end, group), 0);
 	arrive(frame(ether_broadcast, somebody, ETHERTYPE_ARP_, 0, 46));
 	arrive(frame(group, somebody, ETHERTYPE_IP_, 0x45, 46));
 	assert_int_equal(sink.n, 2);
