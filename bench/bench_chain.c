@@ -91,12 +91,13 @@ main(void)
 	}
 	sched_set_lookahead(link.delay_ns);
 	{
+		const struct ipaddr any = { .family = AF_INET };
 		VNET_SCOPE(node[NODES - 1]->vnet);
-		bench_require((sink = udp_sink_new(0, 5001, false)) != NULL);
+		bench_require((sink = udp_sink_new(&any, 5001, false)) != NULL);
 	}
 	{
 		const struct udp_flow_config c = {
-			.dst = far,
+			.dst = ipaddr4(far),
 			.dport = 5001,
 			.flows = 1,
 			.rate_bps = 900000000,
@@ -111,7 +112,7 @@ main(void)
 		 * each hop asks for its neighbour once, which takes a round trip: a ping goes ahead
 		 */
 		const struct ping_config ahead = {
-			.dst = far,
+			.dst = ipaddr4(far),
 			.count = 1,
 			.interval_ns = NS_PER_SEC,
 			.wait_ns = NS_PER_SEC,

@@ -41,10 +41,9 @@ swallow(struct ifnet *ifp, struct batch *b)
 }
 
 static void
-echo(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+echo(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
-	(void)to;
-	udp_send(*(struct udp_endpoint **)ctx, m, from, from_port);
+	udp_send(*(struct udp_endpoint **)ctx, m, &info->src, from_port);
 }
 
 static struct ifnet *
@@ -109,6 +108,7 @@ packet(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
+	const struct ipaddr any = { .family = AF_INET };
 	struct udp_endpoint *ep;
 	struct ifnet *ifp[2];
 	unsigned n = 0;
@@ -129,7 +129,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	command("sysctl net.inet.ip.accept_sourceroute=1");
 	command("sysctl net.inet.icmp.maskrepl=1");
 	command("sysctl net.inet.icmp.bmcastecho=1");
-	ep = udp_open(0, 7, echo, &ep);
+	ep = udp_open(&any, 7, echo, &ep);
 	if (ep == NULL)
 		abort();
 

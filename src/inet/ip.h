@@ -69,6 +69,7 @@ struct ip_opts_out {
 	bool
 	    hdr_included; /* m begins with a complete IP header; only id (if 0), len and sum are filled in */
 	bool src_unspecified; /* IPv6: an unspecified source stays so */
+	bool no_loop;         /* groups: members of this stack get no copy (ND, MLD, IGMP) */
 	uint32_t flowlabel;   /* IPv6; 0 = none */
 };
 /*
@@ -78,8 +79,8 @@ struct ip_opts_out {
  */
 int ip_output(
     struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o);
-/* Source address that ip_output would choose; 0 = no route. */
-uint32_t ip_source_for(uint8_t fib, uint32_t dst);
+/* Source address that ip_output would choose; ifp as in ip_opts_out. 0 = no route. */
+uint32_t ip_source_for(uint8_t fib, struct ifnet *ifp, uint32_t dst);
 
 /*
  * Out by a next hop known for each packet (m->nh), all through ifp: pfil out, fragment, if_output.

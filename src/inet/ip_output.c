@@ -173,12 +173,12 @@ ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, s
 }
 
 uint32_t
-ip_source_for(uint8_t fib, uint32_t dst)
+ip_source_for(uint8_t fib, struct ifnet *ifp, uint32_t dst)
 {
-	const struct ip_opts_out none = { 0 };
+	const struct ip_opts_out o = { .ifp = ifp };
 	struct ip_way way;
 
-	return ip_route(fib, 0, dst, &none, &way) == 0 ? way.src : 0;
+	return ip_route(fib, 0, dst, &o, &way) == 0 ? way.src : 0;
 }
 
 /* Put the header before the payload in m; NULL (m freed) without memory. */

@@ -7,6 +7,7 @@
 #include "inet/ip.h"
 #include "kern/jail.h"
 
+#include <errno.h>
 #include <string.h>
 
 LINKERSET_DECLARE(ip_family, const struct ip_family);
@@ -57,19 +58,19 @@ ipaddr_ntoa(const struct ipaddr *a, char text[IPADDR_TEXT])
 	return memcpy(text, "*", 2);
 }
 
-void
-ip_info4(const struct mbuf *m, unsigned hlen, struct ip_info *info)
+int
+ipaddr_bind(const struct prison *pr, struct ipaddr *a)
 {
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+	const struct ip_family *f = ip_family(a->family);
 
-	*info = (struct ip_info){
-		.family = ip_family(AF_INET),
-		.src = ipaddr4(ip->src),
-		.dst = ipaddr4(ip->dst),
-		.ttl = ip->ttl,
-		.tos = ip->tos,
-		.hlen = hlen,
-	};
+	if (f == NULL)
+		return -EAFNOSUPPORT;
+	/* A jail without a stack of its own speaks only with its own addresses (behaviours 46). */
+	if (ipaddr_is_any(a) && pr != NULL && !f->prison_ok(pr, a) && !f->prison_first(pr, a))
+		return -EAFNOSUPPORT;
+	if (ipaddr_is_any(a))
+		return 0;
+	return f->is_ours(a) && (pr == NULL || f->prison_ok(pr, a)) ? 0 : -EADDRNOTAVAIL;
 }
 
 /* --- IPv4 as a family -------------------------------------------------------------------------- */
@@ -82,9 +83,9 @@ inet_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst, 
 }
 
 static bool
-inet_source_for(uint8_t fib, const struct ipaddr *dst, struct ipaddr *src)
+inet_source_for(uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src)
 {
-	*src = ipaddr4(ip_source_for(fib, ipaddr_in(dst)));
+	*src = ipaddr4(ip_source_for(fib, ifp, ipaddr_in(dst)));
 	return !ipaddr_is_any(src);
 }
 
@@ -109,6 +110,9 @@ inet_prison_ok(const struct prison *pr, const struct ipaddr *a)
 static bool
 inet_prison_first(const struct prison *pr, struct ipaddr *a)
 {
+	/* A jail that may use what its parent may is as restricted as that. */
+	while (jailed_without_vnet(pr) && !pr->ip4_restricted)
+		pr = pr->parent;
 	if (!pr->ip4_restricted || pr->ip4_n == 0)
 		return false;
 	*a = ipaddr4(pr->ip4[0]);
@@ -126,3 +130,18 @@ IP_FAMILY_DEFINE(inet, .af = AF_INET, .name = "inet", .hdrlen = sizeof(struct ip
     .output = inet_output, .source_for = inet_source_for, .is_ours = inet_is_ours,
     .pseudo_sum = inet_pseudo_sum, .prison_ok = inet_prison_ok, .prison_first = inet_prison_first,
     .port_unreachable = inet_port_unreachable, .maxpayload = IP_MAXPACKET_ - sizeof(struct ip_hdr));
+
+void
+ip_info4(const struct mbuf *m, unsigned hlen, struct ip_info *info)
+{
+	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
+
+	*info = (struct ip_info){
+		.family = &ipfamily_of_inet,
+		.src = ipaddr4(ip->src),
+		.dst = ipaddr4(ip->dst),
+		.ttl = ip->ttl,
+		.tos = ip->tos,
+		.hlen = hlen,
+	};
+}

@@ -105,14 +105,18 @@ struct ip_family {
 	 */
 	int (*output)(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	    uint8_t proto, const struct ip_opts_out *o);
-	/* The source that output would choose; false = no route. */
-	bool (*source_for)(uint8_t fib, const struct ipaddr *dst, struct ipaddr *src);
+	/* The source that output would choose; ifp NULL = by route. False = no route or no source. */
+	bool (*source_for)(
+	    uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src);
 	/* Is it an address of this stack that may be used (not tentative)? */
 	bool (*is_ours)(const struct ipaddr *a);
 	/* Sum of the pseudo-header for cksum_fold; len in host order. */
 	uint64_t (*pseudo_sum)(
 	    const struct ipaddr *src, const struct ipaddr *dst, uint8_t proto, uint32_t len);
-	/* May the jail use the address; and the first one that it has (false = it may use all). */
+	/*
+	 * May the jail use the address (any: may it use all); and the first one that it has, false
+	 * if it has none of its own.
+	 */
 	bool (*prison_ok)(const struct prison *pr, const struct ipaddr *a);
 	bool (*prison_first)(const struct prison *pr, struct ipaddr *a);
 	/*
@@ -127,6 +131,12 @@ struct ip_family {
 	LINKERSET_ADD(ip_family, ipfamily_of_##ident)
 /* NULL for a family that isn't there. */
 const struct ip_family *ip_family(int af);
+/*
+ * The source of what a program in jail pr (NULL = none) sends: *a must be an address of ours and of
+ * the jail; any stays any, or becomes the jail's first. 0, -EADDRNOTAVAIL, -EAFNOSUPPORT (no such
+ * family, or the jail has no address of it).
+ */
+int ipaddr_bind(const struct prison *pr, struct ipaddr *a);
 
 /*
  * What a received packet's IP header says, for protocols that serve both families: filled by the

@@ -108,7 +108,7 @@ send_request(struct ping *p, uint16_t seq)
 	}
 	fill_data(p, (uint8_t *)(icmp + 1) + extra, p->size);
 	icmp_finish(m);
-	return -ip_output(m, p->c.src, p->c.dst, IPPROTO_ICMP_, &o);
+	return -ip_output(m, ipaddr_in(&p->c.src), ipaddr_in(&p->c.dst), IPPROTO_ICMP_, &o);
 }
 
 /* The last reply's deadline. */
@@ -250,7 +250,7 @@ error_is_ours(const struct ping *p, const struct mbuf *m, unsigned hlen, uint16_
 	    left < ip_hlen(inner) + sizeof(*request))
 		return false;
 	request = (const void *)((const uint8_t *)inner + ip_hlen(inner));
-	if (inner->proto != IPPROTO_ICMP_ || inner->dst != p->c.dst ||
+	if (inner->proto != IPPROTO_ICMP_ || inner->dst != ipaddr_in(&p->c.dst) ||
 	    request->type != (p->c.timestamp ? ICMP_TSTAMP_ : ICMP_ECHO_) ||
 	    from_be16(request->echo.id) != p->id)
 		return false;
@@ -271,7 +271,7 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 	    cksum_fold(cksum_add(0, icmp, m->len - hlen)) != 0)
 		return;
 	r = (struct ping_reply){
-		.from = ip->src,
+		.from = ipaddr4(ip->src),
 		.ttl = ip->ttl,
 		.bytes = m->len - hlen,
 		.icmp_type = icmp->type,
@@ -351,6 +351,10 @@ ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping
 	    c->interval_ns == 0 ||
 	    (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0))) {
 		errno = EINVAL;
+		return NULL;
+	}
+	if (c->dst.family != AF_INET) {
+		errno = EAFNOSUPPORT;
 		return NULL;
 	}
 	while (bits < window)

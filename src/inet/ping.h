@@ -7,8 +7,8 @@
 #include "inet/udp_traffic.h"
 
 struct ping_config {
-	uint32_t src, dst;
-	uint64_t count; /* 0 = until ping_free */
+	struct ipaddr src, dst; /* src without a family, or any = by route */
+	uint64_t count;         /* 0 = until ping_free */
 	uint64_t interval_ns;
 	uint64_t wait_ns;  /* for a reply */
 	uint64_t start_ns; /* absolute */
@@ -30,7 +30,7 @@ struct ping_config {
 };
 struct ping;
 struct ping_reply {
-	uint32_t from;
+	struct ipaddr from;
 	uint16_t seq;
 	uint8_t ttl;
 	uint32_t bytes;

@@ -160,11 +160,11 @@ print_reply(struct ping_cmd *c, const struct ping_reply *r)
 	struct emitter *e = c->v->out;
 	const struct ip_hdr *ip = mtod(r->m, const struct ip_hdr *);
 	const uint8_t *data = r->m->data + ip_hlen(ip) + sizeof(struct icmp_hdr);
-	char from[16];
+	char from[IPADDR_TEXT];
 
 	emit_object(e, NULL);
 	emit_uint(e, "bytes", "%" PRIu64 " bytes", r->bytes);
-	emit_str(e, "from", " from %s:", in_ntoa(r->from, from));
+	emit_str(e, "from", " from %s:", ipaddr_ntoa(&r->from, from));
 	emit_uint(e, "icmp_seq", " icmp_seq=%" PRIu64, r->seq);
 	emit_uint(e, "ttl", " ttl=%" PRIu64, r->ttl);
 	if (r->timed)
@@ -191,11 +191,11 @@ print_icmp_error(struct ping_cmd *c, const struct ping_reply *r)
 	struct emitter *e = c->v->out;
 	const struct ip_hdr *ip = mtod(r->m, const struct ip_hdr *);
 	const struct icmp_hdr *icmp = (const void *)(r->m->data + ip_hlen(ip));
-	char from[16];
+	char from[IPADDR_TEXT];
 
 	emit_object(e, NULL);
 	emit_uint(e, "bytes", "%" PRIu64 " bytes", r->bytes);
-	emit_str(e, "from", " from %s: ", in_ntoa(r->from, from));
+	emit_str(e, "from", " from %s: ", ipaddr_ntoa(&r->from, from));
 	emit_uint(e, "icmp_seq", NULL, r->seq);
 	emit_uint(e, "icmp-type", NULL, r->icmp_type);
 	emit_uint(e, "icmp-code", NULL, r->icmp_code);
@@ -256,12 +256,12 @@ static void
 print_head(struct ping_cmd *c)
 {
 	struct emitter *e = c->v->out;
-	char dst[16], src[16];
+	char dst[IPADDR_TEXT], src[IPADDR_TEXT];
 
 	emit_str(e, "host", "PING %s", c->host);
-	emit_str(e, "address", " (%s)", in_ntoa(c->c.dst, dst));
-	if (c->c.src != 0)
-		emit_str(e, "source", " from %s", in_ntoa(c->c.src, src));
+	emit_str(e, "address", " (%s)", ipaddr_ntoa(&c->c.dst, dst));
+	if (!ipaddr_is_any(&c->c.src))
+		emit_str(e, "source", " from %s", ipaddr_ntoa(&c->c.src, src));
 	if (c->c.sweep_max != 0)
 		emit_text(e, ": (%u ... %u) data bytes\n", c->c.size, c->c.sweep_max);
 	else
@@ -437,7 +437,7 @@ option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
 			    v, EXIT_USAGE_, "patterns must be specified as hex digits");
 		break;
 	case 'S':
-		if (!in_resolve(arg, &c->c.src))
+		if (!ipaddr_resolve(arg, AF_INET, &c->c.src))
 			return verb_error(v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", arg);
 		break;
 	case 't':
@@ -538,10 +538,8 @@ check_rights(struct ping_cmd *c)
 
 	if (priv_check(PRIV_NET_RAW) != 0)
 		return verb_error(c->v, EXIT_NOPERM_, "socket: Operation not permitted");
-	if (c->c.src == 0 && pr != NULL && pr->ip4_restricted && pr->ip4_n > 0)
-		c->c.src = pr->ip4[0];
-	if (c->c.src != 0 &&
-	    (in_local(c->c.src) == NULL || (pr != NULL && !prison_ip4_ok(pr, c->c.src))))
+	c->c.src.family = c->c.dst.family;
+	if (ipaddr_bind(pr, &c->c.src) != 0)
 		return verb_error(c->v, EXIT_OSERR_, "bind: Can't assign requested address");
 	return 0;
 }
@@ -566,7 +564,8 @@ ping_verb_run(struct verb_run *v)
 		.pattern = c->pattern,
 	};
 	status = parse(c, &c->host);
-	if (status == 0 && (!in_resolve(c->host, &c->c.dst) || c->c.dst == 0))
+	if (status == 0 &&
+	    (!ipaddr_resolve(c->host, AF_INET, &c->c.dst) || ipaddr_is_any(&c->c.dst)))
 		status = verb_error(v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", c->host);
 	if (status == 0)
 		status = check_rights(c);

@@ -86,6 +86,7 @@ static int
 send_udp(struct trace *t)
 {
 	uint32_t size = t->len - (uint32_t)sizeof(struct ip_hdr) - (uint32_t)sizeof(struct udp_hdr);
+	const struct ipaddr dst = ipaddr4(t->dst);
 	struct mbuf *m = m_get(size);
 
 	if (m == NULL)
@@ -96,7 +97,7 @@ send_udp(struct trace *t)
 		m->data[1] = (uint8_t)t->ttl;
 	}
 	udp_set_ttl(t->ep, (uint8_t)t->ttl);
-	return udp_send(t->ep, m, t->dst, (uint16_t)(t->port + (t->fixed_port ? 0 : t->seq)));
+	return udp_send(t->ep, m, &dst, (uint16_t)(t->port + (t->fixed_port ? 0 : t->seq)));
 }
 
 static int
@@ -341,12 +342,11 @@ trace_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 
 /* The destination took the probe for its own and answers: no error to hear, so not our business. */
 static void
-trace_udp_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+trace_udp_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	(void)ctx;
-	(void)from;
+	(void)info;
 	(void)from_port;
-	(void)to;
 	m_free(m);
 }
 
@@ -476,6 +476,7 @@ static int
 trace_open(struct trace *t)
 {
 	const struct prison *pr = t->v->prison;
+	struct ipaddr src;
 
 	if (priv_check(PRIV_NET_RAW) != 0)
 		return verb_error(t->v, EXIT_TRACE, "icmp socket: Operation not permitted");
@@ -488,7 +489,8 @@ trace_open(struct trace *t)
 	} while (t->id == 0);
 	if (t->icmp)
 		return 0;
-	t->ep = udp_open(t->src, 0, trace_udp_recv, t);
+	src = ipaddr4(t->src);
+	t->ep = udp_open(&src, 0, trace_udp_recv, t);
 	if (t->ep == NULL)
 		return verb_error(t->v, EXIT_TRACE, "bind: %s", strerror(errno));
 	udp_set_tos(t->ep, t->tos);

@@ -3,7 +3,7 @@
  *
  *	udp_input	length, checksum -> the endpoint that fits best -> its recv,
  *			or "port unreachable"
- *	udp_send	header, checksum -> ip_output
+ *	udp_send	header, checksum -> the family's output
  *
  * Endpoints hang in a hash by local port, which the first one allocates and which grows with their
  * number. recv may close any endpoint, so whoever walks a chain while calling it says what comes
@@ -21,6 +21,7 @@
 DROP_DEFINE(DROP_UDP_SHORT, "udp", "tooshort", "datagram is shorter than its header");
 DROP_DEFINE(DROP_UDP_BADLEN, "udp", "badlen", "length field does not fit the packet");
 DROP_DEFINE(DROP_UDP_BADSUM, "udp", "badsum", "checksum is wrong");
+DROP_DEFINE(DROP_UDP_NOSUM, "udp", "nosum", "no checksum, which IPv6 requires");
 DROP_DEFINE(DROP_UDP_NOPORT, "udp", "noport", "nobody listens on the port");
 DROP_DEFINE(DROP_UDP_NOPORT_BCAST, "udp", "noportbcast",
     "nobody listens on the port of a broadcast or multicast datagram");
@@ -47,8 +48,9 @@ SYSCTL_VNET_UINT(net_inet_udp_maxendpoints, "net.inet.udp.maxendpoints", SYSCTL_
 
 struct udp_endpoint {
 	struct udp_endpoint *hnext;
-	struct vnet *vnet;     /* NULL when the stack has ended */
-	uint32_t laddr, faddr; /* 0 = any */
+	struct vnet *vnet; /* NULL when the stack has ended */
+	const struct ip_family *family;
+	struct ipaddr laddr, faddr; /* of the family; zeros = any */
 	uint16_t lport, fport;
 	uint8_t ttl, tos, fib;
 	udp_recv_fn *recv;
@@ -136,21 +138,23 @@ table_grow(void)
 }
 
 /*
- * Would an endpoint at addr:port be in the way of one that is there? Any address is in everybody's
- * way.
+ * Would an endpoint at addr:port be in the way of one that is there? Any address is in the way of
+ * everybody of its family.
  */
 static bool
-in_use(const struct udp_table *t, uint32_t addr, uint16_t port)
+in_use(const struct udp_table *t, const struct ipaddr *addr, uint16_t port)
 {
 	for (const struct udp_endpoint *ep = *bucket_of(t, port); ep != NULL; ep = ep->hnext)
-		if (ep->lport == port && (ep->laddr == 0 || addr == 0 || ep->laddr == addr))
+		if (ep->lport == port && ep->laddr.family == addr->family &&
+		    (ipaddr_is_any(&ep->laddr) || ipaddr_is_any(addr) ||
+			ipaddr_equal(&ep->laddr, addr)))
 			return true;
 	return false;
 }
 
 /* The next free port in order: the same at every run. 0 = all are taken. */
 static uint16_t
-port_find(struct udp_table *t, uint32_t addr)
+port_find(struct udp_table *t, const struct ipaddr *addr)
 {
 	uint32_t first = VNET(udp_port_first), last = VNET(udp_port_last);
 
@@ -172,11 +176,21 @@ port_find(struct udp_table *t, uint32_t addr)
 	return 0;
 }
 
+/* Is a datagram from faddr to laddr, of one family, for ep? */
+static inline bool
+endpoint_fits(const struct udp_endpoint *ep, const struct ipaddr *laddr, const struct ipaddr *faddr,
+    uint16_t fport)
+{
+	return ep->laddr.family == laddr->family &&
+	    (ipaddr_is_any(&ep->laddr) || ipaddr_equal(&ep->laddr, laddr)) &&
+	    (ipaddr_is_any(&ep->faddr) || (ep->fport == fport && ipaddr_equal(&ep->faddr, faddr)));
+}
+
 /*
  * The endpoint for a datagram: connected to its sender before bound to its address before any.
  */
 static struct udp_endpoint *
-endpoint_for(uint32_t laddr, uint16_t lport, uint32_t faddr, uint16_t fport)
+endpoint_for(const struct ipaddr *laddr, uint16_t lport, const struct ipaddr *faddr, uint16_t fport)
 {
 	struct udp_table *t = V_udp_table;
 	struct udp_endpoint *best = NULL;
@@ -187,10 +201,9 @@ endpoint_for(uint32_t laddr, uint16_t lport, uint32_t faddr, uint16_t fport)
 	for (struct udp_endpoint *ep = *bucket_of(t, lport); ep != NULL; ep = ep->hnext) {
 		int score;
 
-		if (ep->lport != lport || (ep->laddr != 0 && ep->laddr != laddr) ||
-		    (ep->faddr != 0 && (ep->faddr != faddr || ep->fport != fport)))
+		if (ep->lport != lport || !endpoint_fits(ep, laddr, faddr, fport))
 			continue;
-		score = (ep->faddr != 0) * 2 + (ep->laddr != 0);
+		score = !ipaddr_is_any(&ep->faddr) * 2 + !ipaddr_is_any(&ep->laddr);
 		if (score > best_score) {
 			best = ep;
 			best_score = score;
@@ -202,18 +215,17 @@ endpoint_for(uint32_t laddr, uint16_t lport, uint32_t faddr, uint16_t fport)
 /* --- endpoints -------------------------------------------------------------------------------- */
 
 struct udp_endpoint *
-udp_open(uint32_t addr, uint16_t port, udp_recv_fn *recv, void *ctx)
+udp_open(const struct ipaddr *addr, uint16_t port, udp_recv_fn *recv, void *ctx)
 {
 	struct udp_endpoint *ep, **slot;
+	struct ipaddr laddr = *addr;
 	struct udp_table *t;
+	int error = ip_family(addr->family) != NULL && ipaddr_is_multicast(addr) ?
+	    0 :
+	    ipaddr_bind(curprison, &laddr);
 
-	/* A jail without a stack of its own speaks only with its own addresses (behaviours 46). */
-	if (curprison != NULL && curprison->ip4_restricted && addr == 0 && curprison->ip4_n > 0)
-		addr = curprison->ip4[0];
-	if (addr != 0 &&
-	    ((in_local(addr) == NULL && !in_is_multicast(addr)) ||
-		(curprison != NULL && !prison_ip4_ok(curprison, addr)))) {
-		errno = EADDRNOTAVAIL;
+	if (error != 0) {
+		errno = -error;
 		return NULL;
 	}
 	if (table_grow() != 0) {
@@ -225,11 +237,11 @@ udp_open(uint32_t addr, uint16_t port, udp_recv_fn *recv, void *ctx)
 		errno = ENFILE;
 		return NULL;
 	}
-	if (port == 0 && (port = port_find(t, addr)) == 0) {
+	if (port == 0 && (port = port_find(t, &laddr)) == 0) {
 		errno = EADDRNOTAVAIL;
 		return NULL;
 	}
-	if (in_use(t, addr, port)) {
+	if (in_use(t, &laddr, port)) {
 		errno = EADDRINUSE;
 		return NULL;
 	}
@@ -242,7 +254,9 @@ udp_open(uint32_t addr, uint16_t port, udp_recv_fn *recv, void *ctx)
 	*ep = (struct udp_endpoint){
 		.hnext = *slot,
 		.vnet = curvnet,
-		.laddr = addr,
+		.family = ip_family(laddr.family),
+		.laddr = laddr,
+		.faddr = { .family = laddr.family },
 		.lport = port,
 		.recv = recv,
 		.ctx = ctx,
@@ -284,19 +298,22 @@ udp_close(struct udp_endpoint *ep)
 }
 
 int
-udp_connect(struct udp_endpoint *ep, uint32_t addr, uint16_t port, void (*error_fn)(void *, int))
+udp_connect(struct udp_endpoint *ep, const struct ipaddr *addr, uint16_t port,
+    void (*error_fn)(void *, int))
 {
-	uint32_t laddr = ep->laddr;
+	struct ipaddr laddr = ep->laddr;
 
 	if (ep->vnet == NULL)
 		return -ENETDOWN;
-	if (addr == 0 || port == 0)
+	if (addr->family != ep->family->af)
+		return -EAFNOSUPPORT;
+	if (ipaddr_is_any(addr) || port == 0)
 		return -EADDRNOTAVAIL;
 	VNET_SCOPE(ep->vnet);
-	if (laddr == 0 && (laddr = ip_source_for(ep->fib, addr)) == 0)
+	if (ipaddr_is_any(&laddr) && !ep->family->source_for(ep->fib, NULL, addr, &laddr))
 		return -EHOSTUNREACH;
 	ep->laddr = laddr;
-	ep->faddr = addr;
+	ep->faddr = *addr;
 	ep->fport = port;
 	ep->error_fn = error_fn;
 	return 0;
@@ -328,61 +345,79 @@ udp_set_fib(struct udp_endpoint *ep, uint8_t fib)
 
 /* --- out -------------------------------------------------------------------------------------- */
 
-int
-udp_send(struct udp_endpoint *ep, struct mbuf *m, uint32_t dst, uint16_t port)
+/* Put the header before the payload in m. NULL (m freed) without memory. */
+static struct mbuf *
+prepend_header(const struct udp_endpoint *ep, struct mbuf *m, const struct ipaddr *src,
+    const struct ipaddr *dst, uint16_t port)
 {
-	struct ip_opts_out o = { .tos = ep->tos, .ttl = ep->ttl };
 	struct udp_hdr *uh;
-	uint32_t src = ep->laddr;
 	uint64_t sum;
 
-	if (ep->vnet == NULL) {
-		m_free(m);
-		return -ENETDOWN;
-	}
-	if (dst == 0) {
-		dst = ep->faddr;
-		port = ep->fport;
-	}
-	if (dst == 0 || m->len > IP_MAXPACKET_ - sizeof(struct ip_hdr) - sizeof(*uh)) {
-		m_free(m);
-		return dst == 0 ? -EDESTADDRREQ : -EMSGSIZE;
-	}
-	VNET_SCOPE(ep->vnet);
-	/* The checksum covers the source address, so it has to be known now. */
-	if (src == 0 || in_is_multicast(src))
-		src = ip_source_for(ep->fib, dst);
 	m = m_prepend(m, sizeof(*uh));
-	if (m == NULL) {
-		drop_count(&DROP_UDP_NOBUF, 1);
-		return -ENOBUFS;
-	}
-	m->fib = ep->fib;
+	if (m == NULL)
+		return NULL;
 	uh = mtod(m, struct udp_hdr *);
 	*uh = (struct udp_hdr){
 		.sport = to_be16(ep->lport),
 		.dport = to_be16(port),
 		.len = to_be16((uint16_t)m->len),
 	};
-	if (VNET(udp_checksum)) {
-		sum = ip_pseudo_sum(src, dst, IPPROTO_UDP_, (uint16_t)m->len);
+	/* Over IPv6 there is no doing without (RFC 8200 8.1). */
+	if (VNET(udp_checksum) || ep->family->af != AF_INET) {
+		sum = ep->family->pseudo_sum(src, dst, IPPROTO_UDP_, m->len);
 		uh->sum = cksum_fold(cksum_add(sum, m->data, m->len));
 		if (uh->sum == 0) /* that would say "none" */
 			uh->sum = UINT16_MAX;
 	}
+	return m;
+}
+
+int
+udp_send(struct udp_endpoint *ep, struct mbuf *m, const struct ipaddr *dst, uint16_t port)
+{
+	struct ip_opts_out o = { .tos = ep->tos, .ttl = ep->ttl };
+	const struct ip_family *f = ep->family;
+	struct ipaddr src = ep->laddr;
+	int error = 0;
+
+	if (dst == NULL) {
+		dst = &ep->faddr;
+		port = ep->fport;
+	}
+	if (ep->vnet == NULL)
+		error = -ENETDOWN;
+	else if (dst->family != f->af)
+		error = -EAFNOSUPPORT;
+	else if (ipaddr_is_any(dst))
+		error = -EDESTADDRREQ;
+	else if (m->len > f->maxpayload - sizeof(struct udp_hdr))
+		error = -EMSGSIZE;
+	if (error != 0) {
+		m_free(m);
+		return error;
+	}
+	VNET_SCOPE(ep->vnet);
+	/* The checksum covers the source address, so it has to be known now. */
+	if ((ipaddr_is_any(&src) || ipaddr_is_multicast(&src)) &&
+	    !f->source_for(ep->fib, NULL, dst, &src))
+		src = (struct ipaddr){ .family = dst->family };
+	m = prepend_header(ep, m, &src, dst, port);
+	if (m == NULL) {
+		drop_count(&DROP_UDP_NOBUF, 1);
+		return -ENOBUFS;
+	}
+	m->fib = ep->fib;
 	V_udpstat.opackets++;
-	return ip_output(m, src, dst, IPPROTO_UDP_, &o);
+	return f->output(m, &src, dst, IPPROTO_UDP_, &o);
 }
 
 /* --- in --------------------------------------------------------------------------------------- */
 
 /* A datagram for everybody goes to every endpoint that it fits. Takes m. */
 static void
-deliver_to_all(
-    struct mbuf *m, unsigned hlen, const struct ip_hdr *ip, uint16_t sport, uint16_t dport)
+deliver_to_all(struct mbuf *m, const struct ip_info *info, uint16_t sport, uint16_t dport)
 {
 	struct udp_table *t = V_udp_table;
-	uint32_t src = ip->src, dst = ip->dst;
 	struct udp_walk walk;
 	struct udp_endpoint *ep;
 	unsigned n = 0;
@@ -394,8 +429,7 @@ deliver_to_all(
 			struct mbuf *copy;
 
 			walk.next = ep->hnext;
-			if (ep->lport != dport || (ep->laddr != 0 && ep->laddr != dst) ||
-			    (ep->faddr != 0 && (ep->faddr != src || ep->fport != sport)))
+			if (ep->lport != dport || !endpoint_fits(ep, &info->dst, &info->src, sport))
 				continue;
 			n++;
 			if ((copy = m_dup(m)) == NULL) {
@@ -403,8 +437,8 @@ deliver_to_all(
 				continue;
 			}
 			V_udpstat.delivered++;
-			m_adj(copy, hlen + (uint32_t)sizeof(struct udp_hdr));
-			ep->recv(ep->ctx, copy, src, sport, dst);
+			m_adj(copy, info->hlen + (uint32_t)sizeof(struct udp_hdr));
+			ep->recv(ep->ctx, copy, info, sport);
 		}
 		t->walk = walk.outer;
 	}
@@ -416,69 +450,96 @@ deliver_to_all(
 	}
 }
 
+static inline bool
+is_for_everybody(const struct mbuf *m, const struct ipaddr *dst)
+{
+	return __builtin_expect((m->flags & (M_BCAST | M_MCAST)) != 0, 0) ||
+	    ipaddr_is_multicast(dst) ||
+	    (dst->family == AF_INET && ipaddr_in(dst) == INADDR_BROADCAST);
+}
+
 /* Length and checksum. NULL: right, m is cut to the datagram. */
 static const struct drop_reason *
-udp_fault(struct mbuf *m, unsigned hlen)
+udp_fault(struct mbuf *m, const struct ip_info *info)
 {
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	const struct udp_hdr *uh = (const void *)(m->data + hlen);
+	const struct udp_hdr *uh = (const void *)(m->data + info->hlen);
 	unsigned ulen;
 
-	if (m->len < hlen + sizeof(*uh)) {
+	if (m->len < info->hlen + sizeof(*uh)) {
 		V_udpstat.hdrops++;
 		return &DROP_UDP_SHORT;
 	}
 	ulen = from_be16(uh->len);
-	if (ulen < sizeof(*uh) || ulen > m->len - hlen) {
+	if (ulen < sizeof(*uh) || ulen > m->len - info->hlen) {
 		V_udpstat.badlen++;
 		return &DROP_UDP_BADLEN;
 	}
 	if (uh->sum == 0) {
 		V_udpstat.nosum++;
+		if (info->family->af != AF_INET) /* RFC 8200 8.1 */
+			return &DROP_UDP_NOSUM;
 	} else if (!(m->flags & M_CSUM_OK) &&
 	    cksum_fold(cksum_add(
-		ip_pseudo_sum(ip->src, ip->dst, IPPROTO_UDP_, (uint16_t)ulen), uh, ulen)) != 0) {
+		info->family->pseudo_sum(&info->src, &info->dst, IPPROTO_UDP_, ulen), uh, ulen)) !=
+		0) {
 		V_udpstat.badsum++;
 		return &DROP_UDP_BADSUM;
 	}
-	m_trim(m, hlen + ulen);
+	m_trim(m, info->hlen + ulen);
 	return NULL;
 }
 
-static void
-udp_input(struct mbuf *m, unsigned hlen)
+void
+udp_input(struct mbuf *m, const struct ip_info *info)
 {
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	const struct udp_hdr *uh = (const void *)(m->data + hlen);
+	const struct udp_hdr *uh = (const void *)(m->data + info->hlen);
 	const struct drop_reason *why;
 	struct udp_endpoint *ep;
-	uint32_t src, dst;
 	uint16_t sport;
 
 	V_udpstat.ipackets++;
-	if ((why = udp_fault(m, hlen)) != NULL) {
+	if ((why = udp_fault(m, info)) != NULL) {
 		m_drop(m, why);
 		return;
 	}
-	src = ip->src;
-	dst = ip->dst;
 	sport = from_be16(uh->sport);
-	if (__builtin_expect((m->flags & (M_BCAST | M_MCAST)) != 0, 0) || in_is_multicast(dst) ||
-	    dst == 0xffffffff) {
-		deliver_to_all(m, hlen, ip, sport, from_be16(uh->dport));
+	if (is_for_everybody(m, &info->dst)) {
+		deliver_to_all(m, info, sport, from_be16(uh->dport));
 		return;
 	}
-	ep = endpoint_for(dst, from_be16(uh->dport), src, sport);
+	ep = endpoint_for(&info->dst, from_be16(uh->dport), &info->src, sport);
 	if (ep == NULL) {
 		V_udpstat.noport++;
 		if (!VNET(udp_blackhole))
-			icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_PORT_, 0);
+			info->family->port_unreachable(m);
 		m_drop(m, &DROP_UDP_NOPORT);
 		return;
 	}
 	V_udpstat.delivered++;
-	m_adj(m, hlen + (uint32_t)sizeof(*uh));
-	ep->recv(ep->ctx, m, src, sport, dst);
+	m_adj(m, info->hlen + (uint32_t)sizeof(*uh));
+	ep->recv(ep->ctx, m, info, sport);
+}
+
+void
+udp_error(const struct ipaddr *src, const struct ipaddr *dst, const struct udp_hdr *uh, int error)
+{
+	struct udp_endpoint *ep;
+
+	ep = endpoint_for(src, from_be16(uh->sport), dst, from_be16(uh->dport));
+	/* Only who has one partner can tell whom the error is about. */
+	if (ep != NULL && !ipaddr_is_any(&ep->faddr) && ep->error_fn != NULL)
+		ep->error_fn(ep->ctx, -error);
+}
+
+/* --- IPv4 ------------------------------------------------------------------------------------- */
+
+static void
+udp_input4(struct mbuf *m, unsigned hlen)
+{
+	struct ip_info info;
+
+	ip_info4(m, hlen, &info);
+	udp_input(m, &info);
 }
 
 /* The errno value that an ICMP error stands for (RFC 1122 4.1.3.3); 0 = nothing to tell. */
@@ -497,21 +558,17 @@ error_of(uint8_t type, uint8_t code)
 }
 
 static void
-udp_ctlinput(uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len)
+udp_ctlinput4(uint8_t type, uint8_t code, uint16_t mtu, const struct ip_hdr *inner, size_t len)
 {
 	const struct udp_hdr *uh = (const void *)((const uint8_t *)inner + ip_hlen(inner));
-	struct udp_endpoint *ep;
+	struct ipaddr src = ipaddr4(inner->src), dst = ipaddr4(inner->dst);
 	int error = error_of(type, code);
 
 	(void)mtu;
-	if (error == 0 || len < ip_hlen(inner) + sizeof(*uh))
-		return;
-	ep = endpoint_for(inner->src, from_be16(uh->sport), inner->dst, from_be16(uh->dport));
-	/* Only who has one partner can tell whom the error is about. */
-	if (ep != NULL && ep->faddr != 0 && ep->error_fn != NULL)
-		ep->error_fn(ep->ctx, -error);
+	if (error != 0 && len >= ip_hlen(inner) + sizeof(*uh))
+		udp_error(&src, &dst, uh, error);
 }
-IP_PROTOCOL_DEFINE(udp, .proto = IPPROTO_UDP_, .input = udp_input, .ctlinput = udp_ctlinput);
+IP_PROTOCOL_DEFINE(udp, .proto = IPPROTO_UDP_, .input = udp_input4, .ctlinput = udp_ctlinput4);
 
 /* --- lists, end ------------------------------------------------------------------------------- */
 
@@ -522,7 +579,7 @@ info_compare(const void *a, const void *b)
 
 	if (x->lport != y->lport)
 		return x->lport < y->lport ? -1 : 1;
-	return memcmp(&x->laddr, &y->laddr, sizeof(x->laddr));
+	return ipaddr_compare(&x->laddr, &y->laddr);
 }
 
 int

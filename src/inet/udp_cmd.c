@@ -5,7 +5,7 @@
  *	udp echo [ADDR:]PORT [for 10s]
  *	udp sink [ADDR:]PORT [for 10s]
  *
- * The words are those of a lab file's `traffic`. A sender ends with its last packet; an echo and a
+ * An IPv6 address with a port stands in brackets: [2001:db8::1]:5001. The words are those of a lab file's `traffic`. A sender ends with its last packet; an echo and a
  * sink stay until ^C or the end of `for`. All print what they counted.
  */
 #include "inet/udp_traffic.h"
@@ -17,7 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIZE_DEFAULT = 1200 };
+/* UDP's length field; over IPv4 the IP header takes 20 bytes more, which the sender says. */
+enum { SIZE_DEFAULT = 1200, SIZE_MAX_ = 65527 };
 
 struct udp_cmd {
 	struct verb_run *v;
@@ -25,7 +26,8 @@ struct udp_cmd {
 	struct udp_sink *sink;
 	struct callout end;
 	struct udp_flow_config c;
-	uint32_t addr; /* of a sink */
+	int family;         /* -4, -6; AF_UNSPEC = by the words */
+	struct ipaddr addr; /* of a sink */
 	uint16_t port;
 	uint64_t for_ns;
 };
@@ -102,22 +104,36 @@ cmd_cancel(struct verb_run *v)
 
 /* --- words ------------------------------------------------------------------------------------ */
 
-/* "HOST:PORT", "PORT" where no host is needed. */
+/*
+ * "HOST:PORT", "[ADDRESS]:PORT", as an IPv6 address must be written here, or "PORT" where no host is
+ * needed.
+ */
 static bool
-parse_host_port(const char *word, bool host_needed, uint32_t *addr, uint16_t *port)
+parse_host_port(const char *word, int family, bool host_needed, struct ipaddr *addr, uint16_t *port)
 {
 	const char *colon = strrchr(word, ':');
 	char host[256];
+	size_t len;
 	uint64_t n;
 
 	if (!verb_number(colon != NULL ? colon + 1 : word, 1, UINT16_MAX, &n))
 		return false;
 	*port = (uint16_t)n;
-	if (colon == NULL)
+	if (colon == NULL) {
+		*addr = (struct ipaddr){ .family = family == AF_INET6 ? AF_INET6 : AF_INET };
 		return !host_needed;
-	if ((size_t)snprintf(host, sizeof(host), "%.*s", (int)(colon - word), word) >= sizeof(host))
+	}
+	len = (size_t)(colon - word);
+	if (len >= sizeof(host))
 		return false;
-	return in_resolve(host, addr);
+	memcpy(host, word, len);
+	host[len] = '\0';
+	if (len > 2 && host[0] == '[' && host[len - 1] == ']') {
+		host[len - 1] = '\0';
+		return ipaddr_aton(host + 1, family, addr) && addr->family == AF_INET6;
+	}
+	/* Which of the colons of 2001:db8::1:53 is the last one's? */
+	return strchr(host, ':') == NULL && ipaddr_resolve(host, family, addr);
 }
 
 static bool
@@ -153,23 +169,22 @@ parse_pair(struct udp_cmd *c, const char *key, const char *value)
 	if (strcmp(key, "for") == 0)
 		return verb_duration(value, &c->for_ns) && c->for_ns > 0;
 	if (strcmp(key, "to") == 0)
-		return parse_host_port(value, true, &f->dst, &f->dport);
+		return parse_host_port(value, c->family, true, &f->dst, &f->dport);
 	if (strcmp(key, "from") == 0)
-		return in_resolve(value, &f->src);
+		return ipaddr_resolve(value, c->family, &f->src);
 	if (strcmp(key, "rate") == 0)
 		return verb_rate(value, &f->rate_bps) && f->rate_bps > 0;
 	if (strcmp(key, "size") == 0)
-		return verb_number(value, UDP_TRAFFIC_MIN, 65507, &n) ?
-		    (f->size = (uint32_t)n, true) :
-		    verb_size(value, &n) && n >= UDP_TRAFFIC_MIN && n <= 65507 &&
-			(f->size = (uint32_t)n, true);
+		return (verb_number(value, UDP_TRAFFIC_MIN, SIZE_MAX_, &n) ||
+			   (verb_size(value, &n) && n >= UDP_TRAFFIC_MIN && n <= SIZE_MAX_)) &&
+		    (f->size = (uint32_t)n, true);
 	if (strcmp(key, "count") == 0)
 		return verb_number(value, 1, UINT64_MAX, &f->count);
 	if (strcmp(key, "flows") == 0)
 		return parse_u32(value, 1, 16384, &f->flows);
 	if (strcmp(key, "port") == 0)
 		return verb_number(value, 1, UINT16_MAX, &n) && (f->sport = (uint16_t)n, true);
-	if (strcmp(key, "ttl") == 0)
+	if (strcmp(key, "ttl") == 0 || strcmp(key, "hlim") == 0)
 		return parse_u8(value, 255, &f->ttl);
 	if (strcmp(key, "tos") == 0)
 		return parse_u8(value, 255, &f->tos);
@@ -207,14 +222,14 @@ sender_ended(void *ctx)
 }
 
 static int
-start_sender(struct udp_cmd *c)
+start_sender(struct udp_cmd *c, int at)
 {
 	struct verb_run *v = c->v;
-	int status = parse_pairs(c, 2, false);
+	int status = parse_pairs(c, at, false);
 
 	if (status != 0)
 		return status;
-	if (c->c.dst == 0)
+	if (ipaddr_is_any(&c->c.dst))
 		return verb_error(v, EXIT_USAGE_, "send: no destination (to HOST:PORT)");
 	if (c->c.rate_bps == 0)
 		return verb_error(v, EXIT_USAGE_, "send: no rate (rate 10Mbit/s)");
@@ -228,24 +243,48 @@ start_sender(struct udp_cmd *c)
 }
 
 static int
-start_sink(struct udp_cmd *c, bool echo)
+start_sink(struct udp_cmd *c, int at, bool echo)
 {
 	struct verb_run *v = c->v;
 	int status;
 
-	if (v->argc < 3)
+	if (v->argc <= at)
 		return verb_usage(v, NULL);
-	if (!parse_host_port(v->argv[2], false, &c->addr, &c->port))
+	if (!parse_host_port(v->argv[at], c->family, false, &c->addr, &c->port))
 		return verb_error(v, EXIT_USAGE_,
-		    "%s: not a port, nor an address of ours and a port", v->argv[2]);
-	if ((status = parse_pairs(c, 3, true)) != 0)
+		    "%s: not a port, nor an address of ours and a port", v->argv[at]);
+	if ((status = parse_pairs(c, at + 1, true)) != 0)
 		return status;
-	c->sink = udp_sink_new(c->addr, c->port, echo);
+	c->sink = udp_sink_new(&c->addr, c->port, echo);
 	if (c->sink == NULL)
-		return verb_error(v, 1, "%s: %s: %s", v->argv[1], v->argv[2], strerror(errno));
+		return verb_error(v, 1, "%s: %s: %s", v->argv[1], v->argv[at], strerror(errno));
 	if (c->for_ns != 0)
 		callout_reset(&c->end, c->for_ns);
 	return 0;
+}
+
+/* "send", "echo" or "sink", an option for the family, and the rest. Status. */
+static int
+start(struct udp_cmd *c)
+{
+	struct verb_run *v = c->v;
+	struct verb_opts o;
+	int opt, at;
+
+	verb_opts_init(&o, v, v->argc - 1, v->argv + 1, "46");
+	while ((opt = verb_opts_next(&o)) != -1) {
+		if (opt == '?')
+			return verb_usage(v, NULL);
+		c->family = opt == '6' ? AF_INET6 : AF_INET;
+	}
+	at = 1 + o.ind;
+	if (strcmp(v->argv[1], "send") == 0)
+		return start_sender(c, at);
+	if (strcmp(v->argv[1], "echo") == 0)
+		return start_sink(c, at, true);
+	if (strcmp(v->argv[1], "sink") == 0)
+		return start_sink(c, at, false);
+	return verb_usage(v, NULL);
 }
 
 static int
@@ -264,15 +303,7 @@ udp_verb_run(struct verb_run *v)
 		.size = SIZE_DEFAULT, .flows = 1, .fib = v->fib, .name = "udp send"
 	};
 	callout_init(&c->end, curvnet, cmd_finish, c);
-	if (strcmp(v->argv[1], "send") == 0)
-		status = start_sender(c);
-	else if (strcmp(v->argv[1], "echo") == 0)
-		status = start_sink(c, true);
-	else if (strcmp(v->argv[1], "sink") == 0)
-		status = start_sink(c, false);
-	else
-		status = verb_usage(v, NULL);
-	if (status != 0) {
+	if ((status = start(c)) != 0) {
 		free(c);
 		return status;
 	}
@@ -282,8 +313,8 @@ udp_verb_run(struct verb_run *v)
 }
 VERB_DEFINE(udp, .name = "udp",
     .usage =
-	"udp send to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
+	"udp send [-46] to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
 	"                [pattern constant|poisson] [from ADDR] [port N] [dscp N | tos N] [ttl N]\n"
-	"       udp echo [ADDR:]PORT [for TIME]\n"
-	"       udp sink [ADDR:]PORT [for TIME]",
+	"       udp echo [-46] [ADDR:]PORT [for TIME]\n"
+	"       udp sink [-46] [ADDR:]PORT [for TIME]",
     .summary = "send UDP traffic, echo it, or measure what arrives", .run = udp_verb_run);

@@ -9,19 +9,27 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ENDPOINT_TEXT = IPADDR_TEXT + 6 };
+
+static inline const char *
+proto_name(const struct udp_info *info)
+{
+	return info->laddr.family == AF_INET6 ? "udp6" : "udp4";
+}
+
 /* --- netstat, netstat -a ---------------------------------------------------------------------- */
 
 /* "10.0.0.1.5000", "*.5000", "*.*" */
 static void
-endpoint_text(uint32_t addr, uint16_t port, char *text, size_t len)
+endpoint_text(const struct ipaddr *addr, uint16_t port, char *text, size_t len)
 {
-	char a[16], p[8];
+	char a[IPADDR_TEXT], p[8];
 
 	if (port == 0)
 		snprintf(p, sizeof(p), "*");
 	else
 		snprintf(p, sizeof(p), "%u", port);
-	snprintf(text, len, "%s.%s", addr == 0 ? "*" : in_ntoa(addr, a), p);
+	snprintf(text, len, "%s.%s", ipaddr_is_any(addr) ? "*" : ipaddr_ntoa(addr, a), p);
 }
 
 struct list {
@@ -34,10 +42,10 @@ static int
 endpoint_line(const struct udp_info *info, void *ctx)
 {
 	struct list *l = ctx;
-	char local[32], foreign[32];
+	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT];
 
 	/* Without -a only those that talk to somebody. */
-	if (!l->o->all && info->faddr == 0)
+	if (!l->o->all && ipaddr_is_any(&info->faddr))
 		return 0;
 	if (!l->header) {
 		l->header = true;
@@ -46,10 +54,10 @@ endpoint_line(const struct udp_info *info, void *ctx)
 		emit_text(l->e, "%-5.5s %-6.6s %-6.6s  %-22.22s %-22.22s %s\n", "Proto", "Recv-Q",
 		    "Send-Q", "Local Address", "Foreign Address", "(state)");
 	}
-	endpoint_text(info->laddr, info->lport, local, sizeof(local));
-	endpoint_text(info->faddr, info->fport, foreign, sizeof(foreign));
+	endpoint_text(&info->laddr, info->lport, local, sizeof(local));
+	endpoint_text(&info->faddr, info->fport, foreign, sizeof(foreign));
 	emit_object(l->e, NULL);
-	emit_str(l->e, "protocol", "%-5.5s ", "udp4");
+	emit_str(l->e, "protocol", "%-5.5s ", proto_name(info));
 	emit_uint(l->e, "receive-bytes-waiting", "%6" PRIu64 " ", 0);
 	emit_uint(l->e, "send-bytes-waiting", "%6" PRIu64 "  ", 0);
 	emit_str(l->e, "local", "%-22.22s ", local);
@@ -113,24 +121,25 @@ static int
 sockstat_line(const struct udp_info *info, void *ctx)
 {
 	const struct socks *s = ctx;
-	char local[32], foreign[32], a[16];
+	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT], a[IPADDR_TEXT];
 
 	/* -c and -l choose; none or both mean all. */
-	if (s->connected != s->listening && s->connected != (info->faddr != 0))
+	if (s->connected != s->listening && s->connected != (!ipaddr_is_any(&info->faddr)))
 		return 0;
-	snprintf(local, sizeof(local), "%s:%u", info->laddr == 0 ? "*" : in_ntoa(info->laddr, a),
-	    info->lport);
-	if (info->faddr == 0)
+	snprintf(local, sizeof(local), "%s:%u",
+	    ipaddr_is_any(&info->laddr) ? "*" : ipaddr_ntoa(&info->laddr, a), info->lport);
+	if (ipaddr_is_any(&info->faddr))
 		snprintf(foreign, sizeof(foreign), "*:*");
 	else
-		snprintf(foreign, sizeof(foreign), "%s:%u", in_ntoa(info->faddr, a), info->fport);
+		snprintf(
+		    foreign, sizeof(foreign), "%s:%u", ipaddr_ntoa(&info->faddr, a), info->fport);
 	emit_object(s->e, NULL);
 	/*
 	 * Endpoints belong to the stack's own programs: there is no user, process or descriptor to
 	 * name.
 	 */
 	emit_text(s->e, "%-8s %-10s %-5s %-2s ", "?", "?", "?", "?");
-	emit_str(s->e, "proto", "%-6s ", "udp4");
+	emit_str(s->e, "proto", "%-6s ", proto_name(info));
 	emit_str(s->e, "local", "%-21s ", local);
 	emit_str(s->e, "foreign", "%-21s\n", foreign);
 	emit_end(s->e);

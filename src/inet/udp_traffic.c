@@ -23,12 +23,7 @@
 
 DROP_DEFINE(DROP_UDP_SINK, "udp", "sink", "datagram for a sink that has no traffic header");
 
-enum {
-	MAGIC = 0x57524e31 /* "WRN1" */,
-	HEADER = UDP_TRAFFIC_MIN,
-	IP_UDP_HEADERS = 28,
-	FLOWS_MAX = 16384
-};
+enum { MAGIC = 0x57524e31 /* "WRN1" */, HEADER = UDP_TRAFFIC_MIN, FLOWS_MAX = 16384 };
 
 static inline void
 store_be64(void *p, uint64_t v)
@@ -117,7 +112,7 @@ send_one(struct udp_sender *s)
 	s->packets++;
 	/* The route may come later than the sender: so the source address is asked for now. */
 	if (!f->connected)
-		f->connected = udp_connect(f->ep, s->c.dst, s->c.dport, NULL) == 0;
+		f->connected = udp_connect(f->ep, &s->c.dst, s->c.dport, NULL) == 0;
 	if (m == NULL) {
 		s->errors++;
 		f->seq++;
@@ -129,7 +124,7 @@ send_one(struct udp_sender *s)
 	store_be64(m->data + 8, f->seq++);
 	store_be64(m->data + 16, clock_now());
 	s->bytes += s->c.size;
-	if (udp_send(f->ep, m, s->c.dst, s->c.dport) != 0)
+	if (udp_send(f->ep, m, &s->c.dst, s->c.dport) != 0)
 		s->errors++;
 }
 
@@ -155,35 +150,55 @@ sender_run(struct sched_source *src, uint64_t until_ns)
 		s->end_fn(s->end_ctx);
 }
 
+/* Bytes of the headers of a datagram at IP. */
+static inline uint32_t
+headers_of(const struct ip_family *f)
+{
+	return f->hdrlen + (uint32_t)sizeof(struct udp_hdr);
+}
+
 static int
 config_check(const struct udp_flow_config *c)
 {
-	if (c->size < HEADER || c->size > IP_MAXPACKET_ - IP_UDP_HEADERS || c->rate_bps == 0 ||
-	    c->flows == 0 || c->flows > FLOWS_MAX || c->dst == 0 || c->dport == 0 ||
-	    (c->sport != 0 && c->sport + c->flows - 1 > UINT16_MAX))
+	const struct ip_family *f = ip_family(c->dst.family);
+
+	if (f == NULL)
+		return EAFNOSUPPORT;
+	if (c->size < HEADER || c->size > f->maxpayload - sizeof(struct udp_hdr) ||
+	    c->rate_bps == 0 || c->flows == 0 || c->flows > FLOWS_MAX || ipaddr_is_any(&c->dst) ||
+	    c->dport == 0 || (c->sport != 0 && c->sport + c->flows - 1 > UINT16_MAX) ||
+	    (c->src.family != 0 && c->src.family != c->dst.family))
 		return EINVAL;
 	return 0;
 }
 
+/* Time between two packets, times the rate. */
+static unsigned __int128
+gap_times_rate(const struct udp_flow_config *c)
+{
+	uint32_t bytes = c->size + headers_of(ip_family(c->dst.family));
+
+	return (unsigned __int128)bytes * 8 * NS_PER_SEC;
+}
+
 /* What answers to a sender: echoes, which nobody measures here. */
 static void
-sender_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+sender_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	(void)ctx;
-	(void)from;
+	(void)info;
 	(void)from_port;
-	(void)to;
 	m_free(m);
 }
 
 struct udp_sender *
 udp_sender_new(const struct udp_flow_config *c)
 {
-	unsigned __int128 bits_ns = (unsigned __int128)(c->size + IP_UDP_HEADERS) * 8 * NS_PER_SEC;
 	struct udp_sender *s;
-	int error;
+	unsigned __int128 bits_ns;
+	int error = config_check(c);
 
-	error = config_check(c);
+	bits_ns = error == 0 ? gap_times_rate(c) : 0;
 	/* A mean gap below 1 ns would stop the time. */
 	if (error == 0 && c->pattern == UDP_POISSON && bits_ns < c->rate_bps)
 		error = EINVAL;
@@ -198,6 +213,7 @@ udp_sender_new(const struct udp_flow_config *c)
 	}
 	s->c = *c;
 	s->c.name = NULL; /* the caller's */
+	s->c.src.family = c->dst.family;
 	s->vnet = curvnet;
 	s->src.next_ns = NS_NEVER;
 	LIST_INSERT_HEAD(&VNET(udp_senders), s, link);
@@ -211,7 +227,7 @@ udp_sender_new(const struct udp_flow_config *c)
 	}
 	for (uint32_t i = 0; i < c->flows; i++) {
 		struct udp_endpoint *ep = udp_open(
-		    c->src, c->sport != 0 ? (uint16_t)(c->sport + i) : 0, sender_recv, s);
+		    &s->c.src, c->sport != 0 ? (uint16_t)(c->sport + i) : 0, sender_recv, s);
 
 		if (ep == NULL) {
 			error = errno;
@@ -291,7 +307,8 @@ static const uint64_t bin_ns = BIN_MS * NS_PER_MS;
 
 /* What came of one flow. */
 struct sink_flow {
-	uint32_t from, id;
+	struct ipaddr from;
+	uint32_t id;
 	uint16_t port;
 	uint64_t next; /* the highest sequence number seen, plus 1 */
 	uint64_t unique;
@@ -311,9 +328,10 @@ struct udp_sink {
 };
 
 static uint32_t
-flow_hash(uint32_t from, uint16_t port, uint32_t id)
+flow_hash(const struct ipaddr *from, uint16_t port, uint32_t id)
 {
-	uint64_t h = ((uint64_t)from << 32 | id) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t h = ((load64(from->b) ^ load64(from->b + 8) << 32) ^ (uint64_t)id << 32) *
+	    UINT64_C(0x9e3779b97f4a7c15);
 
 	return (uint32_t)((h ^ port * UINT64_C(0xc2b2ae3d27d4eb4f)) >> 32);
 }
@@ -332,7 +350,7 @@ flows_grow(struct udp_sink *s)
 
 		if (f == NULL)
 			continue;
-		for (at = flow_hash(f->from, f->port, f->id) & (size - 1); flow[at] != NULL;)
+		for (at = flow_hash(&f->from, f->port, f->id) & (size - 1); flow[at] != NULL;)
 			at = (at + 1) & (size - 1);
 		flow[at] = f;
 	}
@@ -344,7 +362,7 @@ flows_grow(struct udp_sink *s)
 
 /* The flow's record, made if it is new; NULL without memory or when there are too many. */
 static struct sink_flow *
-flow_get(struct udp_sink *s, uint32_t from, uint16_t port, uint32_t id)
+flow_get(struct udp_sink *s, const struct ipaddr *from, uint16_t port, uint32_t id)
 {
 	struct sink_flow *f;
 	uint32_t at;
@@ -353,11 +371,11 @@ flow_get(struct udp_sink *s, uint32_t from, uint16_t port, uint32_t id)
 		return NULL;
 	for (at = flow_hash(from, port, id) & s->mask; (f = s->flow[at]) != NULL;
 	     at = (at + 1) & s->mask)
-		if (f->from == from && f->port == port && f->id == id)
+		if (f->id == id && f->port == port && ipaddr_equal(&f->from, from))
 			return f;
 	if (s->nflows >= SINK_FLOWS_MAX || (f = vnet_malloc(sizeof(*f))) == NULL)
 		return NULL;
-	f->from = from;
+	f->from = *from;
 	f->port = port;
 	f->id = id;
 	s->flow[at] = f;
@@ -424,22 +442,22 @@ bin_count(struct udp_sink *s, uint64_t t, uint64_t bytes)
 }
 
 static void
-sink_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+sink_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	struct udp_sink *s = ctx;
 	struct sink_flow *f;
 	uint64_t sent_ns, now = clock_now();
+	uint32_t ip_len = m->len + headers_of(info->family);
 
-	(void)to;
 	if (s->st.packets == 0)
 		s->st.first_ns = now;
 	s->st.last_ns = now;
 	s->st.packets++;
 	s->st.bytes += m->len;
-	s->st.ip_bytes += m->len + IP_UDP_HEADERS;
-	bin_count(s, now, m->len + IP_UDP_HEADERS);
+	s->st.ip_bytes += ip_len;
+	bin_count(s, now, ip_len);
 	if (m->len >= HEADER && load32(m->data) == __builtin_bswap32(MAGIC)) {
-		f = flow_get(s, from, from_port, __builtin_bswap32(load32(m->data + 4)));
+		f = flow_get(s, &info->src, from_port, __builtin_bswap32(load32(m->data + 4)));
 		if (f != NULL)
 			flow_count(s, f, load_be64(m->data + 8));
 		sent_ns = load_be64(m->data + 16);
@@ -449,13 +467,13 @@ sink_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t
 		return;
 	}
 	if (s->echo)
-		udp_send(s->ep, m, from, from_port);
+		udp_send(s->ep, m, &info->src, from_port);
 	else
 		m_free(m);
 }
 
 struct udp_sink *
-udp_sink_new(uint32_t addr, uint16_t port, bool echo)
+udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo)
 {
 	struct udp_sink *s = vnet_malloc(sizeof(*s));
 	int error = ENOMEM;

@@ -25,12 +25,12 @@ uint64_t delay_hist_count(const struct delay_hist *h);
 
 enum udp_pattern { UDP_CONSTANT, UDP_POISSON };
 struct udp_flow_config {
-	uint32_t src; /* 0 = by route */
-	uint32_t dst;
+	struct ipaddr src; /* no family, or any = by route */
+	struct ipaddr dst;
 	uint16_t sport, dport; /* sport 0 = ephemeral */
 	uint32_t flows;        /* spread over this many source ports, round robin; >= 1 */
-	uint64_t
-	    rate_bps; /* of UDP payload plus IP and UDP headers (goodput counts payload+28 bytes at IP) */
+	/* of the payload plus IP and UDP headers (goodput counts payload + 28 or 48 bytes at IP) */
+	uint64_t rate_bps;
 	uint32_t size; /* UDP payload bytes, at least UDP_TRAFFIC_MIN */
 	enum udp_pattern pattern;
 	uint64_t start_ns, stop_ns; /* absolute; stop NS_NEVER */
@@ -55,8 +55,8 @@ void udp_sender_on_end(struct udp_sender *s, void (*fn)(void *ctx), void *ctx);
 void udp_sender_stats(
     const struct udp_sender *s, uint64_t *packets, uint64_t *bytes, uint64_t *errors);
 
-/* A sink in curvnet on port; counts each flow by the sender's id. */
-struct udp_sink *udp_sink_new(uint32_t addr, uint16_t port, bool echo);
+/* A sink in curvnet on addr (any of its family) and port; counts each flow by the sender's id. */
+struct udp_sink *udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo);
 void udp_sink_free(struct udp_sink *s);
 struct udp_sink_stats {
 	uint64_t packets, bytes /* payload */, ip_bytes, lost, reordered, duplicated, first_ns,

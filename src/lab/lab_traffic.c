@@ -86,6 +86,7 @@ resolve(struct lab *lab, struct lab_flow *f, char **why)
 static int
 sink_build(struct lab *lab, struct lab_flow *f, char **why)
 {
+	struct ipaddr addr;
 	bool group = in_is_multicast(f->dst) || f->dst == UINT32_MAX;
 
 	if (f->sink != NULL && strcmp(f->sink, "none") == 0) {
@@ -100,7 +101,8 @@ sink_build(struct lab *lab, struct lab_flow *f, char **why)
 		    "node the sink is (sink: NODE), or that there is none (sink: none)",
 		    f->name, f->to);
 	VNET_SCOPE(f->to_node->prison->vnet);
-	f->sink_ep = udp_sink_new(group ? 0 : f->dst, (uint16_t)f->port, false);
+	addr = ipaddr4(group ? 0 : f->dst);
+	f->sink_ep = udp_sink_new(&addr, (uint16_t)f->port, false);
 	if (f->sink_ep == NULL)
 		return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s",
 		    f->name, f->port, f->to_node->name,
@@ -132,7 +134,7 @@ udp_build(struct lab *lab, struct lab_flow *f, char **why)
 		error = sink_build(lab, f, why);
 	if (error != 0)
 		return error;
-	c.dst = f->dst;
+	c.dst = ipaddr4(f->dst);
 	VNET_SCOPE(f->from->prison->vnet);
 	f->sender = udp_sender_new(&c);
 	if (f->sender == NULL)
@@ -186,7 +188,7 @@ ping_build(struct lab *lab, struct lab_flow *f, char **why)
 
 	if (error != 0)
 		return error;
-	c.dst = f->dst;
+	c.dst = ipaddr4(f->dst);
 	VNET_SCOPE(f->from->prison->vnet);
 	f->ping = ping_new(&c, ping_reply, ping_over, f);
 	if (f->ping == NULL)

@@ -39,6 +39,16 @@ a4(const char *text)
 	return addr;
 }
 
+/* The same for an address of either family; NULL is IPv4's any. */
+static inline struct ipaddr
+addr_of(const char *text)
+{
+	struct ipaddr a = { .family = AF_INET };
+
+	assert_true(text == NULL || ipaddr_aton(text, AF_UNSPEC, &a));
+	return a;
+}
+
 static inline void
 command_in(const char *jail, const char *line)
 {

@@ -260,7 +260,7 @@ count_done(void *ctx)
 static void
 test_the_engine_may_be_freed_when_it_is_done(void **state)
 {
-	struct ping_config c = { .dst = a4("10.0.0.1"),
+	struct ping_config c = { .dst = addr_of("10.0.0.1"),
 		.count = 5,
 		.interval_ns = NS_PER_MS,
 		.wait_ns = NS_PER_SEC,

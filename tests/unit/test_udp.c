@@ -6,7 +6,8 @@
 /* What an endpoint has received. */
 struct got {
 	struct udp_endpoint *ep;
-	uint32_t n, len, from, to;
+	uint32_t n, len;
+	struct ipaddr from, to;
 	uint16_t port;
 	uint8_t first;
 	int error;
@@ -14,16 +15,16 @@ struct got {
 };
 
 static void
-got_recv(void *ctx, struct mbuf *m, uint32_t from, uint16_t from_port, uint32_t to)
+got_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	struct got *g = ctx;
 
 	g->n++;
 	g->len = m->len;
 	g->first = m->len > 0 ? m->data[0] : 0;
-	g->from = from;
+	g->from = info->src;
 	g->port = from_port;
-	g->to = to;
+	g->to = info->dst;
 	m_free(m);
 	if (g->close) {
 		udp_close(g->ep);
@@ -40,8 +41,26 @@ got_error(void *ctx, int err)
 static struct udp_endpoint *
 open_at(struct got *g, const char *addr, uint16_t port)
 {
+	const struct ipaddr a = addr_of(addr);
+
 	*g = (struct got){ 0 };
-	return g->ep = udp_open(addr != NULL ? a4(addr) : 0, port, got_recv, g);
+	return g->ep = udp_open(&a, port, got_recv, g);
+}
+
+static int
+connect_to(struct got *g, const char *addr, uint16_t port)
+{
+	const struct ipaddr a = addr_of(addr);
+
+	return udp_connect(g->ep, &a, port, got_error);
+}
+
+static int
+send_to(struct got *g, struct mbuf *m, const char *addr, uint16_t port)
+{
+	const struct ipaddr a = addr_of(addr);
+
+	return udp_send(g->ep, m, &a, port);
 }
 
 static struct mbuf *
@@ -72,15 +91,15 @@ test_a_datagram_reaches_the_endpoint_that_fits_best(void **state)
 	assert_int_equal(bound.n, 1);
 	assert_int_equal(bound.len, 10);
 	assert_int_equal(bound.first, 0x5a);
-	assert_int_equal(bound.from, a4("10.0.0.2"));
+	assert_int_equal(ipaddr_in(&bound.from), a4("10.0.0.2"));
 	assert_int_equal(bound.port, 1234);
-	assert_int_equal(bound.to, a4("10.0.0.1"));
+	assert_int_equal(ipaddr_in(&bound.to), a4("10.0.0.1"));
 	ip_deliver(datagram("10.0.0.2", 1234, "10.0.0.5", 5000, 0));
 	assert_int_equal(any.n, 1);
 	assert_int_equal(any.len, 0);
 
 	open_at(&connected, NULL, 6000);
-	assert_int_equal(udp_connect(connected.ep, a4("10.0.0.2"), 99, got_error), 0);
+	assert_int_equal(connect_to(&connected, "10.0.0.2", 99), 0);
 	ip_deliver(datagram("10.0.0.2", 99, "10.0.0.1", 6000, 1));
 	ip_deliver(datagram("10.0.0.2", 98, "10.0.0.1", 6000, 1));
 	ip_deliver(datagram("10.0.0.3", 99, "10.0.0.1", 6000, 1));
@@ -151,7 +170,7 @@ test_sent_datagrams_have_a_right_header_and_checksum(void **state)
 	for (uint32_t len = 0; len < 30; len++) {
 		m = m_get(len);
 		memset(m->data, (int)len, len);
-		assert_int_equal(udp_send(g.ep, m, a4("10.0.0.2"), 53), 0);
+		assert_int_equal(send_to(&g, m, "10.0.0.2", 53), 0);
 		m = sent_one_of(len + 1);
 		uh = (void *)(frame_ip(m) + 1);
 		assert_int_equal(frame_ip(m)->ttl, 7);
@@ -165,9 +184,9 @@ test_sent_datagrams_have_a_right_header_and_checksum(void **state)
 				     uh, 8 + len)),
 		    0);
 	}
-	assert_int_equal(udp_send(g.ep, m_get(65508), a4("10.0.0.2"), 53), -EMSGSIZE);
-	assert_int_equal(udp_send(g.ep, m_get(1), 0, 53), -EDESTADDRREQ);
-	assert_int_equal(udp_send(g.ep, m_get(1), a4("99.0.0.1"), 53), -EHOSTUNREACH);
+	assert_int_equal(send_to(&g, m_get(65508), "10.0.0.2", 53), -EMSGSIZE);
+	assert_int_equal(udp_send(g.ep, m_get(1), NULL, 53), -EDESTADDRREQ);
+	assert_int_equal(send_to(&g, m_get(1), "99.0.0.1", 53), -EHOSTUNREACH);
 	udp_close(g.ep);
 }
 
@@ -231,7 +250,7 @@ test_an_icmp_error_reaches_only_the_connected_endpoint(void **state)
 	(void)state;
 	open_at(&a, NULL, 6000);
 	open_at(&b, NULL, 6001);
-	assert_int_equal(udp_connect(a.ep, a4("10.0.0.2"), 99, got_error), 0);
+	assert_int_equal(connect_to(&a, "10.0.0.2", 99), 0);
 	for (int i = 0; i < 2; i++) {
 		m = packet(a4("10.0.0.2"), a4("10.0.0.1"), IPPROTO_ICMP_, 36);
 		e = datagram("10.0.0.1", i == 0 ? 6000 : 6001, "10.0.0.2", 99, 4);
@@ -282,8 +301,8 @@ test_an_endpoint_outlives_its_stack_but_is_mute(void **state)
 		assert_non_null(open_at(&g, NULL, 7));
 	}
 	command("jail -r j");
-	assert_int_equal(udp_send(g.ep, m_get(1), a4("10.0.0.2"), 53), -ENETDOWN);
-	assert_int_equal(udp_connect(g.ep, a4("10.0.0.2"), 99, NULL), -ENETDOWN);
+	assert_int_equal(send_to(&g, m_get(1), "10.0.0.2", 53), -ENETDOWN);
+	assert_int_equal(connect_to(&g, "10.0.0.2", 99), -ENETDOWN);
 	udp_close(g.ep);
 }
 
@@ -297,7 +316,7 @@ test_netstat_lists_endpoints_in_order(void **state)
 	open_at(&b, "10.0.0.1", 5000);
 	open_at(&a, NULL, 80);
 	open_at(&c, NULL, 6000);
-	assert_int_equal(udp_connect(c.ep, a4("10.0.0.2"), 99, NULL), 0);
+	assert_int_equal(connect_to(&c, "10.0.0.2", 99), 0);
 	assert_int_equal(verb_line(NULL, "netstat -an", false, &out, NULL), 0);
 	assert_string_equal(out,
 	    "Active Internet connections (including servers)\n"

@@ -8,7 +8,7 @@
 static struct udp_flow_config
 config(uint64_t rate_bps, uint32_t size)
 {
-	return (struct udp_flow_config){ .dst = a4("10.0.0.2"),
+	return (struct udp_flow_config){ .dst = addr_of("10.0.0.2"),
 		.dport = 9,
 		.flows = 1,
 		.rate_bps = rate_bps,
@@ -16,6 +16,14 @@ config(uint64_t rate_bps, uint32_t size)
 		.start_ns = NS_PER_SEC,
 		.stop_ns = NS_NEVER,
 		.name = "f" };
+}
+
+static struct udp_sink *
+sink_at(uint16_t port)
+{
+	const struct ipaddr any = addr_of(NULL);
+
+	return udp_sink_new(&any, port, false);
 }
 
 static void
@@ -172,7 +180,7 @@ test_a_sink_counts_losses_disorder_and_copies(void **state)
 	(void)state;
 	c.count = 10;
 	s = udp_sender_new(&c);
-	sink = udp_sink_new(0, 9, false);
+	sink = sink_at(9);
 	sched_run(NS_NEVER);
 	assert_int_equal(harvest(m, 64), 10);
 	/* 3 is lost, 5 and 6 swap, 7 comes twice */
@@ -207,7 +215,7 @@ test_a_sink_knows_the_bytes_of_any_time(void **state)
 	(void)state;
 	c.count = 1000; /* one second */
 	s = udp_sender_new(&c);
-	sink = udp_sink_new(0, 9, false);
+	sink = sink_at(9);
 	sched_run(NS_NEVER);
 	assert_int_equal(harvest(m, 1024), 1000);
 	for (int i = 0; i < 1000; i++) {
@@ -228,7 +236,7 @@ test_a_sink_knows_the_bytes_of_any_time(void **state)
 static void
 test_forged_headers_do_not_confuse_a_sink(void **state)
 {
-	struct udp_sink *sink = udp_sink_new(0, 9, false);
+	struct udp_sink *sink = sink_at(9);
 	struct udp_sink_stats st;
 
 	(void)state;
@@ -311,7 +319,7 @@ test_a_stack_may_end_under_its_traffic(void **state)
 	{
 		VNET_SCOPE(vnet_of("j"));
 		s = udp_sender_new(&c);
-		sink = udp_sink_new(0, 9, false);
+		sink = sink_at(9);
 	}
 	command("jail -r j");
 	sched_run(5 * NS_PER_SEC);
