@@ -101,11 +101,23 @@ in_resolve(const char *name, uint32_t *addr)
 	return true;
 }
 
+/* For route/, which lies below names. */
+static bool
+resolve_rt_addr(const char *name, int family, struct rt_addr *a)
+{
+	struct ipaddr ip;
+
+	if (!ipaddr_resolve(name, family, &ip))
+		return false;
+	*a = rt_addr_make(ip.family, ip.b, 128);
+	return true;
+}
+
 static void
 in_names_init(void *arg)
 {
 	(void)arg;
-	rt_resolve_name = in_resolve;
+	rt_resolve_name = resolve_rt_addr;
 }
 VNET_SYSINIT(in_names, SI_SUB_INET, SI_ORDER_FIRST, in_names_init, NULL);
 

@@ -37,12 +37,12 @@ static int
 measure(struct rtentry *rt, void *ctx)
 {
 	struct table *t = ctx;
-	char text[64], flags[RIB_FLAG_LETTERS];
+	char text[RT_ADDR_TEXT], flags[RIB_FLAG_LETTERS];
 
 	if (!rib_visible(rt))
 		return 0;
-	grow(&t->w.dst, rt_addr_text(&rt->dst, text, sizeof(text)));
-	grow(&t->w.gw, rib_gateway_text(rt, text, sizeof(text)));
+	grow(&t->w.dst, rt_addr_text(&rt->dst, text));
+	grow(&t->w.gw, rib_gateway_text(rt, text));
 	grow(&t->w.flags, rib_flag_letters(rt->nh.flags, flags));
 	grow(&t->w.netif, rt->nh.ifp->if_xname);
 	return 0;
@@ -61,15 +61,15 @@ row(struct rtentry *rt, void *ctx)
 {
 	struct table *t = ctx;
 	struct emitter *e = t->v->out;
-	char text[64], flags[RIB_FLAG_LETTERS];
+	char text[RT_ADDR_TEXT], flags[RIB_FLAG_LETTERS];
 	uint64_t expire = rib_expires_in(rt);
 	bool counts = t->family == AF_INET || t->wide;
 
 	if (!rib_visible(rt))
 		return 0;
 	emit_object(e, NULL);
-	column(e, "destination", t->w.dst, rt_addr_text(&rt->dst, text, sizeof(text)));
-	column(e, "gateway", t->w.gw, rib_gateway_text(rt, text, sizeof(text)));
+	column(e, "destination", t->w.dst, rt_addr_text(&rt->dst, text));
+	column(e, "gateway", t->w.gw, rib_gateway_text(rt, text));
 	column(e, "flags", t->w.flags, rib_flag_letters(rt->nh.flags, flags));
 	emit_uint(e, "refs", counts ? "%6" PRIu64 " " : NULL,
 	    rt->refs + (rt->users > 1 ? rt->users - 1 : 0));

@@ -223,31 +223,52 @@ addr_equal(const struct rt_addr *a, const struct rt_addr *b)
 	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 }
 
-/* Where the gateway is: its interface and the source address there. 0 or -errno. */
+/*
+ * A gateway of link scope is on its zone's link, whatever routes there are (RFC 4007 6); without a
+ * zone it is on the link that the request names. 0 or -errno.
+ */
 static int
-resolve_gateway(
-    const struct rt_request *rq, const struct rt_addr *dst, struct ifnet **ifp, struct ifaddr **ifa)
+resolve_link_gateway(const struct rt_request *rq, struct rt_addr *gateway, struct ifnet **ifp)
+{
+	uint32_t zone = in6_zone(rt_addr_in6(gateway));
+
+	*ifp = zone != 0 ? if_byindex(zone) : rq->ifp;
+	if (*ifp == NULL)
+		return -ENETUNREACH;
+	if ((rq->ifp != NULL && rq->ifp != *ifp) || (*ifp)->if_index > IN6_ZONE_MAX)
+		return -EINVAL;
+	in6_embed((struct in6 *)(void *)gateway->addr, (*ifp)->if_index);
+	return 0;
+}
+
+/*
+ * Where the gateway is: its interface and the source address there (NULL = not said); *gateway gets
+ * its zone. 0 or -errno.
+ */
+static int
+resolve_gateway(const struct rt_request *rq, const struct rt_addr *dst, struct rt_addr *gateway,
+    struct ifnet **ifp, struct ifaddr **ifa)
 {
 	struct rtentry *via;
 
-	if (rq->gateway.family != dst->family)
+	if (gateway->family != dst->family)
 		return -EINVAL;
-	if (rq->ifp != NULL) {
-		*ifp = rq->ifp;
-		*ifa = rq->ifa;
+	if (gateway->family == AF_INET6 && in6_is_linklocal(rt_addr_in6(gateway)))
+		return resolve_link_gateway(rq, gateway, ifp);
+	if (rq->ifp != NULL)
 		return 0;
-	}
-	via = rib_match(rq->fib, &rq->gateway);
+	via = rib_match(rq->fib, gateway);
 	if (via == NULL)
 		return -ENETUNREACH;
 	/* the new route would lead to the gateway itself, or does so already */
-	if (addr_covers(dst, &rq->gateway) && via->dst.plen <= dst->plen &&
+	if (addr_covers(dst, gateway) && via->dst.plen <= dst->plen &&
 	    !(via->nh.flags & RTF_GATEWAY_))
 		return -EADDRINUSE;
 	if (via->nh.flags & RTF_GATEWAY_)
 		return -ENETUNREACH;
 	*ifp = via->nh.ifp;
-	*ifa = rq->ifa != NULL ? rq->ifa : via->nh.ifa;
+	if (*ifa == NULL)
+		*ifa = via->nh.ifa;
 	return 0;
 }
 
@@ -256,13 +277,14 @@ static int
 entry_make(const struct rt_request *rq, struct rtentry **out)
 {
 	struct rt_addr dst = rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen);
+	struct rt_addr gateway = rq->gateway;
 	struct ifnet *ifp = rq->ifp;
 	struct ifaddr *ifa = rq->ifa;
 	struct rtentry *rt;
 	int error;
 
-	if (rq->gateway.family != 0) {
-		if ((error = resolve_gateway(rq, &dst, &ifp, &ifa)) != 0)
+	if (gateway.family != 0) {
+		if ((error = resolve_gateway(rq, &dst, &gateway, &ifp, &ifa)) != 0)
 			return error;
 	} else if (ifp == NULL) {
 		if (rq->flags & (RTF_REJECT_ | RTF_BLACKHOLE_))
@@ -279,7 +301,7 @@ entry_make(const struct rt_request *rq, struct rtentry **out)
 		return -ENOMEM;
 	__atomic_fetch_add(&routes_live, 1, __ATOMIC_RELAXED);
 	rt->dst = dst;
-	rt->gateway = rq->gateway;
+	rt->gateway = gateway;
 	rt->fib = rq->fib;
 	rt->vnet = curvnet;
 	rt->weight = rq->weight == 0 ? 1 : rq->weight;
@@ -291,10 +313,10 @@ entry_make(const struct rt_request *rq, struct rtentry **out)
 	rt->nh.flags = (rq->flags & ~(uint32_t)(RTF_HOST_ | RTF_GATEWAY_)) | RTF_UP_;
 	if (dst.plen == family_bits(dst.family))
 		rt->nh.flags |= RTF_HOST_;
-	if (rq->gateway.family != 0)
+	if (gateway.family != 0)
 		rt->nh.flags |= RTF_GATEWAY_;
-	if (rq->gateway.family == AF_INET)
-		rt->nh.gw4 = load32(rq->gateway.addr);
+	if (gateway.family == AF_INET)
+		rt->nh.gw4 = load32(gateway.addr);
 	*out = rt;
 	return 0;
 }
@@ -558,8 +580,10 @@ rib_visible(const struct rtentry *rt)
 {
 	if (!jailed_without_vnet(curprison))
 		return true;
-	return rt->dst.family == AF_INET && (rt->nh.flags & RTF_HOST_) &&
-	    prison_ip4_ok(curprison, load32(rt->dst.addr));
+	if (!(rt->nh.flags & RTF_HOST_))
+		return false;
+	return rt->dst.family == AF_INET ? prison_ip4_ok(curprison, load32(rt->dst.addr)) :
+					   prison_ip6_ok(curprison, rt->dst.addr);
 }
 
 /* --- routes whose time is up --------------------------------------------- */

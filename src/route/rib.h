@@ -35,12 +35,14 @@ uint64_t rib_trash(void);
  */
 bool rib_visible(const struct rtentry *rt);
 
+/* The mask of a prefix, as an address. */
+struct rt_addr rt_mask(int family, unsigned plen);
 /* "UGS": netstat's letters, and "UP,GATEWAY,STATIC": route's names. */
 enum { RIB_FLAG_LETTERS = 24, RIB_FLAG_NAMES = 160 };
 const char *rib_flag_letters(uint32_t flags, char text[RIB_FLAG_LETTERS]);
 const char *rib_flag_names(uint32_t flags, char text[RIB_FLAG_NAMES]);
 /* A route's gateway: the address, or "link#3". */
-const char *rib_gateway_text(const struct rtentry *rt, char *text, size_t len);
+const char *rib_gateway_text(const struct rtentry *rt, char text[RT_ADDR_TEXT]);
 /* Seconds until a route expires; 0 = it does not. */
 uint64_t rib_expires_in(const struct rtentry *rt);
 

@@ -23,13 +23,25 @@ enum { RT_FIBS_MAX = 16 };
 struct rt_addr {
 	uint8_t family;   /* AF_INET, AF_INET6; 0 = none */
 	uint8_t plen;     /* 32 / 128 for a host */
-	uint8_t addr[16]; /* network order; rest zero */
+	uint8_t addr[16]; /* network order; rest zero; IPv6 with its zone (net/in6addr.h) */
 };
+/* "fe80::%epair0a/64" */
+enum { RT_ADDR_TEXT = IN6_TEXT + 4 };
+
+/* The only place where keys are made. A plen that is too long for the family is cut. */
 struct rt_addr rt_addr_make(int family, const void *addr, unsigned plen);
-/* "10.0.0.0/24", "default", a bare host, "10.0.0.0&0xff00ff00" never here. False if it is none. */
+static inline const struct in6 *
+rt_addr_in6(const struct rt_addr *a)
+{
+	return (const struct in6 *)(const void *)a->addr;
+}
+/*
+ * "10.0.0.0/24", "fe80::%em0/64", "default", a bare host, "10.0.0.0&0xff00ff00" never here. False
+ * if it is none. family_hint: AF_INET, AF_INET6, 0 = either ("default": IPv4).
+ */
 bool rt_addr_parse(const char *word, int family_hint, struct rt_addr *a);
-const char *rt_addr_text(const struct rt_addr *a, char *text,
-    size_t len); /* netstat's way: default, bare hosts, nets with /n */
+/* netstat's way: default, bare hosts, nets with /n; zones by their interface's name. */
+const char *rt_addr_text(const struct rt_addr *a, char text[RT_ADDR_TEXT]);
 
 enum rtf {
 	RTF_UP_ = 0x1,
@@ -96,7 +108,8 @@ struct rt_request {
 /*
  * Changes, in curvnet. 0; -EEXIST, -ESRCH (delete/change: not there, or another gateway),
  * -ENETUNREACH (gateway not reachable on-link), -EINVAL, -ENOMEM. *out (optional, borrowed) the
- * entry.
+ * entry. A gateway of link scope is on its zone's link whatever routes there are; one without a
+ * zone takes the request's interface.
  */
 int rib_add(const struct rt_request *rq, struct rtentry **out);
 int rib_delete(const struct rt_request *rq);
@@ -149,9 +162,10 @@ struct nexthop *fib_lookup6(uint8_t fib, const struct in6 *dst);
 void fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n);
 
 /*
- * Names of hosts, as the verbs read them; inet/ sets it. False if unknown. addr in network order.
+ * Names of hosts, as the verbs read them; inet/ sets it. Into a host of the family (0 = of the first
+ * that the name has); false if it is unknown.
  */
-extern bool (*rt_resolve_name)(const char *name, uint32_t *addr);
+extern bool (*rt_resolve_name)(const char *name, int family, struct rt_addr *a);
 
 /* Number of FIBs of this process: net.fibs, default 1, 1..16 (start-up). */
 extern uint32_t rt_numfibs;

@@ -88,7 +88,7 @@ on_route(void *ctx, void *arg1, void *arg2)
 	const struct rtentry *rt = arg1;
 	enum rtm what = (enum rtm)(uintptr_t)arg2;
 	bool host = rt->nh.flags & RTF_HOST_;
-	char flags[RIB_FLAG_NAMES], text[64];
+	char flags[RIB_FLAG_NAMES], text[RT_ADDR_TEXT];
 	unsigned size;
 	size_t i;
 
@@ -104,13 +104,13 @@ on_route(void *ctx, void *arg1, void *arg2)
 	emit_text(e, "%s: len %u, pid: 0, seq 0, errno 0, ", route_types[i].text, size);
 	emit_str(e, "flags", "flags:<%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
 	emit_text(e, "locks:  inits: \nsockaddrs: <DST,GATEWAY%s>\n", host ? "" : ",NETMASK");
-	emit_str(e, "destination", " %s", route_dst_text(&rt->dst, text, sizeof(text)));
+	emit_str(e, "destination", " %s", route_dst_text(&rt->dst, text));
 	emit_uint(e, "prefixlen", NULL, rt->dst.plen);
 	emit_uint(e, "fib", NULL, rt->fib);
-	emit_str(e, "gateway", " %s", rib_gateway_text(rt, text, sizeof(text)));
+	emit_str(e, "gateway", " %s", rib_gateway_text(rt, text));
 	emit_str(e, "interface", NULL, rt->nh.ifp->if_xname);
 	if (!host)
-		emit_str(e, "mask", " %s", route_mask_text(&rt->dst, text, sizeof(text)));
+		emit_str(e, "mask", " %s", route_mask_text(&rt->dst, text));
 	emit_text(e, "\n");
 	message_end(mon);
 }

@@ -8,10 +8,9 @@
 
 #include <arpa/inet.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-bool (*rt_resolve_name)(const char *name, uint32_t *addr);
+bool (*rt_resolve_name)(const char *name, int family, struct rt_addr *a);
 
 struct rt_addr
 rt_addr_make(int family, const void *addr, unsigned plen)
@@ -29,13 +28,25 @@ rt_addr_make(int family, const void *addr, unsigned plen)
 	return a;
 }
 
-/* Four decimal parts, or six-style; into raw, whose family is returned (0 = neither). */
-static int
-parse_host(const char *word, int family_hint, uint8_t raw[16])
+struct rt_addr
+rt_mask(int family, unsigned plen)
 {
-	if (family_hint != AF_INET6 && inet_pton(AF_INET, word, raw) == 1)
+	struct rt_addr a;
+	struct in6 ones;
+
+	memset(&ones, 0xff, sizeof(ones));
+	a = rt_addr_make(family, &ones, plen);
+	a.plen = family == AF_INET ? 32 : 128;
+	return a;
+}
+
+/* Text of either family into raw; its family is returned (0 = neither). */
+static int
+parse_host(const char *word, int family_hint, struct in6 *raw)
+{
+	if (family_hint != AF_INET6 && inet_pton(AF_INET, word, raw->b) == 1)
 		return AF_INET;
-	if (family_hint != AF_INET && inet_pton(AF_INET6, word, raw) == 1)
+	if (family_hint != AF_INET && in6_aton(word, raw))
 		return AF_INET6;
 	return 0;
 }
@@ -44,45 +55,46 @@ bool
 rt_addr_parse(const char *word, int family_hint, struct rt_addr *a)
 {
 	const char *slash = strchr(word, '/');
-	uint8_t raw[16] = { 0 };
+	size_t len = slash != NULL ? (size_t)(slash - word) : strlen(word);
+	struct in6 raw = { { 0 } };
+	char host[IN6_TEXT];
 	uint64_t plen;
-	char host[64];
-	size_t len;
 	int family;
 
 	if (strcmp(word, "default") == 0) {
-		*a = rt_addr_make(family_hint == 0 ? AF_INET : family_hint, raw, 0);
+		*a = rt_addr_make(family_hint == 0 ? AF_INET : family_hint, &raw, 0);
 		return true;
 	}
-	len = slash != NULL ? (size_t)(slash - word) : strlen(word);
 	if (len >= sizeof(host))
 		return false;
 	memcpy(host, word, len);
 	host[len] = '\0';
-	family = parse_host(host, family_hint, raw);
+	family = parse_host(host, family_hint, &raw);
 	if (family == 0)
 		return false;
 	plen = family == AF_INET ? 32 : 128;
 	if (slash != NULL && !verb_number(slash + 1, 0, plen, &plen))
 		return false;
-	*a = rt_addr_make(family, raw, (unsigned)plen);
+	*a = rt_addr_make(family, &raw, (unsigned)plen);
 	return true;
 }
 
 const char *
-rt_addr_text(const struct rt_addr *a, char *text, size_t len)
+rt_addr_text(const struct rt_addr *a, char text[RT_ADDR_TEXT])
 {
-	static const uint8_t zero[16];
-	char host[INET6_ADDRSTRLEN];
+	size_t len;
 
-	if (a->family == 0 || inet_ntop(a->family, a->addr, host, sizeof(host)) == NULL)
-		snprintf(text, len, "-");
-	else if (a->plen == 0 && memcmp(a->addr, zero, sizeof(zero)) == 0)
-		snprintf(text, len, "default");
-	else if (a->plen == (a->family == AF_INET ? 32 : 128))
-		snprintf(text, len, "%s", host);
+	if (a->family == 0)
+		return strcpy(text, "-");
+	if (a->plen == 0 && in6_is_any(rt_addr_in6(a)))
+		return strcpy(text, "default");
+	if (a->family == AF_INET)
+		inet_ntop(AF_INET, a->addr, text, RT_ADDR_TEXT);
 	else
-		snprintf(text, len, "%s/%u", host, a->plen);
+		in6_ntoa(rt_addr_in6(a), text);
+	len = strlen(text);
+	if (a->plen < (a->family == AF_INET ? 32 : 128))
+		snprintf(text + len, RT_ADDR_TEXT - len, "/%u", a->plen);
 	return text;
 }
 
@@ -136,7 +148,7 @@ rib_flag_names(uint32_t flags, char text[RIB_FLAG_NAMES])
 }
 
 const char *
-rib_gateway_text(const struct rtentry *rt, char *text, size_t len)
+rib_gateway_text(const struct rtentry *rt, char text[RT_ADDR_TEXT])
 {
 	struct rt_addr host = rt->gateway;
 
@@ -146,9 +158,9 @@ rib_gateway_text(const struct rtentry *rt, char *text, size_t len)
 		    rt->nh.ifa->ifp :
 		    rt->nh.ifp;
 
-		snprintf(text, len, "link#%u", ifp->if_index);
+		snprintf(text, RT_ADDR_TEXT, "link#%u", ifp->if_index);
 		return text;
 	}
 	host.plen = host.family == AF_INET ? 32 : 128;
-	return rt_addr_text(&host, text, len);
+	return rt_addr_text(&host, text);
 }
