@@ -28,27 +28,6 @@ inet6_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	return ip6_output(m, ipaddr_in6(src), ipaddr_in6(dst), proto, o);
 }
 
-bool
-ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src)
-{
-	uint32_t zone = in6_zone(dst);
-	const struct in6_ifaddr *ia;
-	struct nexthop *nh;
-
-	if (ifp == NULL && zone != 0)
-		ifp = if_byindex(zone);
-	if (ifp == NULL) {
-		nh = fib_lookup6(fib, dst);
-		if (nh == NULL || (nh->flags & RTF_REJECT_))
-			return false;
-		ifp = nh->ifp;
-	}
-	ia = in6_select_source(ifp, dst);
-	if (ia != NULL)
-		*src = ia->addr;
-	return ia != NULL;
-}
-
 static bool
 inet6_source_for(uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src)
 {
