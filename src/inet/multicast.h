@@ -18,13 +18,19 @@
 enum mcast_mode { MCAST_MODE_INCLUDE, MCAST_MODE_EXCLUDE };
 
 struct mcast_member;
+
+/* The interface of the route to the group, else the first that can; NULL. In curvnet. */
+struct ifnet *mcast_default_if(uint8_t fib, const struct ipaddr *group);
 /*
- * Join: exclude nobody. ifp NULL = the interface of the route to the group, else the first that can.
- * In curvnet. NULL with errno: EINVAL (no group), EADDRNOTAVAIL (no interface), ENOBUFS
+ * Join: exclude nobody. ifp NULL = the interface of the group's zone, or mcast_default_if's. A group
+ * of link scope gets the interface's zone. The interface may be down: it is reported when it comes
+ * up. NULL with errno: EINVAL (no group, or another zone), EADDRNOTAVAIL (no interface, or one
+ * without multicast, or whose family is not attached yet or leaves), ENOBUFS
  * (net.inet.ip.mcast.maxgroups …), ENOMEM.
  */
 struct mcast_member *mcast_join(struct ifnet *ifp, const struct ipaddr *group);
-/* Leave and free; the interface reports the change. NULL is allowed. */
+/* Leave and free (late: packets may be reading it); the interface reports the change. NULL is
+ * allowed. */
 void mcast_leave(struct mcast_member *mm);
 /*
  * The member's filter from now on: INCLUDE these sources only (none = hears nothing) or EXCLUDE
@@ -39,8 +45,9 @@ struct ifnet *mcast_member_ifp(const struct mcast_member *mm);
 const struct ipaddr *mcast_member_group(const struct mcast_member *mm);
 
 /*
- * Packet side: does anybody here listen to group (with its zone) on ifp, to this source? All-hosts
- * and all-nodes always.
+ * Packet side: does anybody here listen to group (with its zone) on ifp, to this source? NULL: to
+ * any source (messages about groups are not subject to the filters: RFC 3376 3.1). All-hosts and
+ * all-nodes always. No locks, one probe whatever the number of groups.
  */
 bool mcast_accepts(
     const struct ifnet *ifp, const struct ipaddr *group, const struct ipaddr *source);

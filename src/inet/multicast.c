@@ -1,0 +1,827 @@
+/*
+ * multicast.c - who listens to which group, for both families.
+ *
+ *	mcast_join	a member; the first one of a group on an interface makes the group, lets its
+ *			link address in (net/if_multi.h) and puts it where packets look
+ *	mcast_set_filter	the member's sources are counted in the group's, and the merge of all
+ *			members (RFC 3376 3.2) is published when it is another than before
+ *	mcast_accepts	a packet to a group has come
+ *	mcast_leave	the reverse of all this
+ *
+ * The merge is not made from the members but from counts: a group knows how many members exclude at
+ * all, and of each source how many members include it and how many exclude it. So a thousand
+ * members cost no more than one.
+ *
+ * The packet side finds the group in a table (open addressing, at most half full, rebuilt beside
+ * the old one when it is full) and reads its filter, a sorted array that is never changed but
+ * replaced.
+ */
+#include "inet/multicast_internal.h"
+
+#include "inet/in.h"
+#include "kern/eventhandler.h"
+#include "kern/sysctl.h"
+#include "net/if_multi.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+VNET_DEFINE_STATIC(uint32_t, in_maxgroups) = 16384;
+VNET_DEFINE_STATIC(uint32_t, in_maxgrpsrc) = 512;
+VNET_DEFINE_STATIC(uint32_t, in_maxsocksrc) = 128;
+VNET_DEFINE_STATIC(uint32_t, in6_maxgroups) = 16384;
+VNET_DEFINE_STATIC(uint32_t, in6_maxgrpsrc) = 512;
+VNET_DEFINE_STATIC(uint32_t, in6_maxsocksrc) = 128;
+
+SYSCTL_VNET_UINT(net_inet_ip_mcast_maxgroups, "net.inet.ip.mcast.maxgroups", SYSCTL_RW,
+    in_maxgroups, 1, 1 << 24, "groups that one interface may be in");
+SYSCTL_VNET_UINT(net_inet_ip_mcast_maxgrpsrc, "net.inet.ip.mcast.maxgrpsrc", SYSCTL_RW,
+    in_maxgrpsrc, 0, 65535, "sources in the filters of all members of a group together");
+SYSCTL_VNET_UINT(net_inet_ip_mcast_maxsocksrc, "net.inet.ip.mcast.maxsocksrc", SYSCTL_RW,
+    in_maxsocksrc, 0, 65535, "sources in the filter of one member");
+SYSCTL_VNET_UINT(net_inet6_ip6_mcast_maxgroups, "net.inet6.ip6.mcast.maxgroups", SYSCTL_RW,
+    in6_maxgroups, 1, 1 << 24, "groups that one interface may be in");
+SYSCTL_VNET_UINT(net_inet6_ip6_mcast_maxgrpsrc, "net.inet6.ip6.mcast.maxgrpsrc", SYSCTL_RW,
+    in6_maxgrpsrc, 0, 65535, "sources in the filters of all members of a group together");
+SYSCTL_VNET_UINT(net_inet6_ip6_mcast_maxsocksrc, "net.inet6.ip6.mcast.maxsocksrc", SYSCTL_RW,
+    in6_maxsocksrc, 0, 65535, "sources in the filter of one member");
+
+static uint32_t
+maxgroups(int family)
+{
+	return family == AF_INET ? VNET(in_maxgroups) : VNET(in6_maxgroups);
+}
+
+static uint32_t
+maxgrpsrc(int family)
+{
+	return family == AF_INET ? VNET(in_maxgrpsrc) : VNET(in6_maxgrpsrc);
+}
+
+static uint32_t
+maxsocksrc(int family)
+{
+	return family == AF_INET ? VNET(in_maxsocksrc) : VNET(in6_maxsocksrc);
+}
+
+static uint64_t members_live, groups_live; /* written by the upper half only */
+
+static uint64_t
+mcast_members_live(void)
+{
+	return members_live;
+}
+AUDIT_DEFINE(mcast_member, "mcast_member", mcast_members_live);
+
+static uint64_t
+mcast_groups_live(void)
+{
+	return groups_live;
+}
+AUDIT_DEFINE(mcast_group, "mcast_group", mcast_groups_live);
+
+static int
+group_compare(const struct mcast_group *a, const struct mcast_group *b)
+{
+	return ipaddr_compare(&a->group, &b->group);
+}
+
+static int
+count_compare(const struct mcast_count *a, const struct mcast_count *b)
+{
+	return ipaddr_compare(&a->source, &b->source);
+}
+
+/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
+#define UNUSED_STATIC static __attribute__((unused))
+RB_GENERATE_INTERNAL(mcast_groups, mcast_group, node, group_compare, UNUSED_STATIC)
+RB_GENERATE_INTERNAL(mcast_counts, mcast_count, node, count_compare, UNUSED_STATIC)
+
+/* --- filters ----------------------------------------------------------------------------------- */
+
+const struct mcast_filter mcast_nobody = { .mode = MCAST_MODE_INCLUDE };
+const struct mcast_filter mcast_everybody = { .mode = MCAST_MODE_EXCLUDE };
+
+static int
+source_compare(const void *a, const void *b)
+{
+	return ipaddr_compare(a, b);
+}
+
+bool
+mcast_filter_accepts(const struct mcast_filter *f, const struct ipaddr *source)
+{
+	bool listed = f->n > 0 &&
+	    bsearch(source, f->source, f->n, sizeof(f->source[0]), source_compare) != NULL;
+
+	return listed == (f->mode == MCAST_MODE_INCLUDE);
+}
+
+/* With room for n sources; a constant for none. NULL without memory. */
+static const struct mcast_filter *
+filter_new(enum mcast_mode mode, const struct ipaddr *sources, unsigned n)
+{
+	struct mcast_filter *f;
+
+	if (n == 0)
+		return mode == MCAST_MODE_INCLUDE ? &mcast_nobody : &mcast_everybody;
+	f = vnet_malloc(sizeof(*f) + n * sizeof(f->source[0]));
+	if (f == NULL)
+		return NULL;
+	f->mode = mode;
+	memcpy(f->source, sources, n * sizeof(f->source[0]));
+	qsort(f->source, n, sizeof(f->source[0]), source_compare);
+	/* nobody is named twice */
+	for (unsigned i = 0; i < n; i++)
+		if (f->n == 0 || !ipaddr_equal(&f->source[f->n - 1], &f->source[i]))
+			f->source[f->n++] = f->source[i];
+	return f;
+}
+
+static void
+filter_free_late(struct rcu_head *h)
+{
+	vnet_free(h); /* first in its filter */
+}
+
+static void
+filter_free(const struct mcast_filter *f)
+{
+	if (f != NULL && f->n > 0)
+		rcu_call(&((struct mcast_filter *)(uintptr_t)f)->rcu, filter_free_late);
+}
+
+static bool
+filter_equal(const struct mcast_filter *a, const struct mcast_filter *b)
+{
+	return a->mode == b->mode && a->n == b->n &&
+	    memcmp(a->source, b->source, a->n * sizeof(a->source[0])) == 0;
+}
+
+/* --- the packets' table ------------------------------------------------------------------------ */
+
+enum { TABLE_FIRST_LOG2 = 2 };
+struct mcast_table {
+	struct rcu_head rcu;
+	uint32_t shift, mask; /* 32 - log2 of the slots; slots - 1 */
+	uint32_t used, live;  /* slots that are not free, and not deleted */
+	struct mcast_group *slot[];
+};
+/* Stands in the slots of groups that have gone; no packet asks for its address. */
+static struct mcast_group deleted;
+
+static inline uint32_t
+table_start(const struct mcast_table *t, const struct ipaddr *group)
+{
+	uint64_t h = load64(group->b) * UINT64_C(0x9e3779b97f4a7c15) ^ load64(group->b + 8);
+
+	return (uint32_t)(h * UINT64_C(0xd6e8feb86659fd93) >> 32) >> t->shift;
+}
+
+struct mcast_group *
+mcast_group_find(const struct mcast_if *mi, const struct ipaddr *group)
+{
+	const struct mcast_table *t = rcu_deref(&mi->table);
+	struct mcast_group *g;
+
+	if (t == NULL)
+		return NULL;
+	for (uint32_t i = table_start(t, group); (g = rcu_deref(&t->slot[i])) != NULL;
+	     i = (i + 1) & t->mask)
+		if (ipaddr_equal(&g->group, group))
+			return g;
+	return NULL;
+}
+
+static void
+table_put(struct mcast_table *t, struct mcast_group *g)
+{
+	uint32_t i = table_start(t, &g->group);
+
+	while (t->slot[i] != NULL)
+		i = (i + 1) & t->mask;
+	t->used++;
+	t->live++;
+	rcu_publish(&t->slot[i], g);
+}
+
+static void
+table_remove(struct mcast_table *t, struct mcast_group *g)
+{
+	uint32_t i = table_start(t, &g->group);
+
+	while (t->slot[i] != g)
+		i = (i + 1) & t->mask;
+	t->live--;
+	rcu_publish(&t->slot[i], &deleted);
+}
+
+static void
+table_free_late(struct rcu_head *h)
+{
+	vnet_free(h); /* first in its table */
+}
+
+static void
+table_publish(struct mcast_if *mi, struct mcast_table *t)
+{
+	struct mcast_table *old = mi->table;
+
+	rcu_publish(&mi->table, t);
+	if (old != NULL)
+		rcu_call(&old->rcu, table_free_late);
+}
+
+/* Room for one more. 0, -ENOMEM. */
+static int
+table_reserve(struct mcast_if *mi)
+{
+	const struct mcast_table *old = mi->table;
+	uint32_t live = old != NULL ? old->live : 0, bits = TABLE_FIRST_LOG2;
+	struct mcast_table *t;
+
+	if (old != NULL && 2 * (old->used + 1) <= old->mask + 1)
+		return 0;
+	while (UINT32_C(1) << bits < 2 * (live + 1) + live)
+		bits++;
+	t = vnet_malloc(sizeof(*t) + sizeof(struct mcast_group *) * ((size_t)1 << bits));
+	if (t == NULL)
+		return -ENOMEM;
+	t->shift = 32 - bits;
+	t->mask = (UINT32_C(1) << bits) - 1;
+	for (uint32_t i = 0; live > 0 && i <= old->mask; i++)
+		if (old->slot[i] != NULL && old->slot[i] != &deleted)
+			table_put(t, old->slot[i]);
+	table_publish(mi, t);
+	return 0;
+}
+
+/* --- counts and their merge -------------------------------------------------------------------- */
+
+static struct mcast_count *
+count_find(struct mcast_group *g, const struct ipaddr *source)
+{
+	struct mcast_count key = { .source = *source };
+
+	return RB_FIND(mcast_counts, &g->counts, &key);
+}
+
+/* Make the counts that a filter needs. 0, -ENOMEM; empty ones may be left: counts_sweep. */
+static int
+counts_reserve(struct mcast_group *g, const struct mcast_filter *f)
+{
+	for (unsigned i = 0; i < f->n; i++) {
+		struct mcast_count *c;
+
+		if (count_find(g, &f->source[i]) != NULL)
+			continue;
+		if ((c = vnet_malloc(sizeof(*c))) == NULL)
+			return -ENOMEM;
+		c->source = f->source[i];
+		RB_INSERT(mcast_counts, &g->counts, c);
+	}
+	return 0;
+}
+
+/* One member more (by = 1) or less (-1) has this filter. */
+static void
+counts_add(struct mcast_group *g, const struct mcast_filter *f, int by)
+{
+	bool exclude = f->mode == MCAST_MODE_EXCLUDE;
+
+	if (exclude)
+		g->nexclude += (unsigned)by;
+	for (unsigned i = 0; i < f->n; i++) {
+		struct mcast_count *c = count_find(g, &f->source[i]);
+
+		*(exclude ? &c->ex : &c->in) += (unsigned)by;
+	}
+}
+
+/* Free what counts nobody; how many are left. */
+static unsigned
+counts_sweep(struct mcast_group *g)
+{
+	struct mcast_count *c, *next;
+	unsigned left = 0;
+
+	for (c = RB_MIN(mcast_counts, &g->counts); c != NULL; c = next) {
+		next = RB_NEXT(mcast_counts, &g->counts, c);
+		if (c->in > 0 || c->ex > 0) {
+			left++;
+			continue;
+		}
+		RB_REMOVE(mcast_counts, &g->counts, c);
+		vnet_free(c);
+	}
+	return left;
+}
+
+static unsigned
+counts_live(struct mcast_group *g)
+{
+	struct mcast_count *c;
+	unsigned n = 0;
+
+	RB_FOREACH(c, mcast_counts, &g->counts)
+		n += c->in > 0 || c->ex > 0;
+	return n;
+}
+
+/*
+ * RFC 3376 3.2: if any member excludes, what all of those exclude and nobody includes; else what
+ * any member includes. NULL without memory.
+ */
+static const struct mcast_filter *
+counts_merge(struct mcast_group *g)
+{
+	enum mcast_mode mode = g->nexclude > 0 ? MCAST_MODE_EXCLUDE : MCAST_MODE_INCLUDE;
+	const struct mcast_filter *f;
+	struct ipaddr *sources;
+	struct mcast_count *c;
+	unsigned n = 0;
+
+	if (RB_EMPTY(&g->counts))
+		return filter_new(mode, NULL, 0);
+	sources = malloc(counts_live(g) * sizeof(*sources) + 1);
+	if (sources == NULL)
+		return NULL;
+	RB_FOREACH(c, mcast_counts, &g->counts)
+		if (mode == MCAST_MODE_EXCLUDE ? c->ex == g->nexclude && c->in == 0 : c->in > 0)
+			sources[n++] = c->source;
+	f = filter_new(mode, sources, n);
+	free(sources);
+	return f;
+}
+
+/* The merge is this from now on. Takes f. */
+static void
+group_publish(struct mcast_group *g, const struct mcast_filter *f)
+{
+	const struct mcast_filter *old = g->filter;
+
+	if (filter_equal(old, f)) {
+		filter_free(f);
+		return;
+	}
+	rcu_publish(&g->filter, f);
+	filter_free(old);
+}
+
+/*
+ * A member's filter was `from` and is `to` (both borrowed). 0; -ENOBUFS, -ENOMEM, and nothing has
+ * changed.
+ */
+static int
+group_refilter(
+    struct mcast_group *g, const struct mcast_filter *from, const struct mcast_filter *to)
+{
+	const struct mcast_filter *merged = NULL;
+	int error = counts_reserve(g, to);
+
+	if (error == 0) {
+		counts_add(g, to, 1);
+		counts_add(g, from, -1);
+		if (to->n > 0 && counts_live(g) > maxgrpsrc(g->mi->family))
+			error = -ENOBUFS;
+		else if ((merged = counts_merge(g)) == NULL)
+			error = -ENOMEM;
+		if (error != 0) {
+			counts_add(g, from, 1);
+			counts_add(g, to, -1);
+		}
+	}
+	(void)counts_sweep(g);
+	if (error == 0)
+		group_publish(g, merged);
+	return error;
+}
+
+/* --- groups ------------------------------------------------------------------------------------ */
+
+static enum af_slot
+slot_of(int family)
+{
+	return family == AF_INET ? AF_SLOT_INET : AF_SLOT_INET6;
+}
+
+struct mcast_if *
+mcast_if_of(const struct ifnet *ifp, int family)
+{
+	return rcu_deref(&ifp->if_mcast[slot_of(family)]);
+}
+
+struct mcast_group *
+mcast_group_next(struct mcast_if *mi, struct mcast_group *g)
+{
+	return g == NULL ? RB_MIN(mcast_groups, &mi->groups) :
+			   RB_NEXT(mcast_groups, &mi->groups, g);
+}
+
+/* The group's address on the link (RFC 1112 6.4, RFC 2464 7); false on links that have none. */
+static bool
+link_address(const struct mcast_group *g, uint8_t mac[6])
+{
+	const uint8_t *b = g->group.b;
+
+	if (g->mi->ifp->if_addrlen != 6)
+		return false;
+	if (g->mi->family == AF_INET)
+		memcpy(mac, (const uint8_t[]){ 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] }, 6);
+	else
+		in6_ether_group(ipaddr_in6(&g->group), mac);
+	return true;
+}
+
+static struct mcast_if *
+mcast_if_get(struct ifnet *ifp, int family)
+{
+	struct mcast_if *mi = mcast_if_of(ifp, family);
+
+	if (mi != NULL || (mi = vnet_malloc(sizeof(*mi))) == NULL)
+		return mi;
+	mi->ifp = ifp;
+	mi->family = family;
+	RB_INIT(&mi->groups);
+	rcu_publish(&ifp->if_mcast[slot_of(family)], mi);
+	return mi;
+}
+
+/* A group without members yet; NULL with errno. */
+static struct mcast_group *
+group_new(struct mcast_if *mi, const struct ipaddr *group)
+{
+	struct mcast_group *g;
+	uint8_t mac[6];
+
+	errno = ENOBUFS;
+	if (mi->ngroups >= maxgroups(mi->family))
+		return NULL;
+	errno = ENOMEM;
+	if (table_reserve(mi) != 0 || (g = vnet_malloc(sizeof(*g))) == NULL)
+		return NULL;
+	g->mi = mi;
+	g->group = *group;
+	g->filter = &mcast_nobody;
+	LIST_INIT(&g->members);
+	RB_INIT(&g->counts);
+	if (link_address(g, mac) && if_multi_add(mi->ifp, mac) != 0) {
+		vnet_free(g);
+		return NULL;
+	}
+	RB_INSERT(mcast_groups, &mi->groups, g);
+	mi->ngroups++;
+	groups_live++;
+	table_put(mi->table, g);
+	return g;
+}
+
+static void
+group_free_late(struct rcu_head *h)
+{
+	vnet_free((uint8_t *)h - offsetof(struct mcast_group, rcu));
+}
+
+static void
+group_free(struct mcast_group *g)
+{
+	struct mcast_if *mi = g->mi;
+	uint8_t mac[6];
+
+	/* -ENOENT when the interface leaves: its filter went before */
+	if (link_address(g, mac))
+		(void)if_multi_delete(mi->ifp, mac);
+	(void)counts_sweep(g);
+	table_remove(mi->table, g);
+	RB_REMOVE(mcast_groups, &mi->groups, g);
+	mi->ngroups--;
+	groups_live--;
+	filter_free(g->filter);
+	rcu_call(&g->rcu, group_free_late);
+}
+
+/* --- members ----------------------------------------------------------------------------------- */
+
+static bool
+can_multicast(const struct ifnet *ifp, int family)
+{
+	return (ifp->if_flags & IFF_MULTICAST_) && !ifp->if_purged &&
+	    ifp->if_afstate[slot_of(family)] == AF_READY;
+}
+
+static struct ifnet *
+routed_if(uint8_t fib, const struct ipaddr *group)
+{
+	const struct nexthop *nh = group->family == AF_INET ? fib_lookup4(fib, ipaddr_in(group)) :
+							      fib_lookup6(fib, ipaddr_in6(group));
+
+	return nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)) ? NULL : nh->ifp;
+}
+
+struct ifnet *
+mcast_default_if(uint8_t fib, const struct ipaddr *group)
+{
+	struct ifnet *ifp = routed_if(fib, group), *loop = NULL;
+
+	if (ifp != NULL && can_multicast(ifp, group->family))
+		return ifp;
+	IF_FOREACH(ifp) {
+		if (!can_multicast(ifp, group->family) || !if_is_usable(ifp))
+			continue;
+		if (!(ifp->if_flags & IFF_LOOPBACK_))
+			return ifp;
+		loop = ifp;
+	}
+	return loop;
+}
+
+/* Which interface, and the group with its zone there. 0 or -errno. */
+static int
+join_where(struct ifnet **ifp, struct ipaddr *group)
+{
+	struct in6 *g6 = (struct in6 *)(void *)group->b;
+	uint32_t zone = group->family == AF_INET6 ? in6_zone(g6) : 0;
+
+	if (!ipaddr_is_multicast(group))
+		return -EINVAL;
+	if (*ifp == NULL)
+		*ifp = zone != 0 ? if_byindex(zone) : mcast_default_if(0, group);
+	if (*ifp == NULL || !can_multicast(*ifp, group->family))
+		return -EADDRNOTAVAIL;
+	if (zone != 0 && zone != (*ifp)->if_index)
+		return -EINVAL;
+	if (group->family == AF_INET6)
+		in6_embed(g6, (*ifp)->if_index);
+	return 0;
+}
+
+static void
+member_free_late(struct rcu_head *h)
+{
+	vnet_free((uint8_t *)h - offsetof(struct mcast_member, rcu));
+}
+
+/* A member leaves its group: nobody is let in for it any more. */
+static void
+member_part(struct mcast_member *mm)
+{
+	struct mcast_group *g = mm->g;
+
+	/* without memory for the new merge the group hears all: what is too much is the members' */
+	if (group_refilter(g, mm->filter, &mcast_nobody) != 0) {
+		counts_add(g, mm->filter, -1);
+		(void)counts_sweep(g);
+		group_publish(g, g->nmembers > 1 ? &mcast_everybody : &mcast_nobody);
+	}
+	LIST_REMOVE(mm, link);
+	mm->g = NULL;
+	if (--g->nmembers == 0)
+		group_free(g);
+	if_rele(mm->ifp);
+	mm->ifp = NULL;
+}
+
+struct mcast_member *
+mcast_join(struct ifnet *ifp, const struct ipaddr *group_)
+{
+	struct ipaddr group = *group_;
+	struct mcast_member *mm;
+	struct mcast_group *g;
+	struct mcast_if *mi;
+	int error = join_where(&ifp, &group);
+
+	if (error != 0) {
+		errno = -error;
+		return NULL;
+	}
+	VNET_SCOPE(ifp->if_vnet);
+	errno = ENOMEM;
+	if ((mi = mcast_if_get(ifp, group.family)) == NULL ||
+	    (mm = vnet_malloc(sizeof(*mm))) == NULL)
+		return NULL;
+	if ((g = mcast_group_find(mi, &group)) == NULL && (g = group_new(mi, &group)) == NULL) {
+		vnet_free(mm);
+		return NULL;
+	}
+	*mm = (struct mcast_member){ .g = g, .ifp = if_ref(ifp), .group = group };
+	mm->filter = &mcast_nobody;
+	LIST_INSERT_HEAD(&g->members, mm, link);
+	g->nmembers++;
+	members_live++;
+	if ((error = mcast_set_filter(mm, MCAST_MODE_EXCLUDE, NULL, 0)) != 0) {
+		mcast_leave(mm);
+		errno = -error;
+		return NULL;
+	}
+	return mm;
+}
+
+void
+mcast_leave(struct mcast_member *mm)
+{
+	if (mm == NULL)
+		return;
+	if (mm->g != NULL) {
+		VNET_SCOPE(mm->ifp->if_vnet);
+		member_part(mm);
+	}
+	filter_free(mm->filter);
+	members_live--;
+	rcu_call(&mm->rcu, member_free_late);
+}
+
+/* Can these be sources of the group's packets? */
+static bool
+sources_ok(int family, const struct ipaddr *sources, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (sources[i].family != family || ipaddr_is_any(&sources[i]) ||
+		    ipaddr_is_multicast(&sources[i]) ||
+		    (family == AF_INET && ipaddr_in(&sources[i]) == 0xffffffff))
+			return false;
+	return true;
+}
+
+int
+mcast_set_filter(
+    struct mcast_member *mm, enum mcast_mode mode, const struct ipaddr *sources, unsigned n)
+{
+	const struct mcast_filter *f, *old = mm->filter;
+	int error;
+
+	if (mm->g == NULL)
+		return -EADDRNOTAVAIL;
+	if (!sources_ok(mm->group.family, sources, n))
+		return -EINVAL;
+	VNET_SCOPE(mm->ifp->if_vnet);
+	if (n > maxsocksrc(mm->group.family))
+		return -ENOBUFS;
+	if ((f = filter_new(mode, sources, n)) == NULL)
+		return -ENOMEM;
+	error = group_refilter(mm->g, old, f);
+	if (error == 0)
+		rcu_publish(&mm->filter, f);
+	filter_free(error == 0 ? old : f);
+	return error;
+}
+
+bool
+mcast_member_accepts(const struct mcast_member *mm, const struct ipaddr *source)
+{
+	return __atomic_load_n(&mm->g, __ATOMIC_RELAXED) != NULL &&
+	    mcast_filter_accepts(rcu_deref(&mm->filter), source);
+}
+
+struct ifnet *
+mcast_member_ifp(const struct mcast_member *mm)
+{
+	return mm->ifp;
+}
+
+const struct ipaddr *
+mcast_member_group(const struct mcast_member *mm)
+{
+	return &mm->group;
+}
+
+/* --- questions --------------------------------------------------------------------------------- */
+
+/* 224.0.0.1, ff02::1 and ff01::1: every host is a member (RFC 1112 4, RFC 4291 2.7.1). */
+static inline bool
+is_all_hosts(const struct ipaddr *group)
+{
+	if (group->family == AF_INET)
+		return load32(group->b) == __builtin_bswap32(0xe0000001);
+	return group->b[0] == 0xff && (group->b[1] == 2 || group->b[1] == 1) &&
+	    load64(group->b + 8) == __builtin_bswap64(1) && load32(group->b + 4) == 0;
+}
+
+bool
+mcast_accepts(const struct ifnet *ifp, const struct ipaddr *group, const struct ipaddr *source)
+{
+	const struct mcast_filter *f;
+	const struct mcast_group *g;
+	const struct mcast_if *mi;
+
+	if (is_all_hosts(group))
+		return true;
+	if ((mi = mcast_if_of(ifp, group->family)) == NULL ||
+	    (g = mcast_group_find(mi, group)) == NULL)
+		return false;
+	f = rcu_deref(&g->filter);
+	return source != NULL ? mcast_filter_accepts(f, source) : f != &mcast_nobody;
+}
+
+int
+mcast_foreach(const struct ifnet *ifp, int family,
+    int (*fn)(const struct mcast_info *info, void *ctx), void *ctx)
+{
+	struct mcast_if *mi = mcast_if_of(ifp, family);
+	struct mcast_group *g;
+	int stop;
+
+	if (mi == NULL)
+		return 0;
+	MCAST_GROUP_FOREACH(g, mi)
+	{
+		struct mcast_info info = {
+			.group = g->group,
+			.mode = g->filter->mode,
+			.sources = g->filter->source,
+			.nsources = g->filter->n,
+			.members = g->nmembers,
+		};
+
+		if (g->nmembers > 0 && (stop = fn(&info, ctx)) != 0)
+			return stop;
+	}
+	return 0;
+}
+
+/* --- interfaces come and go -------------------------------------------------------------------- */
+
+static void
+mcast_if_free_late(struct rcu_head *h)
+{
+	vnet_free((uint8_t *)h - offsetof(struct mcast_if, rcu));
+}
+
+/* All members are deaf from now on; they are freed by who holds them (behaviours 37). */
+static void
+mcast_if_free(struct mcast_if *mi)
+{
+	struct mcast_group *g;
+
+	mcast_leave(mi->allhosts);
+	mi->allhosts = NULL;
+	while ((g = mcast_group_next(mi, NULL)) != NULL) {
+		while (g->nmembers > 1)
+			member_part(LIST_FIRST(&g->members));
+		member_part(LIST_FIRST(&g->members));
+	}
+	rcu_publish(&mi->ifp->if_mcast[slot_of(mi->family)], NULL);
+	table_publish(mi, NULL);
+	rcu_call(&mi->rcu, mcast_if_free_late);
+}
+
+static void
+if_departs(void *ctx, void *arg1, void *arg2)
+{
+	struct ifnet *ifp = arg1;
+
+	(void)ctx, (void)arg2;
+	if (ifp->if_flags & IFF_RENAMING_)
+		return;
+	for (int slot = 0; slot < AF_SLOTS; slot++)
+		if (ifp->if_mcast[slot] != NULL)
+			mcast_if_free(ifp->if_mcast[slot]);
+}
+
+/* An interface with an IPv4 address is in 224.0.0.1 (RFC 1112 7.2). */
+static void
+addr_changed(void *ctx, void *arg1, void *arg2)
+{
+	const struct ipaddr allhosts = ipaddr4(__builtin_bswap32(0xe0000001));
+	struct ifnet *ifp = arg1;
+	const struct ifaddr *ifa = arg2;
+	struct mcast_if *mi;
+
+	(void)ctx;
+	if (ifa == NULL || ifa->family != AF_INET || !can_multicast(ifp, AF_INET))
+		return;
+	mi = mcast_if_get(ifp, AF_INET);
+	if (mi == NULL)
+		return;
+	if (in_ifaddr_first(ifp) == NULL) {
+		mcast_leave(mi->allhosts);
+		mi->allhosts = NULL;
+	} else if (mi->allhosts == NULL) {
+		mi->allhosts = mcast_join(ifp, &allhosts);
+	}
+}
+
+static struct event_tag *departure_tag, *addr_tag;
+
+static void
+mcast_init(void *arg)
+{
+	(void)arg;
+	if (curvnet != vnet0)
+		return;
+	event_register(
+	    &departure_tag, "ifnet_departure", EVENT_HERE, if_departs, NULL, EVENT_PRI_ANY);
+	event_register(&addr_tag, "ifaddr_event", EVENT_HERE, addr_changed, NULL, EVENT_PRI_ANY);
+}
+VNET_SYSINIT(mcast, SI_SUB_INET, SI_ORDER_SECOND, mcast_init, NULL);
+
+static void
+mcast_uninit(void *arg)
+{
+	(void)arg;
+	if (curvnet != vnet0)
+		return;
+	event_deregister(&departure_tag);
+	event_deregister(&addr_tag);
+}
+VNET_SYSUNINIT(mcast, SI_SUB_INET, SI_ORDER_SECOND, mcast_uninit, NULL);
