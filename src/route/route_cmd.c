@@ -152,8 +152,8 @@ flush_one(struct rtentry *rt, void *ctx)
 		return 0;
 	if (!w->quiet) {
 		emit_object(e, NULL);
-		emit_str(e, "destination", "%-20.20s ", rt_addr_text(&rt->dst, text));
-		emit_str(e, "gateway", "%-20.20s done\n", rib_gateway_text(rt, text));
+		emit_str(e, "destination", "%-20s ", rt_addr_text(&rt->dst, text));
+		emit_str(e, "gateway", "%-20s done\n", rib_gateway_text(rt, text));
 		emit_end(e);
 	}
 	if (w->test)
@@ -207,9 +207,15 @@ route_run(struct verb_run *v)
 	struct verb_opts o;
 	int c;
 
-	verb_opts_init(&o, v, v->argc, v->argv, "dnqtv");
+	verb_opts_init(&o, v, v->argc, v->argv, "46dnqtv");
 	while ((c = verb_opts_next(&o)) != -1) {
 		switch (c) {
+		case '4':
+			w.family = AF_INET;
+			break;
+		case '6':
+			w.family = AF_INET6;
+			break;
 		case 'n':
 			w.numeric = true;
 			break;
@@ -257,9 +263,9 @@ route_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), 
 
 VERB_DEFINE(route, .name = "route",
     .usage =
-	"route [-dnqtv] add | delete | change [-4 | -6] [-net | -host] destination gateway [netmask] [modifiers]\n"
-	"route [-nqv] get [-4 | -6] [-net | -host] destination\n"
-	"route [-nqt] flush [-inet | -inet6]\n"
+	"route [-46dnqtv] add | delete | change [-net | -host] destination gateway [netmask] [modifiers]\n"
+	"route [-46nqv] get [-net | -host] destination\n"
+	"route [-46nqt] flush\n"
 	"route [-n] monitor",
     .summary = "change and question the routing tables", .run = route_run,
     .complete = route_complete, .flags = VERB_HAS_JAIL);

@@ -122,7 +122,7 @@ on_ifaddr(void *ctx, void *arg1, void *arg2)
 	struct emitter *e = mon->v->out;
 	const struct ifnet *ifp = arg1;
 	const struct ifaddr *ifa = arg2, *p;
-	char network[64] = "", address[64] = "", mac[18];
+	char network[RT_ADDR_TEXT] = "", address[RT_ADDR_TEXT] = "", mac[18];
 	unsigned size;
 	bool here = false;
 

@@ -11,6 +11,7 @@
 
 #include <jansson.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static struct memif lan, wan;
 
@@ -288,6 +289,222 @@ test_setfib_and_fib_choose_the_table(void **state)
 	rt_numfibs = 1;
 }
 
+/* --- IPv6 ---------------------------------------------------------------- */
+
+/* 2001:db8:1::/64 on mem1's link. */
+static void
+link6(void)
+{
+	expect_line("route -6 add 2001:db8:1::/64 -iface mem1", 0,
+	    "add net 2001:db8:1::: gateway mem1\n", "");
+}
+
+static void
+test_ipv6_routes_are_added_with_all_forms_of_words(void **state)
+{
+	(void)state;
+	link6();
+	expect_line(
+	    "route add -6 default fe80::1%mem0", 0, "add net default: gateway fe80::1%mem0\n", "");
+	expect_line("route add -inet6 2001:db8:2::/48 2001:db8:1::254", 0,
+	    "add net 2001:db8:2::: gateway 2001:db8:1::254\n", "");
+	expect_line("route add -inet6 2001:db8:3:: -prefixlen 49 2001:db8:1::254", 0,
+	    "add net 2001:db8:3::: gateway 2001:db8:1::254\n", "");
+	expect_line("route add -inet6 2001:db8:4:: -netmask ffff:ffff:ffff:f000:: 2001:db8:1::254",
+	    0, "add net 2001:db8:4::: gateway 2001:db8:1::254\n", "");
+	expect_line("route add 2001:db8::77 2001:db8:1::254", 0,
+	    "add host 2001:db8::77: gateway 2001:db8:1::254\n", "");
+	/* a gateway of link scope is on the link that is named, one way or the other */
+	expect_line("route add -6 2001:db8:5::/48 fe80::2 -ifp mem1", 0, NULL, "");
+	/* an empty interface identifier is a network's */
+	expect_line("route add 2001:db8:6:: 2001:db8:1::254", 0,
+	    "add net 2001:db8:6::: gateway 2001:db8:1::254\n", "");
+	expect_line("route add -host 2001:db8:7:: 2001:db8:1::254", 0,
+	    "add host 2001:db8:7::: gateway 2001:db8:1::254\n", "");
+	expect_line("netstat -rn -f inet6", 0,
+	    "Routing tables\n\n"
+	    "Internet6:\n"
+	    "Destination                       Gateway                       Flags     Netif Expire\n"
+	    "default                           fe80::1%mem0                  UGS        mem0\n"
+	    "2001:db8::77                      2001:db8:1::254               UGHS       mem1\n"
+	    "2001:db8:1::/64                   link#3                        US         mem1\n"
+	    "2001:db8:2::/48                   2001:db8:1::254               UGS        mem1\n"
+	    "2001:db8:3::/49                   2001:db8:1::254               UGS        mem1\n"
+	    "2001:db8:4::/52                   2001:db8:1::254               UGS        mem1\n"
+	    "2001:db8:5::/48                   fe80::2%mem1                  UGS        mem1\n"
+	    "2001:db8:6::/64                   2001:db8:1::254               UGS        mem1\n"
+	    "2001:db8:7::                      2001:db8:1::254               UGHS       mem1\n",
+	    "");
+	expect_line("route delete -6 default", 0, "delete net default\n", "");
+	expect_line("route delete 2001:db8:2::/48 2001:db8:1::253", 1, NULL, NULL);
+	expect_line("route delete 2001:db8:2::/48 2001:db8:1::254", 0, NULL, "");
+	expect_line("route -6 change 2001:db8:3::/49 fe80::9%mem0", 0, NULL, "");
+	assert_true(says("route -6 get 2001:db8:3::1", false, "  interface: mem0\n"));
+}
+
+static void
+test_ipv6_get_prints_the_route_in_blocks(void **state)
+{
+	(void)state;
+	link6();
+	expect_line("route add -6 default fe80::1%mem0", 0, NULL, "");
+	expect_line("route add 2001:db8:2::/48 2001:db8:1::254 -mtu 1280 -expire 60", 0, NULL, "");
+	expect_line("route -6 get 2001:db8:2::5", 0,
+	    "   route to: 2001:db8:2::5\n"
+	    "destination: 2001:db8:2::\n"
+	    "       mask: ffff:ffff:ffff::\n"
+	    "    gateway: 2001:db8:1::254\n"
+	    "  interface: mem1\n"
+	    "      flags: <UP,GATEWAY,DONE,STATIC>\n"
+	    " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n"
+	    "       0         0         0         0      1280         1        60 \n",
+	    "");
+	expect_line("route get -inet6 2620::1", 0,
+	    "   route to: 2620::1\n"
+	    "destination: default\n"
+	    "       mask: default\n"
+	    "    gateway: fe80::1%mem0\n"
+	    "  interface: mem0\n"
+	    "      flags: <UP,GATEWAY,DONE,STATIC>\n"
+	    " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n"
+	    "       0         0         0         0      1500         1         0 \n",
+	    "");
+	sched_run(clock_now() + 61 * NS_PER_SEC);
+	assert_true(says("route get 2001:db8:2::5", false, "destination: default\n"));
+}
+
+static void
+test_ipv6_errors_change_nothing(void **state)
+{
+	static const char *const lines[] = {
+		"route add -6 default",
+		"route add -6 default 10.1.0.254",
+		"route add -6 10.9.0.0/16 10.1.0.254",
+		"route add -4 2001:db8::/32 fe80::1%mem0",
+		/* on which link? */
+		"route add -6 default fe80::1",
+		"route add -6 default fe80::1%nowhere",
+		"route add -6 default fe80::1%mem0 -ifp mem1",
+		"route add -6 default 2001:db8::1%mem0",
+		"route add -6 default 2001:db8::1",
+		"route add 2001:db8::/129 fe80::1%mem0",
+		"route add 2001:db8:: -prefixlen 129 fe80::1%mem0",
+		"route add 10.0.0.0 -prefixlen 33 10.1.0.254",
+		"route add 2001:db8:: -netmask ff0f:: fe80::1%mem0",
+		"route add 2001:db8::g/32 fe80::1%mem0",
+		"route -6 get 2001:db8::1",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		char *out, *err;
+		int status = verb_line(NULL, lines[i], false, &out, &err);
+
+		if (status == 0 || err[0] == '\0')
+			fail_msg("%s: status %d, says '%s'", lines[i], status, err);
+		free(out);
+		free(err);
+	}
+	assert_int_equal(rib_count(0, AF_INET6), 0);
+}
+
+/* "gw" has an address of each family, "six" only one. */
+static bool
+resolve_some(const char *name, int family, struct rt_addr *a)
+{
+	if (strcmp(name, "six") == 0 && family != AF_INET)
+		return rt_addr_parse("2001:db8:9::1", AF_INET6, a);
+	if (strcmp(name, "gw") != 0)
+		return false;
+	return rt_addr_parse(family == AF_INET6 ? "2001:db8:1::254" : "10.1.0.254", family, a);
+}
+
+static void
+test_a_name_is_resolved_in_the_family_that_is_wanted(void **state)
+{
+	bool (*const before)(const char *, int, struct rt_addr *) = rt_resolve_name;
+
+	(void)state;
+	rt_resolve_name = resolve_some;
+	link6();
+	expect_line("route add -6 2001:db8:2::/48 gw", 0, NULL, "");
+	expect_line("route add 10.9.0.0/16 gw", 0, NULL, "");
+	expect_line("route add six gw", 0, "add host six: gateway gw\n", "");
+	expect_line("route add -4 six gw", 68, "", "route: bad address: six\n");
+	assert_true(says("route get 2001:db8:2::1", false, "    gateway: 2001:db8:1::254\n"));
+	assert_true(says("route get 10.9.0.1", false, "    gateway: 10.1.0.254\n"));
+	assert_true(says("route get 2001:db8:9::1", false, "    gateway: 2001:db8:1::254\n"));
+	rt_resolve_name = before;
+}
+
+static void
+test_flush_of_one_family_leaves_the_other(void **state)
+{
+	(void)state;
+	link6();
+	expect_line("route add -6 default fe80::1%mem0", 0, NULL, "");
+	expect_line("route add 2001:db8:ffff:ffff::/64 2001:db8:1::254", 0, NULL, "");
+	expect_line("route add default 10.0.0.254", 0, NULL, "");
+	expect_line("route -n flush -inet6", 0,
+	    "default              fe80::1%mem0         done\n"
+	    "2001:db8:ffff:ffff::/64 2001:db8:1::254      done\n",
+	    "");
+	expect_line("route -6 flush", 0, "", "");
+	assert_int_equal(rib_count(0, AF_INET6), 1);
+	expect_line("route -4 flush", 0, "default              10.0.0.254           done\n", "");
+}
+
+static void
+test_ipv6_columns_grow_and_shrink_without_n(void **state)
+{
+	(void)state;
+	expect_line("route add -6 fe80::%mem1/64 -iface mem1", 0, NULL, "");
+	assert_true(says("netstat -r -f inet6", false,
+	    "Internet6:\n"
+	    "Destination        Gateway            Flags     Netif Expire\n"
+	    "fe80::%mem1/64     link#3             US         mem1\n"));
+	assert_true(says("netstat -rW -6", false,
+	    "Destination        Gateway            Flags    Refs      Use    Mtu    Netif Expire\n"
+	    "fe80::%mem1/64     link#3             US          0        0   1500     mem1\n"));
+	expect_line("route add -6 2001:db8:1111:2222:3333:4444:5555:6666 -iface mem1", 0, NULL, "");
+	assert_true(says("netstat -rn -6", false,
+	    "Destination                            Gateway                       Flags "));
+}
+
+static void
+test_a_saved_state_has_the_same_tables(void **state)
+{
+	char file[] = "/tmp/test_route_state_XXXXXX", line[128];
+	static const char *const tables[] = { "netstat -rn", "netstat -rW -f inet6",
+		"netstat -rs" };
+	int fd = mkstemp(file);
+
+	(void)state;
+	assert_true(fd >= 0);
+	close(fd);
+	link6();
+	expect_line("route add -6 default fe80::1%mem0 -expire 100", 0, NULL, "");
+	expect_line("route add default 10.0.0.254", 0, NULL, "");
+	V_rtstat.dynamic = 3;
+	snprintf(line, sizeof(line), "savecore %s", file);
+	expect_line(line, 0, NULL, "");
+	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		for (int json = 0; json < 2; json++) {
+			char *alive, *dead, *err[2];
+
+			assert_int_equal(verb_line(NULL, tables[i], json, &alive, &err[0]), 0);
+			snprintf(line, sizeof(line), "%s -M %s", tables[i], file);
+			assert_int_equal(verb_line(NULL, line, json, &dead, &err[1]), 0);
+			assert_string_equal(alive, dead);
+			free(alive);
+			free(dead);
+			free(err[0]);
+			free(err[1]);
+		}
+	}
+	unlink(file);
+}
+
 /* Behaviours 46: operation x {host, classic jail, vnet jail}. */
 static void
 test_classic_jail_sees_its_own_addresses_routes_only(void **state)
@@ -326,7 +543,7 @@ test_classic_jail_sees_its_own_addresses_routes_only(void **state)
 }
 
 struct stream {
-	char text[4096];
+	char text[8192];
 	size_t n;
 	int status;
 };
@@ -370,6 +587,9 @@ test_monitor_tells_each_change_as_it_happens(void **state)
 	    " 10.9.0.0 10.1.0.254 255.255.0.0\n\n"));
 	expect_line("route delete 10.9.0.0/16", 0, NULL, "");
 	assert_non_null(strstr(s.text, "RTM_DELETE: Delete Route: "));
+	expect_line("route add -6 2001:db8::/32 fe80::1%mem0", 0, NULL, "");
+	assert_non_null(strstr(s.text, " 2001:db8:: fe80::1%mem0 ffff:ffff::\n\n"));
+	expect_line("route delete 2001:db8::/32", 0, NULL, "");
 	expect_line("ifconfig mem0 inet 10.4.0.1/24 alias", 0, NULL, "");
 	assert_non_null(strstr(s.text, "RTM_NEWADDR: address being added to iface"));
 	expect_line("ifconfig mem0 inet 10.4.0.1 -alias", 0, NULL, "");
@@ -406,6 +626,13 @@ main(void)
 		ROUTE_TEST(test_flush_takes_gateway_routes_only),
 		ROUTE_TEST(test_change_moves_a_route),
 		ROUTE_TEST(test_setfib_and_fib_choose_the_table),
+		ROUTE_TEST(test_ipv6_routes_are_added_with_all_forms_of_words),
+		ROUTE_TEST(test_ipv6_get_prints_the_route_in_blocks),
+		ROUTE_TEST(test_ipv6_errors_change_nothing),
+		ROUTE_TEST(test_a_name_is_resolved_in_the_family_that_is_wanted),
+		ROUTE_TEST(test_flush_of_one_family_leaves_the_other),
+		ROUTE_TEST(test_ipv6_columns_grow_and_shrink_without_n),
+		ROUTE_TEST(test_a_saved_state_has_the_same_tables),
 		ROUTE_TEST(test_classic_jail_sees_its_own_addresses_routes_only),
 		ROUTE_TEST(test_monitor_tells_each_change_as_it_happens),
 	};
