@@ -376,6 +376,16 @@ expiry_leave(const struct rtentry *rt)
 		callout_stop(&VNET(rib_expiry));
 }
 
+void
+rib_set_expiry(struct rtentry *rt, uint64_t expire_ns)
+{
+	if (rt->expire_ns == expire_ns)
+		return;
+	expiry_leave(rt);
+	rt->expire_ns = expire_ns;
+	expiry_enter(rt);
+}
+
 uint64_t
 rib_expires_in(const struct rtentry *rt)
 {

@@ -114,6 +114,8 @@ struct rt_request {
 int rib_add(const struct rt_request *rq, struct rtentry **out);
 int rib_delete(const struct rt_request *rq);
 int rib_change(const struct rt_request *rq, struct rtentry **out);
+/* An entry of the table lives until then; 0 = for good. No event: the route stays what it is. */
+void rib_set_expiry(struct rtentry *rt, uint64_t expire_ns);
 /* Longest match, control side; borrowed; NULL. Exact: the prefix itself. */
 struct rtentry *rib_match(uint8_t fib, const struct rt_addr *dst);
 struct rtentry *rib_exact(uint8_t fib, const struct rt_addr *dst);
@@ -134,6 +136,17 @@ int rib_local_delete(const struct rt_addr *host, struct ifaddr *ifa);
 void rib_local_source(const struct rt_addr *host, struct ifaddr *ifa);
 /* Routes whose source address is `from` get `to`, of the same interface and prefix. */
 void rib_ifa_replace(struct ifaddr *from, struct ifaddr *to);
+
+/*
+ * The route to an address's prefix on its link, or to its peer (ifaddr_ops.prefix): add it unless
+ * another address of the prefix has it (0, errors of rib_add), take it away, give it to another
+ * address because the interface was set down. Leave: the address is out of its interface's list;
+ * its routes go to an alias, or end.
+ */
+int rib_prefix_add(struct ifaddr *ifa);
+void rib_prefix_delete(struct ifaddr *ifa);
+void rib_prefix_hand_over(struct ifaddr *ifa);
+void rib_prefix_leave(struct ifaddr *ifa);
 
 /*
  * Cache a gateway's neighbour entry (or NULL) in a next hop: takes a reference of its own, gives
