@@ -7,6 +7,7 @@
 
 #include "inet/ip.h"
 #include "inet/ipaddr.h"
+#include "inet/multicast.h"
 
 struct udp_hdr {
 	be16 sport, dport, len;
@@ -24,7 +25,7 @@ typedef void udp_recv_fn(void *ctx, struct mbuf *m, const struct ip_info *info, 
 
 /*
  * In curvnet. An endpoint belongs to the family of addr, and hears that family only; its any (zeros)
- * = any address. port 0 = an ephemeral one (net.inet.ip.portrange.first … last). NULL with errno:
+ * = any address. Several may listen to one group and port. port 0 = an ephemeral one (net.inet.ip.portrange.first … last). NULL with errno:
  * EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ENFILE, ENOMEM.
  */
 struct udp_endpoint *udp_open(
@@ -46,6 +47,20 @@ uint16_t udp_port(const struct udp_endpoint *ep);
 void udp_set_ttl(struct udp_endpoint *ep, uint8_t ttl); /* or hop limit */
 void udp_set_tos(struct udp_endpoint *ep, uint8_t tos); /* or traffic class */
 void udp_set_fib(struct udp_endpoint *ep, uint8_t fib);
+
+/*
+ * Groups (inet/multicast.h). An endpoint that has joined none hears all that the stack listens to;
+ * one that has, only those, from the interface (NULL = as mcast_join chooses) and from the sources of
+ * its filter. 0; -EADDRINUSE twice; -EADDRNOTAVAIL not a member; errors of mcast_join.
+ */
+int udp_join(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group);
+int udp_leave(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group);
+int udp_set_filter(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group,
+    enum mcast_mode mode, const struct ipaddr *sources, unsigned n);
+/* How it sends to groups: the interface (NULL = by route), the time to live (0 = 1), to itself too. */
+void udp_set_multicast_if(struct udp_endpoint *ep, struct ifnet *ifp);
+void udp_set_multicast_ttl(struct udp_endpoint *ep, uint8_t ttl);
+void udp_set_multicast_loop(struct udp_endpoint *ep, bool on);
 
 /* Endpoints of curvnet in order of port and address, as netstat lists them; fn non-zero stops. */
 struct udp_info {

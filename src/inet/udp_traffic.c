@@ -237,6 +237,7 @@ udp_sender_new(const struct udp_flow_config *c)
 		}
 		udp_set_tos(ep, c->tos);
 		udp_set_ttl(ep, c->ttl);
+		udp_set_multicast_ttl(ep, c->ttl);
 		udp_set_fib(ep, c->fib);
 		s->flow[i].ep = ep;
 	}

@@ -214,6 +214,13 @@ if_is_usable(const struct ifnet *ifp)
 	    (!(ifp->if_capabilities & IFCAP_LINKSTATE) || ifp->if_link_state == LINK_STATE_UP);
 }
 
+/* Is an interface that is only held (if_ref) still one of the stack? */
+static inline bool
+if_is_in(const struct ifnet *ifp, const struct vnet *vnet)
+{
+	return ifp->if_vnet == vnet && !ifp->if_purged;
+}
+
 /*
  * A blank interface of a type with defaults (mtu 1500 …), in no stack yet, one reference; NULL
  * without memory.
@@ -292,6 +299,12 @@ void if_transmit_batch(struct ifnet *ifp, struct batch *b);
  * the batch. Drivers call this.
  */
 void if_receive(struct ifnet *ifp, struct batch *b);
+
+/*
+ * m (at its IP header) comes in by ifp without having been on its link: what members of this stack
+ * get of a packet to their group. By the protocol's queue. Takes m.
+ */
+void if_loop_back(struct ifnet *ifp, struct mbuf *m);
 
 DROP_DECLARE(DROP_IF_DOWN); /* sent or received on an interface that is down */
 DROP_DECLARE(DROP_IF_SNDQ); /* send queue full */
