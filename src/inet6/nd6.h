@@ -2,7 +2,8 @@
  * nd6.h - Neighbour Discovery (RFC 4861), duplicate address detection and autoconfiguration
  * (RFC 4862).
  *
- *	nd6.c		the way out: ready headers, states and timers of neighbours (7.3)
+ *	nd6.c		states and timers of neighbours (7.3)
+ *	nd6_output.c	the way out: ready headers
  *	nd6_nbr.c	neighbour solicitations and advertisements, proxies
  *	nd6_dad.c	is an address of ours somebody else's?
  *	nd6_redirect.c	redirects, in and out
@@ -115,17 +116,24 @@ void nd6_dad_stop(struct in6_ifaddr *ia);
 void nd6_dad_duplicate(struct in6_ifaddr *ia, const uint8_t *lladdr);
 /* A DAD solicitation came (from :: for ia's address). */
 void nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o);
+/* Begin for what is tentative on a link that has become usable; end it on one that is not. */
+void nd6_dad_linkchange(struct ifnet *ifp);
+/* All addresses anew, the duplicated ones too: IPv6 is enabled again on the interface. */
+void nd6_dad_restart(struct ifnet *ifp);
 
 /* The next hop goes back where the packet came from: tell its sender (RFC 4861 8.2). Borrows m. */
 void nd6_redirect_send(const struct mbuf *m, const struct nexthop *nh);
 
 /*
- * Interface life, called by in6.c. Attach makes i->llt, fills i->nd and, on Ethernet, sets the way
- * out (nd6_output); false = no memory. Detach frees the table.
+ * Interface life, called by in6.c. Attach makes i->llt, sets the numbers in i->nd (the flags
+ * are in6.c's) and, on Ethernet, the way out (nd6_output); false = no memory. Detach frees the table.
  */
 bool nd6_ifattach(struct ifnet *ifp, struct in6_if *i);
 void nd6_ifdetach(struct ifnet *ifp, struct in6_if *i);
-/* The link is usable (again) or not: DAD anew, solicit routers, or forget them. */
+/*
+ * The link is usable (again) or not: detection of duplicates goes on for what is tentative, routers
+ * are solicited, or forgotten.
+ */
 void nd6_linkchange(struct ifnet *ifp);
 /* Flags of the interface have changed (accept_rtadv, ifdisabled …); set by ifconfig and ndp -i. */
 void nd6_flags_changed(struct ifnet *ifp, uint32_t old);
