@@ -6,8 +6,9 @@
  */
 #include "kern_fixture.h"
 
-#include "inet/arp.h"
+#include "base/rng.h"
 #include "base/sched.h"
+#include "inet/arp.h"
 #include "memif.h"
 
 #include <errno.h>
@@ -438,6 +439,197 @@ test_addresses_stand_in_all_fibs_or_in_the_interfaces_own(void **state)
 	rt_numfibs = 1;
 }
 
+/* --- IPv6 ---------------------------------------------------------------- */
+
+static struct rt_addr
+prefix6(const char *text)
+{
+	struct rt_addr a;
+
+	assert_true(rt_addr_parse(text, AF_INET6, &a));
+	return a;
+}
+
+static struct rt_request
+request6(const char *dst, const char *gateway, struct ifnet *ifp)
+{
+	struct rt_request rq = { .dst = prefix6(dst), .flags = RTF_STATIC_, .ifp = ifp };
+
+	if (gateway != NULL)
+		rq.gateway = prefix6(gateway);
+	return rq;
+}
+
+static int
+add6(const char *dst, const char *gateway, struct ifnet *ifp)
+{
+	struct rt_request rq = request6(dst, gateway, ifp);
+
+	return rib_add(&rq, NULL);
+}
+
+static int
+delete6(const char *dst, const char *gateway)
+{
+	struct rt_request rq = request6(dst, gateway, NULL);
+
+	return rib_delete(&rq);
+}
+
+static const struct nexthop *
+hop6(const char *dst)
+{
+	struct rt_addr a = prefix6(dst);
+
+	return fib_lookup6(0, rt_addr_in6(&a));
+}
+
+static void
+test_a_gateway_of_link_scope_is_on_its_zones_link(void **state)
+{
+	struct rt_addr gateway;
+
+	(void)state;
+	assert_int_equal(add6("default", "fe80::1%mem1", NULL), 0);
+	assert_ptr_equal(hop6("2001:db8::1")->ifp, wan.ifp);
+	assert_int_equal(hop6("2001:db8::1")->flags, RTF_UP_ | RTF_GATEWAY_ | RTF_STATIC_);
+	gateway = prefix6("fe80::1%mem1");
+	assert_memory_equal(&hop6("2001:db8::1")->rt->gateway, &gateway, sizeof(gateway));
+	/* the zone may come from the interface, and then it is in the route */
+	assert_int_equal(add6("2001:db8::/32", "fe80::1", lan.ifp), 0);
+	assert_ptr_equal(hop6("2001:db8::1")->ifp, lan.ifp);
+	gateway = prefix6("fe80::1%mem0");
+	assert_memory_equal(&hop6("2001:db8::1")->rt->gateway, &gateway, sizeof(gateway));
+	/* the same address on another link is another gateway */
+	assert_int_equal(delete6("2001:db8::/32", "fe80::1%mem1"), -ESRCH);
+	assert_int_equal(delete6("2001:db8::/32", "fe80::1%mem0"), 0);
+	assert_int_equal(add6("2001:db8::/32", "fe80::1", NULL), -ENETUNREACH);
+	assert_int_equal(add6("2001:db8::/32", "fe80::1%999", NULL), -ENETUNREACH);
+	assert_int_equal(add6("2001:db8::/32", "fe80::1%mem1", lan.ifp), -EINVAL);
+	assert_int_equal(rib_count(0, AF_INET6), 1);
+}
+
+static void
+test_other_ipv6_gateways_need_an_on_link_route(void **state)
+{
+	struct rt_request rq = request6("2001:db8:9::/48", NULL, NULL);
+
+	(void)state;
+	assert_int_equal(add6("2001:db8:9::/48", "2001:db8:1::254", NULL), -ENETUNREACH);
+	assert_int_equal(add6("2001:db8:1::/64", NULL, lan.ifp), 0);
+	assert_int_equal(add6("2001:db8:9::/48", "2001:db8:1::254", NULL), 0);
+	assert_ptr_equal(hop6("2001:db8:9::1")->ifp, lan.ifp);
+	assert_true(hop6("2001:db8:1::77")->flags & RTF_UP_);
+	assert_false(hop6("2001:db8:1::77")->flags & RTF_GATEWAY_);
+	assert_int_equal(add6("2001:db8:9:1::/64", "2001:db8:9::1", NULL), -ENETUNREACH);
+	assert_int_equal(add6("2001:db8:1::/65", "2001:db8:1::5", NULL), -EADDRINUSE);
+	assert_int_equal(add6("2001:db8:9::/48", "2001:db8:1::253", NULL), -EEXIST);
+	/* families do not mix */
+	rq.gateway = prefix("10.0.0.254");
+	assert_int_equal(rib_change(&rq, NULL), -EINVAL);
+	rq = request6("2001:db8:9::/48", "fe80::7%mem1", NULL);
+	assert_int_equal(rib_change(&rq, NULL), 0);
+	assert_ptr_equal(hop6("2001:db8:9::1")->ifp, wan.ifp);
+}
+
+static void
+test_ipv6_routes_leave_with_their_interface_and_in_time(void **state)
+{
+	struct rt_request rq = request6("2001:db8:2::/48", "fe80::2%mem0", NULL);
+	uint64_t start = clock_now();
+
+	(void)state;
+	rq.expire_ns = start + 5 * NS_PER_SEC;
+	assert_int_equal(rib_add(&rq, NULL), 0);
+	assert_int_equal(add6("default", "fe80::1%mem1", NULL), 0);
+	assert_int_equal(add6("fe80::%mem1/64", NULL, wan.ifp), 0);
+	assert_int_equal(add6("fe80::%mem0/64", NULL, lan.ifp), 0);
+	assert_ptr_equal(hop6("fe80::5%mem0")->ifp, lan.ifp);
+	assert_ptr_equal(hop6("fe80::5%mem1")->ifp, wan.ifp);
+	memif_close(&wan);
+	assert_null(hop6("2001:db8:3::1"));
+	assert_non_null(hop6("fe80::5%mem0"));
+	sched_run(start + 5 * NS_PER_SEC);
+	assert_non_null(hop6("2001:db8:2::1"));
+	sched_run(start + 5 * NS_PER_SEC + 1);
+	assert_null(hop6("2001:db8:2::1"));
+	assert_int_equal(rib_count(0, AF_INET6), 1);
+}
+
+static void
+test_an_ipv6_address_of_ours_that_links_share_has_one_host_route(void **state)
+{
+	struct rt_addr host = prefix6("fd00::1");
+	struct ifaddr *one = TAILQ_FIRST(&lan.ifp->if_addrs);
+	struct ifaddr *two = TAILQ_FIRST(&wan.ifp->if_addrs);
+
+	(void)state;
+	/* what somebody said before gives way */
+	assert_int_equal(add6("fd00::1", "fe80::1%mem1", NULL), 0);
+	assert_int_equal(rib_local_add(&host, one), 0);
+	assert_int_equal(rib_local_add(&host, two), 0);
+	assert_ptr_equal(hop6("fd00::1")->ifp, V_loif);
+	assert_int_equal(hop6("fd00::1")->rt->users, 2);
+	assert_int_equal(delete6("fd00::1", NULL), -EADDRINUSE);
+	rib_local_source(&host, two);
+	assert_int_equal(rib_local_delete(&host, one), 0);
+	assert_ptr_equal(hop6("fd00::1")->ifa, two);
+	assert_int_equal(rib_local_delete(&host, two), 0);
+	assert_null(hop6("fd00::1"));
+	assert_int_equal(rib_local_delete(&host, two), -ESRCH);
+}
+
+/* A prefix of few different ones, in one another. */
+static struct rt_addr
+some_prefix6(struct rng *rng)
+{
+	static const uint8_t plens[] = { 0, 16, 32, 33, 48, 64, 96, 127, 128 };
+	uint8_t key[16];
+
+	for (int i = 0; i < 16; i++)
+		key[i] = (uint8_t)(rng_u64(rng) & 0x81);
+	return rt_addr_make(AF_INET6, key, plens[rng_below(rng, sizeof(plens))]);
+}
+
+static void
+test_packets_find_what_the_ipv6_table_says_through_random_changes(void **state)
+{
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 1, "rib6");
+	for (int round = 0; round < 20000; round++) {
+		struct rt_request rq = { .dst = some_prefix6(&rng), .flags = RTF_STATIC_ };
+		struct rt_addr probe;
+		const struct rtentry *rt;
+		const struct nexthop *nh;
+
+		rq.gateway = prefix6(rng_below(&rng, 2) ? "fe80::1%mem0" : "fe80::2%mem1");
+		switch (rng_below(&rng, 4)) {
+		case 0:
+			(void)rib_change(&rq, NULL);
+			break;
+		case 1:
+			rq.gateway.family = 0;
+			(void)rib_delete(&rq);
+			break;
+		case 2:
+			rq.expire_ns = clock_now() + rng_below(&rng, 1000);
+			/* fallthrough */
+		default:
+			(void)rib_add(&rq, NULL);
+		}
+		sched_run(clock_now() + 10);
+		probe = some_prefix6(&rng);
+		rt = rib_match(0, &probe);
+		nh = fib_lookup6(0, rt_addr_in6(&probe));
+		assert_ptr_equal(nh, rt == NULL ? NULL : &rt->nh);
+	}
+	memif_close(&lan);
+	memif_close(&wan);
+	assert_int_equal(rib_count(0, AF_INET6), 0);
+}
+
 #define RIB_TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int
@@ -456,6 +648,11 @@ main(void)
 		RIB_TEST(test_a_next_hop_gives_its_neighbour_back),
 		RIB_TEST(test_each_allocation_may_fail_and_nothing_is_left),
 		RIB_TEST(test_addresses_stand_in_all_fibs_or_in_the_interfaces_own),
+		RIB_TEST(test_a_gateway_of_link_scope_is_on_its_zones_link),
+		RIB_TEST(test_other_ipv6_gateways_need_an_on_link_route),
+		RIB_TEST(test_ipv6_routes_leave_with_their_interface_and_in_time),
+		RIB_TEST(test_an_ipv6_address_of_ours_that_links_share_has_one_host_route),
+		RIB_TEST(test_packets_find_what_the_ipv6_table_says_through_random_changes),
 		KERN_TEST(test_ten_thousand_stacks_leave_nothing),
 		KERN_TEST(test_sixteen_fibs_of_many_stacks_leave_nothing),
 	};

@@ -542,6 +542,21 @@ test_classic_jail_sees_its_own_addresses_routes_only(void **state)
 	expect_line("jail -r own", 0, NULL, "");
 }
 
+static void
+test_classic_jail_sees_its_own_ipv6_addresses_routes_only(void **state)
+{
+	(void)state;
+	link6();
+	expect_line("route add fd00::1 -iface mem1", 0, NULL, "");
+	expect_line("route add fd00::2 -iface mem1", 0, NULL, "");
+	expect_line("jail -c name=classic ip6.addr=fd00::1 persist", 0, NULL, "");
+	assert_true(says("jexec classic route get fd00::1", false, "  interface: mem1\n"));
+	expect_line("jexec classic route get fd00::2", 1, "", "route: route has not been found\n");
+	expect_line(
+	    "jexec classic route get 2001:db8:1::5", 1, "", "route: route has not been found\n");
+	expect_line("jail -r classic", 0, NULL, "");
+}
+
 struct stream {
 	char text[8192];
 	size_t n;
@@ -634,6 +649,7 @@ main(void)
 		ROUTE_TEST(test_ipv6_columns_grow_and_shrink_without_n),
 		ROUTE_TEST(test_a_saved_state_has_the_same_tables),
 		ROUTE_TEST(test_classic_jail_sees_its_own_addresses_routes_only),
+		ROUTE_TEST(test_classic_jail_sees_its_own_ipv6_addresses_routes_only),
 		ROUTE_TEST(test_monitor_tells_each_change_as_it_happens),
 	};
 
