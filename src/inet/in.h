@@ -7,6 +7,7 @@
 #define WARREN_INET_IN_H
 
 #include "base/bytes.h"
+#include "inet/in_hash.h"
 #include "net/if.h"
 #include "net/lltable.h"
 #include "route/route.h"
@@ -15,11 +16,9 @@ struct in_ifaddr {
 	struct ifaddr ifa; /* first: a struct ifaddr of family AF_INET */
 	uint32_t addr;     /* ours */
 	uint32_t mask;
-	uint32_t broadcast;      /* 0 = none */
-	uint32_t dst;            /* point-to-point peer, 0 = none */
-	struct in_ifaddr *hnext; /* the same address on another interface */
-	bool has_route;          /* the route of its prefix, or to its peer, is this one's */
-	bool has_local;          /* counted in the host route through lo0 */
+	uint32_t broadcast; /* 0 = none */
+	uint32_t dst;       /* point-to-point peer, 0 = none */
+	struct in_hash_node hash;
 };
 
 static inline struct in_ifaddr *
@@ -49,23 +48,16 @@ struct in_ifaddr *in_ifaddr_for(const struct ifnet *ifp, uint32_t peer);
 /* What a destination is to this stack. The packet path's question: no locks, one hash probe. */
 enum in_kind { IN_NOT_OURS, IN_OURS, IN_BROADCAST_, IN_MULTICAST_ };
 
-/*
- * Our addresses: open addressing, at most half full (an eighth while small), so that a stranger's
- * address is mostly answered by the first slot. Rebuilt beside the old one when it is full; deleted
- * slots keep an address that no packet asks for.
- */
-struct in_hash {
-	struct rcu_head rcu;
-	uint32_t shift;      /* 32 - log2 of the slots */
-	uint32_t mask;       /* slots - 1 */
-	uint32_t used, live; /* slots that are not free, and not deleted */
-	struct in_hash_slot {
-		uint32_t addr; /* 0 = free; written behind ia */
-		uint32_t pad_;
-		struct in_ifaddr *ia;
-	} slot[];
-};
 VNET_DECLARE(struct in_hash *, in_hash);
+
+/* Of a chain of the hash; NULL. */
+static inline struct in_ifaddr *
+in_ifaddr_of_node(struct in_hash_node *n)
+{
+	return n == NULL ?
+	    NULL :
+	    (struct in_ifaddr *)(void *)((uint8_t *)n - offsetof(struct in_ifaddr, hash));
+}
 
 /*
  * Entry for one of our addresses (any interface) in this table, or NULL. For batches: the table is
@@ -74,11 +66,7 @@ VNET_DECLARE(struct in_hash *, in_hash);
 static inline struct in_ifaddr *
 in_local_in(const struct in_hash *h, uint32_t addr)
 {
-	uint32_t i = addr * UINT32_C(0x9e3779b1) >> h->shift, found;
-
-	while ((found = __atomic_load_n(&h->slot[i].addr, __ATOMIC_ACQUIRE)) != addr && found != 0)
-		i = (i + 1) & h->mask;
-	return found == 0 ? NULL : __atomic_load_n(&h->slot[i].ia, __ATOMIC_RELAXED);
+	return in_ifaddr_of_node(in_hash_find(h, addr));
 }
 
 static inline const struct in_hash *
@@ -91,6 +79,13 @@ static inline struct in_ifaddr *
 in_local(uint32_t addr)
 {
 	return in_local_in(in_local_table(), addr);
+}
+
+/* The same address on another interface; NULL. */
+static inline struct in_ifaddr *
+in_local_next(const struct in_ifaddr *ia)
+{
+	return in_ifaddr_of_node(ia->hash.next);
 }
 
 /* Is it a broadcast address of ifp (all ones, its subnets' broadcast or all zeros)? */
