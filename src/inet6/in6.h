@@ -10,6 +10,7 @@
 #define WARREN_INET6_IN6_H
 
 #include "base/callout.h"
+#include "inet/in_hash.h"
 #include "inet/ipaddr.h"
 #include "net/if.h"
 #include "net/lltable.h"
@@ -41,10 +42,10 @@ struct in6_ifaddr {
 	uint32_t vltime_s, pltime_s;      /* as given; (uint32_t)ND6_INFINITE_LIFETIME = for ever */
 	uint64_t expire_ns, deprecate_ns; /* NS_NEVER */
 	struct callout lifetime;
-	struct in6_ifaddr *hnext;       /* the same address on another interface */
+	struct in_hash_node hash;
 	struct nd6_dad *dad;            /* nd6_dad.c's while it runs; NULL */
-	struct mcast_member *solicited; /* membership in its solicited-node group */
-	bool has_route, has_local;
+	struct mcast_member *solicited; /* membership in its solicited-node group; NULL */
+	bool no_prefix_route;           /* its prefix is not on the link for its sake (RFC 5942) */
 };
 
 static inline struct in6_ifaddr *
@@ -117,6 +118,13 @@ struct in6_addr_request {
  */
 int in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq);
 int in6_addr_delete(struct ifnet *ifp, const struct in6 *addr); /* -EADDRNOTAVAIL */
+/*
+ * Addresses that come by themselves, if the interface wants them (auto_linklocal) and they are not
+ * there: the link-local one, lo0's ::1. 0 (also when none is wanted), -ENOMEM, errors of rib_add.
+ */
+int in6_auto_addresses(struct ifnet *ifp);
+/* It became ready, or duplicated, or deprecated: ifaddr_event. */
+void in6_addr_event(struct in6_ifaddr *ia);
 /* Its lifetimes from now on (RFC 4862 5.5.3 e is the caller's). */
 void in6_addr_lifetimes(struct in6_ifaddr *ia, uint32_t vltime_s, uint32_t pltime_s);
 
@@ -133,7 +141,51 @@ bool in6_is_onlink(const struct ifnet *ifp, const struct in6 *addr);
  * Our addresses, as the packet path asks: one hash probe, no locks. The address of a packet that
  * has link scope is in6_embed()ded by the caller first. Tentative ones are in it too: see flags.
  */
-struct in6_ifaddr *in6_local(const struct in6 *addr);
+VNET_DECLARE(struct in_hash *, in6_hash);
+
+/* The hash's key: odd, so that it is none of those that mean something there. */
+static inline uint64_t
+in6_hash_key(const struct in6 *a)
+{
+	uint64_t x = load64(a->b) * UINT64_C(0x9e3779b97f4a7c15) ^ load64(a->b + 8);
+
+	return (x ^ x >> 32) | 1;
+}
+/* The first in a chain that is addr; NULL. */
+static inline struct in6_ifaddr *
+in6_ifaddr_of_node(struct in_hash_node *n, const struct in6 *addr)
+{
+	for (; n != NULL; n = n->next) {
+		struct in6_ifaddr *ia = (struct in6_ifaddr *)(void *)((uint8_t *)n -
+		    offsetof(struct in6_ifaddr, hash));
+
+		if (in6_equal(&ia->addr, addr))
+			return ia;
+	}
+	return NULL;
+}
+/* For batches: the table is read once. */
+static inline struct in6_ifaddr *
+in6_local_in(const struct in_hash *h, const struct in6 *addr)
+{
+	return in6_ifaddr_of_node(in_hash_find(h, in6_hash_key(addr)), addr);
+}
+static inline const struct in_hash *
+in6_local_table(void)
+{
+	return rcu_deref(&VNET(in6_hash));
+}
+static inline struct in6_ifaddr *
+in6_local(const struct in6 *addr)
+{
+	return in6_local_in(in6_local_table(), addr);
+}
+/* The same address on another interface (ends of point-to-point links may share one); NULL. */
+static inline struct in6_ifaddr *
+in6_local_next(const struct in6_ifaddr *ia)
+{
+	return in6_ifaddr_of_node(ia->hash.next, &ia->addr);
+}
 
 /*
  * Source address selection (RFC 6724 section 5, policy table in6_policy below): for dst through
@@ -150,6 +202,10 @@ VNET_DECLARE(bool, ip6_forwarding);
 #define V_ip6_forwarding VNET(ip6_forwarding)
 VNET_DECLARE(bool, ip6_accept_rtadv); /* the default of new interfaces */
 #define V_ip6_accept_rtadv VNET(ip6_accept_rtadv)
+VNET_DECLARE(bool, ip6_auto_linklocal); /* the default of new interfaces */
+#define V_ip6_auto_linklocal VNET(ip6_auto_linklocal)
+VNET_DECLARE(bool, ip6_no_radr); /* the default of new interfaces */
+#define V_ip6_no_radr VNET(ip6_no_radr)
 
 /* Raised as ifaddr_event (arg1 ifnet, arg2 ifaddr) when an address comes, goes or becomes ready. */
 
