@@ -10,6 +10,7 @@
 #include "inet/ip.h"
 
 #include "inet/icmp.h"
+#include "inet/ip_ways.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
@@ -141,46 +142,6 @@ ip_sift(struct batch *b)
 	b->n = kept;
 }
 
-/*
- * Packets on their way out, sorted by interface. Ways are few; a fifth one flushes the others,
- * which keeps the order on each interface.
- */
-enum { IP_WAYS = 4 };
-struct ip_ways {
-	unsigned n;
-	struct ifnet *ifp[IP_WAYS];
-	struct batch out[IP_WAYS];
-};
-
-static void
-ip_ways_flush(struct ip_ways *w)
-{
-	for (unsigned i = 0; i < w->n; i++)
-		if (w->out[i].n > 0)
-			ip_send(w->ifp[i], &w->out[i]);
-	w->n = 0;
-}
-
-static inline void
-ip_ways_add(struct ip_ways *w, struct ifnet *ifp, struct mbuf *m)
-{
-	unsigned i;
-
-	for (i = 0; i < w->n; i++)
-		if (w->ifp[i] == ifp)
-			break;
-	if (i == w->n) {
-		if (w->n == IP_WAYS) {
-			ip_ways_flush(w);
-			i = 0;
-		}
-		w->ifp[i] = ifp;
-		w->out[i].n = 0;
-		w->n = i + 1;
-	}
-	batch_add(&w->out[i], m);
-}
-
 /* Answer with an ICMP error and drop. Takes m. */
 static void
 ip_refuse(struct mbuf *m, uint8_t type, uint8_t code, const struct drop_reason *why)
@@ -289,7 +250,7 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 	struct ip_ways ways;
 	uint32_t n = b->n;
 
-	ways.n = 0;
+	ip_ways_init(&ways, ip_send);
 	b->n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];

@@ -4,8 +4,8 @@
  *	ip6_input	sanity · pfil in · hop-by-hop options · for us? -> ip6_deliver, else ip6_forward
  *	ip6_forward	hop limit · route · redirect / unreachable / too big -> ip6_send
  *	ip6_deliver	extension headers, reassembly -> upper protocol
- *	ip6_output	packets made here: source, route, header, fragments -> ip6_send
- *	ip6_send	pfil out · if_output
+ *	ip6_output	packets made here: source, route, header -> ip6_send
+ *	ip6_send	pfil out · fragments, of packets made here · if_output
  *
  * In packets addresses have no zone; everywhere else they have (net/in6addr.h).
  */
@@ -67,19 +67,31 @@ ip6_zoned(const struct in6 *wire, const struct ifnet *ifp)
 		in6_embed(&a, ifp->if_index);
 	return a;
 }
+/* Does the interface take part in IPv6 (RFC 4862 5.4.5)? */
+static inline bool
+ip6_is_enabled(const struct ifnet *ifp)
+{
+	const struct in6_if *i = in6_if_of(ifp);
+
+	return i == NULL || !(i->nd.flags & ND6_IFF_IFDISABLED);
+}
 /* src and dst without zones matter for sums: link-local ones are cleared here. len host order. */
 uint64_t ip6_pseudo_sum(const struct in6 *src, const struct in6 *dst, uint8_t proto, uint32_t len);
 
 /* netisr's handler. Takes the batch; m->data at the IPv6 header. */
 void ip6_input(struct batch *b);
 
+/* Does anybody here listen on ifp to the group (with its zone) when src (as in the packet) sends? */
+bool ip6_is_member(const struct ifnet *ifp, const struct in6 *src, const struct in6 *group);
+
 /*
  * Send a payload made here. struct ip_opts_out as for IPv4: tos is the traffic class, ttl the hop
  * limit (0 = the interface's or net.inet6.ip6.hlim, groups 1), options a complete hop-by-hop or
  * destination options header (its type in options_proto; multiple of 8), hdr_included; df: never
  * fragment. src :: = RFC 6724; src_unspecified sends from :: (DAD, MLD). A link-local dst without a
- * zone needs o->ifp. m->fib chooses the table. Takes m. 0; -EHOSTUNREACH, -ENETUNREACH, -EMSGSIZE,
- * -EACCES, -ENOBUFS, -EINVAL, -EADDRNOTAVAIL (no usable source).
+ * zone needs o->ifp. m->fib chooses the table. Members of a group in this stack get a copy, unless
+ * no_loop. Takes m. 0; -EHOSTUNREACH, -ENETUNREACH, -EMSGSIZE, -EACCES, -ENOBUFS, -EINVAL,
+ * -EADDRNOTAVAIL (no usable source, or one of another zone).
  */
 int ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t proto,
     const struct ip_opts_out *o);
@@ -90,7 +102,7 @@ bool ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struc
 /*
  * Out by a next hop known for each packet (m->nh; NULL = on the link), all through ifp. Takes the
  * batch, keeps the order. Routers don't fragment: what is too big is answered (icmp6) if it was
- * forwarded; ip6_output fragments before.
+ * forwarded, and sent as fragments for the path's MTU if it was made here.
  */
 void ip6_send(struct ifnet *ifp, struct batch *b);
 
@@ -130,15 +142,23 @@ void ip6_deliver(struct mbuf *m);
 int ip6_upper(const void *bytes, size_t len, uint8_t *proto);
 
 /*
- * Hop-by-hop and destination options at offset off of m, a header of len bytes (ip6_ext.c). 0 = go
- * on; else m was answered or dropped (taken). *alert: a router alert (RFC 2711) was in it: its
- * value, else -1.
+ * The hop-by-hop options of a packet whose next header is 0, as every node on the way reads them
+ * (ip6_ext.c). 0 = go on; else m was answered or dropped (taken). *alert: the value of the router
+ * alert (RFC 2711) among them; -1 if there is none.
  */
-int ip6_options_input(struct mbuf *m, unsigned off, unsigned len, int *alert);
+int ip6_hopopts_input(struct mbuf *m, int *alert);
+/*
+ * The same alert of a packet that was accepted, for those who insist on it (MLD: RFC 3810 5.1.14).
+ */
+int ip6_router_alert(const struct mbuf *m);
 
-/* Fragments (ip6_reass.c): m with a fragment header at off, whose chain before it is checked.
- * `prevoff`: offset of the byte that says 44. Takes m; the whole packet or NULL. */
-struct mbuf *ip6_reass(struct mbuf *m, unsigned off, unsigned prevoff);
+/*
+ * Fragments (ip6_reass.c): m with a fragment header at *off, whose chain before it is checked;
+ * *named: offset of the byte that says 44. Takes m; the whole packet, without fragment header, or
+ * NULL. Then *off is where the fragment header was, in the packet that is returned, and the byte at
+ * *named says what stands there now.
+ */
+struct mbuf *ip6_reass(struct mbuf *m, unsigned *off, unsigned *named);
 /*
  * Split a packet made here (takes it) for mtu, appended to out. The unfragmentable part is the
  * header and a hop-by-hop header. 0, -EMSGSIZE, -ENOBUFS (all freed). ip6_frag.c
@@ -151,11 +171,10 @@ void ip6_pmtu_learn(const struct in6 *dst, uint32_t mtu);
 
 struct ip6stat {
 	uint64_t total, toosmall, tooshort, badvers, badscope, badoptions, toomanyhdr, fragments,
-	    fragdropped, fragtimeout, fragoverflow, fragoverlap, fragatomic, reassembled, delivered,
-	    forward, cantforward, redirectsent, localout, odropped, noroute, fragmented, ofragments,
-	    cantfrag, noproto, notmember, toolong, nosource;
+	    fragdropped, fragtimeout, fragoverflow, fragatomic, reassembled, delivered, forward,
+	    cantforward, redirectsent, localout, rawout, odropped, noroute, fragmented, ofragments,
+	    cantfrag, notmember, nogif, sources_none;
 	uint64_t nxthist[256];
-	uint64_t sources_none;
 };
 VNET_DECLARE(struct ip6stat, ip6stat);
 #define V_ip6stat VNET(ip6stat)
@@ -165,5 +184,7 @@ VNET_DECLARE(uint32_t, ip6_defhlim);
 DROP_DECLARE(DROP_IP6_HLIM);
 DROP_DECLARE(DROP_IP6_NOROUTE);
 DROP_DECLARE(DROP_IP6_CANTFORWARD);
+DROP_DECLARE(DROP_IP6_IFDISABLED);
+DROP_DECLARE(DROP_IP6_BLACKHOLE);
 
 #endif

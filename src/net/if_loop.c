@@ -35,8 +35,8 @@ loop_proto(const struct mbuf *m)
 	return (enum netisr_proto_id)0;
 }
 
-static void
-loop_one(struct ifnet *ifp, struct mbuf *m)
+void
+if_loop_back(struct ifnet *ifp, struct mbuf *m)
 {
 	enum netisr_proto_id proto = loop_proto(m);
 
@@ -52,12 +52,19 @@ loop_one(struct ifnet *ifp, struct mbuf *m)
 	}
 }
 
+/*
+ * A packet made here may say by which interface it is to come in: a link-local address of ours
+ * means nothing without it, although the way to it leads through here.
+ */
 static void
 loop_input(struct ifnet *ifp, struct batch *b)
 {
 	ifp->if_heard = true;
-	batch_foreach(b, m)
-		loop_one(ifp, m);
+	batch_foreach(b, m) {
+		bool chosen = m->rcvif != NULL && !(m->flags & M_FORWARDED);
+
+		if_loop_back(chosen ? m->rcvif : ifp, m);
+	}
 	b->n = 0;
 }
 
