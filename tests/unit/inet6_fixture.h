@@ -164,7 +164,7 @@ icmp6_sum_at(struct mbuf *m, unsigned off)
 	uint64_t sum = cksum_add(0, &ip6->src, 32);
 
 	icmp->sum = 0;
-	sum += __builtin_bswap32(m->len - off) + (UINT32_C(58) << 24);
+	sum += (uint64_t)__builtin_bswap32(m->len - off) + (UINT32_C(58) << 24);
 	icmp->sum = cksum_fold(cksum_add(sum, icmp, m->len - off));
 }
 
@@ -227,7 +227,7 @@ frame_icmp6(const struct mbuf *m)
 
 	assert_int_equal(ip6->nxt, IPPROTO_ICMPV6_);
 	assert_int_equal(m->len, ETHER_HDR_LEN_ + IP6_HDRLEN + from_be16(ip6->plen));
-	sum += __builtin_bswap32(from_be16(ip6->plen)) + (UINT32_C(58) << 24);
+	sum += (uint64_t)__builtin_bswap32(from_be16(ip6->plen)) + (UINT32_C(58) << 24);
 	assert_int_equal(cksum_fold(cksum_add(sum, ip6 + 1, from_be16(ip6->plen))), 0);
 	return (struct icmp6_hdr *)(void *)(ip6 + 1);
 }
