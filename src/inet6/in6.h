@@ -127,6 +127,8 @@ int in6_auto_addresses(struct ifnet *ifp);
 void in6_addr_event(struct in6_ifaddr *ia);
 /* Its lifetimes from now on (RFC 4862 5.5.3 e is the caller's). */
 void in6_addr_lifetimes(struct in6_ifaddr *ia, uint32_t vltime_s, uint32_t pltime_s);
+/* It is preferred for so long; the end of its validity stays where it is, exactly. */
+void in6_addr_preferred(struct in6_ifaddr *ia, uint32_t pltime_s);
 
 /* Borrowed; NULL. */
 struct in6_ifaddr *in6_ifaddr_exact(const struct ifnet *ifp, const struct in6 *addr);

@@ -44,18 +44,33 @@ in6_life_init(struct in6_ifaddr *ia)
 	callout_init(&ia->lifetime, curvnet, life_tick, ia);
 }
 
+static void
+set_preferred(struct in6_ifaddr *ia, uint32_t pltime_s)
+{
+	ia->pltime_s = pltime_s;
+	ia->deprecate_ns = deadline(pltime_s);
+	if (pltime_s == 0)
+		ia->flags |= IN6_IFF_DEPRECATED;
+	else
+		ia->flags &= ~(uint32_t)IN6_IFF_DEPRECATED;
+}
+
 void
 in6_addr_lifetimes(struct in6_ifaddr *ia, uint32_t vltime_s, uint32_t pltime_s)
 {
 	VNET_SCOPE(ia->ifa.ifp->if_vnet);
 
 	ia->vltime_s = vltime_s;
-	ia->pltime_s = pltime_s;
 	ia->expire_ns = deadline(vltime_s);
-	ia->deprecate_ns = deadline(pltime_s);
-	if (pltime_s == 0)
-		ia->flags |= IN6_IFF_DEPRECATED;
-	else
-		ia->flags &= ~(uint32_t)IN6_IFF_DEPRECATED;
+	set_preferred(ia, pltime_s);
+	life_arm(ia);
+}
+
+void
+in6_addr_preferred(struct in6_ifaddr *ia, uint32_t pltime_s)
+{
+	VNET_SCOPE(ia->ifa.ifp->if_vnet);
+
+	set_preferred(ia, pltime_s);
 	life_arm(ia);
 }
