@@ -190,7 +190,7 @@ in6_local_next(const struct in6_ifaddr *ia)
 }
 
 /*
- * Source address selection (RFC 6724 section 5, policy table in6_policy below): for dst through
+ * Source address selection (RFC 6724 section 5, policy table in6_policy.h): for dst through
  * ifp; NULL if there is none. Borrowed.
  */
 struct in6_ifaddr *in6_select_source(struct ifnet *ifp, const struct in6 *dst);
