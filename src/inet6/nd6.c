@@ -494,7 +494,7 @@ void
 nd6_ifdetach(struct ifnet *ifp, struct in6_if *i)
 {
 	nd6_rtr_ifdetach(ifp, i);
-	nd6_nbr_ifdetach(ifp);
+	nd6_delayed_forget(ifp);
 	lltable_free(i->llt);
 	i->llt = NULL;
 }

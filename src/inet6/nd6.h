@@ -4,7 +4,9 @@
  *
  *	nd6.c		states and timers of neighbours (7.3)
  *	nd6_output.c	the way out: ready headers
- *	nd6_nbr.c	neighbour solicitations and advertisements, proxies
+ *	nd6_nbr.c	neighbour solicitations and advertisements, in
+ *	nd6_send.c	and out
+ *	nd6_proxy.c	addresses that we stand for
  *	nd6_dad.c	is an address of ours somebody else's?
  *	nd6_redirect.c	redirects, in and out
  *	nd6_rtr.c	router advertisements in: default routers, prefixes, addresses; solicitations
@@ -112,7 +114,7 @@ void nd6_na_send(struct ifnet *ifp, const struct in6 *to, const struct in6 *targ
 /* Duplicate address detection of a tentative address (RFC 4862 5.4, RFC 7527). */
 void nd6_dad_start(struct in6_ifaddr *ia);
 void nd6_dad_stop(struct in6_ifaddr *ia);
-/* Somebody else uses it: an NA or a DAD NS said so. */
+/* An advertisement says that it is somebody else's. lladdr NULL: not at which link address. */
 void nd6_dad_duplicate(struct in6_ifaddr *ia, const uint8_t *lladdr);
 /* A DAD solicitation came (from :: for ia's address). */
 void nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o);

@@ -62,17 +62,30 @@ VNET_DECLARE(uint32_t, nd6_debug);
  */
 const struct drop_reason *nd6_message_fault(
     const struct mbuf *m, unsigned off, const struct ip_info *info, size_t least);
-/* An advertisement that nobody asked for, to all nodes: addr is here, at this link address. */
-void nd6_announce(const struct in6_ifaddr *ia);
-/* Stand for the address of a published entry: hear what is asked for it; or no more. */
-void nd6_proxy_update(struct llentry *lle);
-void nd6_proxy_end(struct llentry *lle);
-/* Answers that wait for the interface are dropped. */
-void nd6_nbr_ifdetach(struct ifnet *ifp);
-
 DROP_DECLARE(DROP_ND6_HLIM);
+DROP_DECLARE(DROP_ND6_FRAGMENT);
 DROP_DECLARE(DROP_ND6_BAD);
 DROP_DECLARE(DROP_ND6_OPTIONS);
+DROP_DECLARE(DROP_ND6_LLADDR);
+DROP_DECLARE(DROP_ND6_FOREIGN);
+
+/* --- nd6_send.c ------------------------------------------------------------------------------- */
+
+/* Answer a solicitation of src (:: = one who detects duplicates) for an address that is ours. */
+void nd6_answer(struct ifnet *ifp, const struct in6 *src, const struct in6 *target);
+/* An advertisement that nobody asked for, to all nodes: the address is here, at this link address. */
+void nd6_announce(const struct in6_ifaddr *ia);
+/* Answers that wait for the interface will not be given. */
+void nd6_delayed_forget(const struct ifnet *ifp);
+
+/* --- nd6_proxy.c ------------------------------------------------------------------------------ */
+
+/* The published entry of the address on that link; NULL. */
+const struct llentry *nd6_proxy_for(const struct ifnet *ifp, const struct in6 *target);
+/* Listen for those who ask for a published entry's address, or no more. 0, -ENOMEM, -ENOBUFS. */
+int nd6_proxy_start(struct llentry *lle);
+void nd6_proxy_end(struct llentry *lle);
+
 DROP_DECLARE(DROP_ND6_NOBUFS);
 
 #endif
