@@ -440,6 +440,21 @@ default_flags(const struct ifnet *ifp)
 	return flags;
 }
 
+void
+in6_flags_set(struct ifnet *ifp, uint32_t flags)
+{
+	VNET_SCOPE(ifp->if_vnet);
+	struct in6_if *i = in6_if_of(ifp);
+	uint32_t old = i == NULL ? flags : i->nd.flags;
+
+	if (old == flags)
+		return;
+	i->nd.flags = flags;
+	if (ifp->if_flags & IFF_UP_)
+		(void)in6_auto_addresses(ifp);
+	nd6_flags_changed(ifp, old);
+}
+
 static void *
 in6_attach(struct ifnet *ifp)
 {

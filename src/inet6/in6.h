@@ -123,6 +123,8 @@ int in6_addr_delete(struct ifnet *ifp, const struct in6 *addr); /* -EADDRNOTAVAI
  * there: the link-local one, lo0's ::1. 0 (also when none is wanted), -ENOMEM, errors of rib_add.
  */
 int in6_auto_addresses(struct ifnet *ifp);
+/* nd.flags from now on, with what hangs on them; ifconfig and ndp -i. */
+void in6_flags_set(struct ifnet *ifp, uint32_t flags);
 /* It became ready, or duplicated, or deprecated: ifaddr_event. */
 void in6_addr_event(struct in6_ifaddr *ia);
 /* Its lifetimes from now on (RFC 4862 5.5.3 e is the caller's). */

@@ -352,6 +352,11 @@ struct ifconfig_family {
 	int (*address)(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *used);
 	/* does this word look like an address of ours? (ifconfig em0 10.0.0.1/24 without family) */
 	bool (*is_address)(const char *word);
+	/* lines behind the addresses; optional, as what follows */
+	void (*status)(const struct ifnet *ifp, struct emitter *e);
+	/* what the family's words change beside addresses: a command that fails puts it back */
+	uint32_t (*flags)(const struct ifnet *ifp);
+	void (*set_flags)(struct ifnet *ifp, uint32_t flags);
 };
 #define IFCONFIG_FAMILY_DEFINE(ident, ...)                                                         \
 	static const struct ifconfig_family iff_of_##ident = { __VA_ARGS__ };                      \

@@ -21,6 +21,10 @@ struct ifconfig {
  */
 void ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af);
 
+/* "21<PERFORMNUD,AUTO_LINKLOCAL>" in text, a list of names in JSON; names by bit, from 0. */
+void ifconfig_print_bits(
+    struct emitter *e, const char *json, uint32_t bits, const char *const *names, size_t n);
+
 /*
  * Check the keywords that argv begins with, changing nothing: *used = how many words they are; it
  * stops before the first that is none. ifp is NULL when the interface is yet to be made. Exit
@@ -38,6 +42,7 @@ struct ifconfig_saved {
 	uint8_t fib, lladdr[6];
 	char name[IFNAMSIZ_];
 	char *description;
+	uint32_t family_flags[AF_SLOTS]; /* in the order of the families' linker set */
 };
 void ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp);
 void ifconfig_restore(struct ifconfig_saved *s, struct ifnet *ifp);

@@ -20,8 +20,9 @@ static const char *const cap_name[] = { "RXCSUM", "TXCSUM", "NETCONS", "VLAN_MTU
 
 #define NAMES(array) array, sizeof(array) / sizeof((array)[0])
 
-static void
-print_bits(struct emitter *e, const char *json, uint32_t bits, const char *const *names, size_t n)
+void
+ifconfig_print_bits(
+    struct emitter *e, const char *json, uint32_t bits, const char *const *names, size_t n)
 {
 	const char *comma = "";
 
@@ -50,7 +51,7 @@ print_head(struct emitter *e, const struct ifnet *ifp)
 	emit_str(e, "name", "%s", ifp->if_xname);
 	emit_text(e, ": flags=");
 	emit_uint(e, "flags", NULL, visible_flags(ifp));
-	print_bits(e, "flag-names", visible_flags(ifp), NAMES(flag_name));
+	ifconfig_print_bits(e, "flag-names", visible_flags(ifp), NAMES(flag_name));
 	emit_uint(e, "metric", " metric %" PRIu64, ifp->if_metric);
 	emit_uint(e, "mtu", " mtu %" PRIu64 "\n", ifp->if_mtu);
 }
@@ -71,6 +72,18 @@ print_addresses(const struct ifconfig *c, const struct ifnet *ifp, int af)
 		emit_end(e);
 	}
 	emit_end(e);
+}
+
+LINKERSET_DECLARE(ifconfig_family, const struct ifconfig_family);
+
+static void
+print_families(struct emitter *e, const struct ifnet *ifp, int af)
+{
+	const struct ifconfig_family *const *p;
+
+	LINKERSET_FOREACH(p, ifconfig_family)
+		if ((*p)->status != NULL && (af == AF_UNSPEC || af == (*p)->af))
+			(*p)->status(ifp, e);
 }
 
 static void
@@ -148,17 +161,18 @@ ifconfig_print(const struct ifconfig *c, struct ifnet *ifp, int af)
 		emit_str(e, "description", "\tdescription: %s\n", ifp->if_description);
 	if (ifp->if_capenable != 0) {
 		emit_text(e, "\toptions=");
-		print_bits(e, "options", ifp->if_capenable, NAMES(cap_name));
+		ifconfig_print_bits(e, "options", ifp->if_capenable, NAMES(cap_name));
 		emit_text(e, "\n");
 	}
 	if (c->media && ifp->if_capabilities != 0) {
 		emit_text(e, "\tcapabilities=");
-		print_bits(e, "capabilities", ifp->if_capabilities, NAMES(cap_name));
+		ifconfig_print_bits(e, "capabilities", ifp->if_capabilities, NAMES(cap_name));
 		emit_text(e, "\n");
 	}
 	if (ifp->if_addrlen == 6 && (af == AF_UNSPEC || af == AF_LINK_))
 		emit_str(e, "ether", "\tether %s\n", ether_ntoa_(ifp->if_lladdr, lladdr));
 	print_addresses(c, ifp, af);
+	print_families(e, ifp, af);
 	if (af == AF_UNSPEC || af == AF_LINK_) {
 		print_media(e, ifp);
 		if (ifp->if_status != NULL)

@@ -14,6 +14,30 @@ enum {
 	    IFF_MONITOR_ | IFF_STATICARP_
 };
 
+LINKERSET_DECLARE(ifconfig_family, const struct ifconfig_family);
+
+static void
+save_families(struct ifconfig_saved *s, const struct ifnet *ifp)
+{
+	const struct ifconfig_family *const *p;
+	uint32_t *flags = s->family_flags;
+
+	LINKERSET_FOREACH(p, ifconfig_family)
+		if ((*p)->flags != NULL)
+			*flags++ = (*p)->flags(ifp);
+}
+
+static void
+restore_families(const struct ifconfig_saved *s, struct ifnet *ifp)
+{
+	const struct ifconfig_family *const *p;
+	const uint32_t *flags = s->family_flags;
+
+	LINKERSET_FOREACH(p, ifconfig_family)
+		if ((*p)->flags != NULL)
+			(*p)->set_flags(ifp, *flags++);
+}
+
 void
 ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp)
 {
@@ -28,6 +52,7 @@ ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp)
 	};
 	memcpy(s->name, ifp->if_xname, sizeof(s->name));
 	memcpy(s->lladdr, ifp->if_lladdr, sizeof(s->lladdr));
+	save_families(s, ifp);
 }
 
 static void
@@ -67,6 +92,7 @@ ifconfig_restore(struct ifconfig_saved *s, struct ifnet *ifp)
 	ifp->if_capenable = s->capenable;
 	ifp->if_fib = s->fib;
 	restore_flags(s, ifp);
+	restore_families(s, ifp);
 }
 
 void
