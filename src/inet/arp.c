@@ -8,6 +8,10 @@
  *	DOWN		nobody answered: for 20 s packets are refused without asking
  *	REACHABLE	max_age seconds from the last thing heard, then the entry goes
  *
+ * Who answered a question of ours stays for that time; all others (asked for in vain, or only heard
+ * of) make room for new ones when the table is full (maxentries), oldest first: so neither a scan of
+ * a link nor a flood of senders keeps a neighbour out.
+ *
  * A next hop through a gateway caches the entry (nexthop_set_lle); on-link destinations are looked
  * up. The way in is arp_input.c.
  */
@@ -65,10 +69,24 @@ SYSCTL_DEFINE_(net_link_ether_inet_maxentries, .name = "net.link.ether.inet.maxe
     .min = 1, .max = 1 << 24, .changed = maxentries_changed,
     .descr = "neighbours of one interface that traffic may make");
 
-uint32_t
-arp_table_limit(void)
+static const char *
+arp_state_text(const struct llentry *lle)
 {
-	return VNET(arp_maxentries);
+	static const char *const names[] = {
+		[ARP_INCOMPLETE] = "incomplete", [ARP_REACHABLE] = "reachable", [ARP_DOWN] = "down"
+	};
+
+	return names[lle->state];
+}
+
+struct lltable *
+arp_table_new(struct ifnet *ifp)
+{
+	struct lltable *t = lltable_new(ifp, AF_INET, VNET(arp_maxentries));
+
+	if (t != NULL)
+		t->state_text = arp_state_text;
+	return t;
 }
 
 /* --- asking -------------------------------------------------------------- */
@@ -115,10 +133,17 @@ arp_request(struct ifnet *ifp, uint32_t sip, uint32_t tip)
 	arp_send(ifp, ARP_REQUEST, ether_broadcast, &body);
 }
 
+/* With staticarp the interface answers requests and sends none. */
+static bool
+arp_may_ask(const struct ifnet *ifp)
+{
+	return !(ifp->if_flags & (IFF_NOARP_ | IFF_STATICARP_));
+}
+
 void
 arp_announce(struct ifnet *ifp, uint32_t addr)
 {
-	if (!(ifp->if_flags & IFF_NOARP_) && ifp->if_type == IFT_ETHER_ && if_is_usable(ifp))
+	if (arp_may_ask(ifp) && ifp->if_type == IFT_ETHER_ && if_is_usable(ifp))
 		arp_request(ifp, addr, addr);
 }
 
@@ -132,7 +157,7 @@ arp_ask(struct llentry *lle)
 	if (ia == NULL)
 		ia = in_ifaddr_first(ifp);
 	lle->asked++;
-	if (ia != NULL && !(ifp->if_flags & IFF_NOARP_))
+	if (ia != NULL && arp_may_ask(ifp))
 		arp_request(ifp, ia->addr, addr);
 }
 
@@ -188,9 +213,14 @@ arp_timer(void *arg)
 void
 arp_learned(struct llentry *lle, const uint8_t lladdr[6])
 {
+	bool only_heard = (lle->flags & LLE_IDLE) && lle->asked == 0;
+
 	lle_resolve(lle, lladdr);
 	lle->state = ARP_REACHABLE;
 	lle->asked = 0;
+	/* to the end of the queue, or out of it */
+	lle_idle(lle, false);
+	lle_idle(lle, only_heard);
 	if (!(lle->flags & LLE_STATIC)) {
 		lle->expire_ns = clock_now() + VNET(arp_max_age) * NS_PER_SEC;
 		lle_timer(lle, VNET(arp_max_age) * NS_PER_SEC, arp_timer);
@@ -202,8 +232,14 @@ struct llentry *
 arp_entry(struct ifnet *ifp, uint32_t dst)
 {
 	struct lltable *t = in_lltable(ifp);
+	struct llentry *lle = t == NULL ? NULL : lla_find(t, &dst);
 
-	return t == NULL ? NULL : lla_create(t, &dst, ETHERTYPE_IP_, true);
+	if (lle != NULL || t == NULL)
+		return lle;
+	lle = lla_create(t, &dst, ETHERTYPE_IP_, true);
+	if (lle != NULL)
+		lle_idle(lle, true);
+	return lle;
 }
 
 /* m can't go through lle now: it is held, or refused. Takes m. */

@@ -22,6 +22,7 @@
 struct arp_run {
 	struct verb_run *v;
 	bool numeric, all, del, set, replace;
+	bool published;     /* -d HOST pub: only what answers for others */
 	struct ifnet *only; /* -i */
 	const char *file;
 	unsigned found;
@@ -160,6 +161,8 @@ print_walked(struct arp_run *r, struct llentry *lle)
 static void
 delete_walked(struct arp_run *r, struct llentry *lle)
 {
+	if (r->published && !(lle->flags & LLE_PUB))
+		return;
 	r->found++;
 	lla_delete(lle);
 }
@@ -427,6 +430,7 @@ arp_run(struct verb_run *v)
 	}
 	if (argc < 1 || argc > (r.del ? 2 : 1) || (argc == 2 && strcmp(argv[1], "pub") != 0))
 		return verb_usage(v, NULL);
+	r.published = argc == 2;
 	return r.del ? arp_delete(&r, argv[0], false) : arp_show(&r, argv[0]);
 }
 

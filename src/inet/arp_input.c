@@ -109,9 +109,7 @@ learn(struct ifnet *ifp, const struct arp_packet *ap, bool for_us)
 	if (t == NULL || ap->sip == 0 || (ifp->if_flags & IFF_STATICARP_) ||
 	    !sender_is_here(ifp, ap))
 		return;
-	lle = lla_find(t, &ap->sip);
-	if (lle == NULL && for_us)
-		lle = lla_create(t, &ap->sip, ETHERTYPE_IP_, true);
+	lle = for_us ? arp_entry(ifp, ap->sip) : lla_find(t, &ap->sip);
 	if (lle == NULL)
 		return;
 	if (lle->flags & LLE_STATIC) {

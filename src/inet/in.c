@@ -253,7 +253,7 @@ in_addr_delete(struct ifnet *ifp, uint32_t addr)
 static void *
 in_attach(struct ifnet *ifp)
 {
-	struct lltable *t = lltable_new(ifp, AF_INET, arp_table_limit());
+	struct lltable *t = arp_table_new(ifp);
 
 	if (t != NULL && ifp->if_type == IFT_ETHER_)
 		ifp->if_output[AF_SLOT_INET] = arp_output;

@@ -15,7 +15,7 @@ void in_ifaddr_netstat(
 extern struct event_list *in_ifaddr_event;
 struct in_ifaddr *in_ifaddr_exact(const struct ifnet *ifp, uint32_t addr);
 
-/* arp.c: net.link.ether.inet.maxentries. */
-uint32_t arp_table_limit(void);
+/* arp.c: an interface's neighbours; NULL without memory. */
+struct lltable *arp_table_new(struct ifnet *ifp);
 
 #endif

@@ -21,6 +21,8 @@ enum { HASH_FIRST = 8 };
 
 DROP_DEFINE(
     DROP_LLE_GONE, "lltable", "gone", "neighbour entry was deleted while the packet waited");
+DROP_DEFINE(DROP_LLE_EVICTED, "lltable", "evicted",
+    "neighbour table is full: the entry made room for another while the packet waited");
 
 VNET_DEFINE(struct lltablehead, lltable_head);
 /* False when certainly no packet waits in any entry of the stack. */
@@ -246,7 +248,7 @@ lle_rele(struct llentry *lle)
 void
 lle_idle(struct llentry *lle, bool idle)
 {
-	if (idle == ((lle->flags & LLE_IDLE) != 0))
+	if (idle == ((lle->flags & LLE_IDLE) != 0) || (idle && !(lle->flags & LLE_TRAFFIC)))
 		return;
 	lle->flags ^= LLE_IDLE;
 	if (idle)
@@ -255,13 +257,39 @@ lle_idle(struct llentry *lle, bool idle)
 		TAILQ_REMOVE(&lle->table->idle, lle, idle);
 }
 
-/* Room for one that traffic makes. */
+void
+lle_by_hand(struct llentry *lle)
+{
+	lle_idle(lle, false);
+	if (lle->flags & LLE_TRAFFIC)
+		lle->table->from_traffic--;
+	lle->flags = (uint16_t)(lle->flags & ~LLE_TRAFFIC);
+}
+
+static void
+lle_drop_held(struct llentry *lle, const struct drop_reason *why)
+{
+	struct mbuf *m;
+	VNET_SCOPE(lle->table->vnet);
+
+	while ((m = mbufq_pop(&lle->hold)) != NULL)
+		m_drop(m, why);
+}
+
+/*
+ * Room for one that traffic makes. Each that goes was once paid for by its coming, so this costs
+ * O(1) an entry, also behind a limit that was lowered.
+ */
 static bool
 has_room(struct lltable *t)
 {
-	if (t->count >= t->limit && !TAILQ_EMPTY(&t->idle))
-		lla_delete(TAILQ_FIRST(&t->idle));
-	return t->count < t->limit;
+	struct llentry *lle;
+
+	while (t->from_traffic >= t->limit && (lle = TAILQ_FIRST(&t->idle)) != NULL) {
+		lle_drop_held(lle, &DROP_LLE_EVICTED);
+		lla_delete(lle);
+	}
+	return t->from_traffic < t->limit;
 }
 
 struct llentry *
@@ -270,6 +298,8 @@ lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_tra
 	struct llentry *lle = lla_find(t, addr);
 	be16 type = to_be16(ethertype);
 
+	if (lle != NULL && !for_traffic)
+		lle_by_hand(lle);
 	if (lle != NULL)
 		return lle;
 	if (for_traffic && !has_room(t))
@@ -284,7 +314,8 @@ lla_create(struct lltable *t, const void *addr, uint16_t ethertype, bool for_tra
 	}
 	lle->table = t;
 	lle->refs = 1;
-	lle->flags = LLE_LINKED;
+	lle->flags = LLE_LINKED | (for_traffic ? LLE_TRAFFIC : 0);
+	t->from_traffic += for_traffic;
 	memcpy(lle->addr, addr, t->addrlen);
 	memcpy(lle->header + 6, t->ifp->if_lladdr, 6);
 	memcpy(lle->header + 12, &type, 2);
@@ -301,19 +332,16 @@ void
 lla_delete(struct llentry *lle)
 {
 	struct lltable *t = lle->table;
-	struct mbuf *m;
 
 	if (!(lle->flags & LLE_LINKED))
 		return;
-	lle_idle(lle, false);
+	lle_by_hand(lle);
 	hash_remove(t, lle);
 	TAILQ_REMOVE(&t->entries, lle, link);
 	if (--t->count == 0)
 		hash_give_back(t);
 	lle->flags = (uint16_t)((lle->flags & ~(LLE_LINKED | LLE_VALID)) | LLE_DELETED);
-	VNET_SCOPE(t->vnet);
-	while ((m = mbufq_pop(&lle->hold)) != NULL)
-		m_drop(m, &DROP_LLE_GONE);
+	lle_drop_held(lle, &DROP_LLE_GONE);
 	if (callout_drain(&lle->timer))
 		lle_rele(lle);
 	lle_rele(lle);

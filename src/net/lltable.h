@@ -31,6 +31,7 @@ enum lle_flags {
 	LLE_STALE = 0x0200,  /* the header is complete, but the family sees the next packet first */
 	LLE_ROUTER = 0x0400, /* ND: the neighbour is a router */
 	LLE_IDLE = 0x0800,   /* may be evicted: in its table's queue of such */
+	LLE_TRAFFIC = 0x1000, /* made by traffic: counts against its table's limit */
 };
 
 struct llentry {
@@ -58,17 +59,19 @@ struct lltable {
 	int family;      /* AF_INET, AF_INET6 */
 	uint8_t addrlen; /* 4, 16 */
 	struct llehead entries;
-	struct llehead idle;   /* make room for new ones at the limit, oldest first */
-	uint32_t count, limit; /* limit: entries that traffic may make; static ones come on top */
-	struct llentry **hash; /* NULL until the first entry; grows */
+	struct llehead idle;          /* make room for new ones at the limit, oldest first */
+	uint32_t count;               /* all entries */
+	uint32_t from_traffic, limit; /* those that traffic made; made by hand come on top */
+	struct llentry **hash;        /* NULL until the first entry; grows */
 	uint32_t hash_mask;
 	LIST_ENTRY(lltable) all; /* the stack's tables, for show */
 	struct vnet *vnet;       /* of which stack */
 	uint32_t refs;           /* its own and one for each llentry alive, linked or not */
 	struct rcu_head rcu;
-	/* the family prints its state and expiry for show and arp -a */
-	void (*entry_free)(
-	    struct llentry *lle); /* the family's last word before memory goes; may be NULL */
+	/* the family's name of an entry's state, for show; may be NULL */
+	const char *(*state_text)(const struct llentry *lle);
+	/* the family's last word before memory goes; may be NULL */
+	void (*entry_free)(struct llentry *lle);
 };
 
 LIST_HEAD(lltablehead, lltable);
@@ -86,13 +89,19 @@ void lltable_free(struct lltable *t);
 struct llentry *lla_find(struct lltable *t, const void *addr);
 /*
  * Find or make (linked, no state, ethertype put into header, our address as source). At the limit
- * (for_traffic) the oldest idle entry makes room. NULL: all are in use, or no memory. Borrowed: the
- * table's reference.
+ * (for_traffic) the oldest idle entry makes room. One that is found or made by hand (!for_traffic)
+ * counts no more and is never evicted. NULL: all are in use, or no memory. Borrowed: the table's
+ * reference.
  */
 struct llentry *lla_create(
     struct lltable *t, const void *addr, uint16_t ethertype, bool for_traffic);
-/* May the entry be evicted from now on (behind those that already may), or no more? */
+/*
+ * May the entry be evicted from now on (behind those that already may), or no more? Those made by
+ * hand never may.
+ */
 void lle_idle(struct llentry *lle, bool idle);
+/* Somebody made it his own: it counts no more against the limit, and is never evicted. */
+void lle_by_hand(struct llentry *lle);
 /*
  * Unlink: held packets dropped, timer cancelled, marked LLE_DELETED, table's reference given back.
  */

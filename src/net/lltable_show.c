@@ -6,6 +6,7 @@
 #include "kern/jail.h"
 #include "kern/show.h"
 #include "net/ethernet.h"
+#include "net/in6addr.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>
@@ -76,18 +77,22 @@ show_pointer(struct emitter *e, const char *json, const char *fmt, const void *p
 	emit_str(e, json, fmt, p == NULL ? "0" : text);
 }
 
+/* "10.0.0.1", "fe80::1%epair0a" of the table's own stack. */
 static const char *
-address_text(const struct llentry *lle, char text[INET6_ADDRSTRLEN])
+address_text(const struct llentry *lle, char text[IN6_TEXT])
 {
-	if (inet_ntop(lle->table->family, lle->addr, text, INET6_ADDRSTRLEN) == NULL)
-		snprintf(text, INET6_ADDRSTRLEN, "?");
+	VNET_SCOPE(lle->table->vnet);
+
+	if (lle->table->family == AF_INET6)
+		return in6_ntoa((const struct in6 *)(const void *)lle->addr, text);
+	inet_ntop(AF_INET, lle->addr, text, IN6_TEXT);
 	return text;
 }
 
 static void
 lle_show(struct emitter *e, const struct llentry *lle)
 {
-	char address[INET6_ADDRSTRLEN], lladdr[18], flags[8];
+	char address[IN6_TEXT], lladdr[18], flags[8];
 
 	emit_object(e, NULL);
 	show_pointer(e, "handle", "  lle=%s", lle);
@@ -102,7 +107,10 @@ lle_show(struct emitter *e, const struct llentry *lle)
 	emit_uint(e, "asked", "  la_asked=%" PRIu64, lle->asked);
 	emit_text(e, "  la_preempt=0  ln_byhint=0");
 	emit_uint(e, "state", "  ln_state=%" PRIu64, lle->state);
-	emit_text(e, "  ln_router=0  ln_ntick=0");
+	if (lle->table->state_text != NULL)
+		emit_str(e, "state-name", "(%s)", lle->table->state_text(lle));
+	emit_text(e, "  ln_router=%d  ln_ntick=0", (lle->flags & LLE_ROUTER) != 0);
+	emit_bool(e, "router", lle->flags & LLE_ROUTER);
 	emit_uint(e, "refs", "  lle_refcnt=%" PRIu64 "\n", lle->refs);
 	emit_str(e, "lladdr", "   ll_addr=%s", ether_ntoa_(lle->header, lladdr));
 	emit_text(e, "  lle_timer=");
@@ -122,6 +130,10 @@ lltable_show(struct emitter *e, const struct lltable *t, bool entries)
 	show_pointer(e, "handle", " llt=%s", t);
 	emit_int(e, "family", " llt_af=%" PRId64, t->family);
 	emit_uint(e, "entries", " entries=%" PRIu64, t->count);
+	emit_uint(e, "from-traffic", " traffic=%" PRIu64, t->from_traffic);
+	emit_uint(e, "limit", "/%" PRIu64, t->limit);
+	/* the table's own, and one of each entry that anybody still holds */
+	emit_uint(e, "refs", " refs=%" PRIu64, t->refs);
 	show_pointer(e, "ifp", " llt_ifp=%s", t->ifp);
 	emit_str(e, "interface", "(%s)\n", t->ifp->if_xname);
 	emit_list(e, "llentry");
@@ -147,7 +159,7 @@ show_all_lltables(struct verb_run *v, int argc, char **argv)
 	struct lltable *t;
 
 	if (argc > 1 || (argc == 1 && strcmp(argv[0], "verbose") != 0 && strcmp(argv[0], "1") != 0))
-		return verb_error(v, EXIT_USAGE_, "usage: show all lltables [verbose]");
+		return verb_error(v, EXIT_USAGE_, "usage: show [all] lltables [verbose]");
 	emit_list(e, "vnet");
 	VNET_FOREACH(vnet) {
 		if (is_hidden(v, vnet))
@@ -166,6 +178,7 @@ show_all_lltables(struct verb_run *v, int argc, char **argv)
 	return 0;
 }
 SHOW_DEFINE(all_lltables, "all lltables", "[verbose]", show_all_lltables);
+SHOW_DEFINE(lltables, "lltables", "[verbose]", show_all_lltables);
 
 static int
 show_lltable(struct verb_run *v, int argc, char **argv)

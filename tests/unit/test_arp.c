@@ -282,23 +282,72 @@ test_what_is_suspicious_is_logged(void **state)
 	assert_string_equal(logged, "");
 }
 
+/* Fill the table with neighbours that answered a question of ours: 10.0.0.FROM and on. */
+static void
+fill_answered(int from, int n)
+{
+	char addr[32];
+
+	for (int i = from; i < from + n; i++) {
+		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
+		send_some(addr, 1);
+		receive(&lan, ARP_REPLY, peer_mac, addr, "10.0.0.1");
+	}
+}
+
 static void
 test_traffic_makes_no_more_entries_than_the_limit(void **state)
+{
+	(void)state;
+	expect_line("sysctl net.link.ether.inet.maxentries=10", 0, NULL, "");
+	fill_answered(2, 10);
+	assert_int_equal(in_lltable(lan.ifp)->count, 10);
+	send_some("10.0.0.99", 1);
+	assert_int_equal(drops(&DROP_ARP_LIMIT), 1);
+	receive(&lan, ARP_REQUEST, peer_mac, "10.0.0.98", "10.0.0.1");
+	assert_null(entry(&lan, "10.0.0.98"));
+	/* by hand there is always room */
+	expect_line("arp -s 10.0.0.99 02:00:00:00:05:05", 0, "", "");
+	assert_int_equal(in_lltable(lan.ifp)->count, 11);
+}
+
+static void
+test_who_answered_stays_and_who_was_only_heard_of_makes_room(void **state)
 {
 	char addr[32];
 
 	(void)state;
 	expect_line("sysctl net.link.ether.inet.maxentries=10", 0, NULL, "");
-	for (int i = 2; i < 40; i++) {
+	fill_answered(2, 5);
+	for (int i = 100; i < 150; i++) {
 		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
 		receive(&lan, ARP_REQUEST, peer_mac, addr, "10.0.0.1");
 	}
 	assert_int_equal(in_lltable(lan.ifp)->count, 10);
-	send_some("10.0.0.99", 1);
-	assert_int_equal(drops(&DROP_ARP_LIMIT), 1);
-	/* by hand there is always room */
-	expect_line("arp -s 10.0.0.99 02:00:00:00:05:05", 0, "", "");
-	assert_int_equal(in_lltable(lan.ifp)->count, 11);
+	assert_non_null(entry(&lan, "10.0.0.6"));
+	assert_null(entry(&lan, "10.0.0.144"));
+	assert_non_null(entry(&lan, "10.0.0.145"));
+	/* heard again: others go first */
+	receive(&lan, ARP_REQUEST, peer_mac, "10.0.0.145", "10.0.0.1");
+	send_some("10.0.0.200", 1);
+	assert_non_null(entry(&lan, "10.0.0.145"));
+	assert_null(entry(&lan, "10.0.0.146"));
+	/* what waits in vain makes room too, and says so */
+	for (int i = 201; i < 207; i++) {
+		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
+		send_some(addr, 1);
+	}
+	assert_null(entry(&lan, "10.0.0.200"));
+	assert_int_equal(drop_get(vnet0, drop_find("lltable.evicted")), 2);
+	assert_int_equal(drops(&DROP_ARP_LIMIT), 0);
+	/* and who answers in time stays */
+	receive(&lan, ARP_REPLY, peer_mac, "10.0.0.206", "10.0.0.1");
+	for (int i = 210; i < 230; i++) {
+		snprintf(addr, sizeof(addr), "10.0.0.%d", i);
+		send_some(addr, 1);
+	}
+	assert_non_null(entry(&lan, "10.0.0.206"));
+	assert_int_equal(in_lltable(lan.ifp)->count, 10);
 }
 
 static void
@@ -630,6 +679,10 @@ test_noarp_and_staticarp_are_heeded(void **state)
 	assert_int_equal(lan.sent.len, 1);
 	assert_null(entry(&lan, "10.0.0.2"));
 	memif_clear(&lan);
+	/* it answers and never asks, not even about itself */
+	send_some("10.0.0.2", 1);
+	arp_announce(lan.ifp, a4("10.0.0.1"));
+	assert_int_equal(lan.sent.len, 0);
 	lan.ifp->if_flags |= IFF_NOARP_;
 	receive(&lan, ARP_REQUEST, peer_mac, "10.0.0.2", "10.0.0.1");
 	send_some("10.0.0.2", 1);
@@ -666,6 +719,7 @@ main(void)
 		ARP_TEST(test_a_request_for_us_is_answered_and_its_sender_learned),
 		ARP_TEST(test_what_is_suspicious_is_logged),
 		ARP_TEST(test_traffic_makes_no_more_entries_than_the_limit),
+		ARP_TEST(test_who_answered_stays_and_who_was_only_heard_of_makes_room),
 		ARP_TEST(test_a_new_link_address_is_announced_and_used),
 		ARP_TEST(test_a_gateways_entry_is_cached_and_replaced_when_it_was_deleted),
 		ARP_TEST(test_no_packet_overtakes_one_that_waits),

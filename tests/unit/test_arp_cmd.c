@@ -90,6 +90,11 @@ test_missing_and_deleted_are_said(void **state)
 	expect_line("arp -d -i mem1 10.0.0.2", 1, "10.0.0.2 (10.0.0.2) -- no entry on mem1\n", "");
 	expect_line("arp -d 10.0.0.2", 0, "10.0.0.2 (10.0.0.2) deleted\n", "");
 	expect_line("arp -d 10.0.0.2", 1, "10.0.0.2 (10.0.0.2) -- no entry\n", "");
+	/* only what answers for others */
+	expect_line("arp -s 10.0.0.3 02:00:00:00:00:33", 0, "", "");
+	expect_line("arp -d 10.0.0.3 pub", 1, "10.0.0.3 (10.0.0.3) -- no entry\n", "");
+	expect_line("arp -S 10.0.0.3 02:00:00:00:00:33 pub", 0, "", "");
+	expect_line("arp -d 10.0.0.3 pub", 0, "10.0.0.3 (10.0.0.3) deleted\n", "");
 	/* our own address is no entry */
 	expect_line("arp -d 10.0.0.1", 1, "10.0.0.1 (10.0.0.1) -- no entry\n", "");
 }

@@ -2,6 +2,7 @@
 #include "net_fixture.h"
 
 #include "base/rng.h"
+#include "net/in6addr.h"
 #include "net/lltable.h"
 
 DROP_DEFINE(DROP_TEST_HOLD, "test", "hold", "hold queue full");
@@ -246,16 +247,106 @@ test_b15_tables_and_entries_are_shown_and_their_handles_taken(void **state)
 	lle_resolve(lle, somebody);
 	lle_timer(lle, NS_PER_SEC, expire);
 	assert_true(says("show all lltables", false, "(epair0a)"));
+	/* the table's own reference and its entry's */
+	assert_true(says("show lltables", false, "entries=1 traffic=1/1000 refs=2"));
 	assert_true(says("show all lltables verbose", false, "l3_addr=10.0.0.1"));
 	snprintf(line, sizeof(line), "show lltable %p", (void *)table);
 	assert_true(says(line, false, "ll_addr=02:00:00:00:ee:01"));
 	snprintf(line, sizeof(line), "show llentry %p", (void *)lle);
-	assert_true(says(line, false, "la_flags=0x0081"));
+	assert_true(says(line, false, "la_flags=0x1081"));
 	assert_true(says(line, false, "lle_refcnt=2"));
 	assert_true(says(line, false, "(armed)"));
 	assert_true(says("show lltable", false, "usage: show lltable HANDLE"));
 	assert_true(says("show llentry", false, "usage: show llentry HANDLE"));
 	assert_true(says("show llentry 0x1", false, "no such llentry"));
+}
+
+static const char *
+state_name(const struct llentry *lle)
+{
+	return lle->state == 3 ? "stale" : "other";
+}
+
+static void
+test_b15_a_router_of_ipv6_is_shown_with_its_zone_and_state(void **state)
+{
+	struct lltable *six = lltable_new(wire, AF_INET6, 10);
+	struct llentry *lle;
+	char line[64], text[64];
+	struct in6 addr;
+
+	(void)state;
+	snprintf(text, sizeof(text), "fe80::1%%%s", wire->if_xname);
+	assert_true(in6_aton(text, &addr));
+	lle = lla_create(six, &addr, ETHERTYPE_IPV6_, true);
+	lle->flags |= LLE_ROUTER;
+	lle->state = 3;
+	snprintf(line, sizeof(line), "show llentry %p", (void *)lle);
+	assert_true(says(line, false, "l3_addr=fe80::1%epair0a\n"));
+	assert_true(says(line, false, "ln_state=3  ln_router=1 "));
+	six->state_text = state_name;
+	assert_true(says(line, false, "ln_state=3(stale)  ln_router=1 "));
+	assert_true(says(line, true, "\"state-name\""));
+	lltable_free(six);
+}
+
+static void
+test_made_by_hand_comes_on_top_of_the_limit_and_stays(void **state)
+{
+	uint32_t addr = address(0);
+
+	(void)state;
+	table->limit = 10;
+	for (uint32_t i = 0; i < 5; i++) {
+		uint32_t a = address(100 + i);
+
+		assert_non_null(lla_create(table, &a, ETHERTYPE_IP_, false));
+	}
+	for (uint32_t i = 0; i < 10; i++)
+		lle_idle(make(i), true);
+	assert_int_equal(table->count, 15);
+	/* one of traffic's is taken over by hand: it counts no more and is no more evicted */
+	assert_ptr_equal(lla_create(table, &addr, ETHERTYPE_IP_, false), find(0));
+	assert_non_null(make(10));
+	assert_int_equal(table->count, 16);
+	lle_idle(find(0), true);
+	assert_non_null(make(11));
+	assert_non_null(find(0));
+	assert_null(find(1));
+	assert_non_null(find(2));
+	assert_int_equal(table->from_traffic, 10);
+	for (uint32_t i = 0; i < 5; i++)
+		assert_non_null(find(100 + i));
+}
+
+static void
+test_the_oldest_idle_entry_makes_room_and_its_packets_are_counted(void **state)
+{
+	(void)state;
+	table->limit = 3;
+	for (uint32_t i = 0; i < 3; i++) {
+		lle_idle(make(i), true);
+		lle_hold(find(i), m_get(1), 8, &DROP_TEST_HOLD);
+	}
+	/* used again: the youngest now */
+	lle_idle(find(0), false);
+	lle_idle(find(0), true);
+	lle_idle(find(2), false);
+	assert_non_null(make(3));
+	assert_null(find(1));
+	assert_int_equal(drop_get(curvnet, drop_find("lltable.evicted")), 1);
+	assert_non_null(make(4));
+	assert_null(find(0));
+	/* all that is left is in use */
+	assert_null(make(5));
+	assert_non_null(find(2));
+	/* a lower limit is reached by the next that comes */
+	lle_idle(find(2), true);
+	lle_idle(find(3), true);
+	table->limit = 2;
+	assert_non_null(make(6));
+	assert_int_equal(table->from_traffic, 2);
+	assert_int_equal(drop_get(curvnet, drop_find("lltable.evicted")), 3);
 }
 
 int
@@ -270,6 +361,9 @@ main(void)
 		LL_TEST(test_held_packets_forget_an_interface_that_left),
 		LL_TEST(test_b10_random_operations_never_miscount),
 		LL_TEST(test_b15_tables_and_entries_are_shown_and_their_handles_taken),
+		LL_TEST(test_b15_a_router_of_ipv6_is_shown_with_its_zone_and_state),
+		LL_TEST(test_made_by_hand_comes_on_top_of_the_limit_and_stays),
+		LL_TEST(test_the_oldest_idle_entry_makes_room_and_its_packets_are_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
