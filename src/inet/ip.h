@@ -54,6 +54,9 @@ uint64_t ip_pseudo_sum(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);
 /* netisr's handler. Takes the batch; m->data at the IP header. */
 void ip_input(struct batch *b);
 
+/* Does anybody here listen on ifp to the group that this packet is for, when its source sends? */
+bool ip_is_member(const struct ifnet *ifp, const struct ip_hdr *ip);
+
 struct ip_opts_out {
 	uint8_t tos, ttl; /* 0 ttl = net.inet.ip.ttl */
 	bool df;

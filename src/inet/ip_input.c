@@ -11,6 +11,7 @@
 
 #include "inet/icmp.h"
 #include "inet/ip_ways.h"
+#include "inet/multicast.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
@@ -321,8 +322,14 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 	ip_send(nh[0]->ifp, b);
 }
 
-/* 224.0.0.1 in network order. */
-enum { IN_ALLHOSTS = 0x010000e0 };
+/* Messages about groups are not subject to source filters (RFC 3376 3.1). */
+bool
+ip_is_member(const struct ifnet *ifp, const struct ip_hdr *ip)
+{
+	const struct ipaddr group = ipaddr4(ip->dst), source = ipaddr4(ip->src);
+
+	return mcast_accepts(ifp, &group, ip->proto == IPPROTO_IGMP_ ? NULL : &source);
+}
 
 /*
  * Is it for this stack, and not by its unicast address? *why is set if it has to be dropped at
@@ -334,8 +341,7 @@ ip_is_for_many(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reas
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
 	if (in_is_multicast(ip->dst)) {
-		/* every host is a member of all-hosts (RFC 1112 4); other groups come with IGMP */
-		if (ip->dst != IN_ALLHOSTS) {
+		if (!ip_is_member(rcvif, ip)) {
 			V_ipstat.notmember++;
 			*why = &DROP_IP_NOTMEMBER;
 		}

@@ -6,6 +6,7 @@
 
 #include "base/rng.h"
 #include "inet/icmp.h"
+#include "inet/multicast.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
 
@@ -156,7 +157,7 @@ ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, s
 			return -EHOSTUNREACH;
 		if (way->nh->flags & RTF_REJECT_)
 			return -EHOSTUNREACH;
-		if (o->dont_route && (way->nh->flags & RTF_GATEWAY_))
+		if (o->dont_route && (way->nh->flags & RTF_GATEWAY_) && !in_is_multicast(dst))
 			return -ENETUNREACH;
 		way->ifp = way->nh->ifp;
 	}
@@ -166,6 +167,11 @@ ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, s
 		else if ((ia = in_ifaddr_for(way->ifp, dst)) != NULL ||
 		    (ia = in_ifaddr_first(way->ifp)) != NULL)
 			way->src = ia->addr;
+	}
+	if (in_is_multicast(dst)) {
+		/* a route chooses the interface; the group is on its link */
+		way->nh = NULL;
+		return way->ifp->if_flags & IFF_MULTICAST_ ? 0 : -ENETUNREACH;
 	}
 	way->broadcast = in_is_broadcast(dst, way->ifp) &&
 	    !(way->nh != NULL && (way->nh->flags & (RTF_GATEWAY_ | RTF_LOCAL_)));
@@ -230,6 +236,26 @@ ip_finish_header(struct mbuf *m, uint32_t src)
 	return 0;
 }
 
+/*
+ * Members in this stack of the group that m is for get a copy (RFC 1112 6.1). What goes out by a
+ * loopback interface comes back by itself.
+ */
+static void
+loop_to_members(const struct mbuf *m, struct ifnet *ifp)
+{
+	struct mbuf *copy;
+
+	if ((ifp->if_flags & IFF_LOOPBACK_) || !ip_is_member(ifp, mtod(m, const struct ip_hdr *)))
+		return;
+	copy = m_dup(m);
+	if (copy != NULL) {
+		if_loop_back(ifp, copy);
+		return;
+	}
+	V_ipstat.odropped++;
+	drop_count(&DROP_IP_NOBUFS, 1);
+}
+
 int
 ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o)
 {
@@ -277,6 +303,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 		way.nh->use++;
 	if (way.nh != NULL && way.nh->ifa != NULL)
 		way.nh->ifa->opackets++;
+	if ((m->flags & M_MCAST) && !o->no_loop && mcast_loops(AF_INET))
+		loop_to_members(m, way.ifp);
 	out.n = 0;
 	batch_add(&out, m);
 	ip_send(way.ifp, &out);

@@ -14,7 +14,8 @@
  *
  * The packet side finds the group in a table (open addressing, at most half full, rebuilt beside
  * the old one when it is full) and reads its filter, a sorted array that is never changed but
- * replaced.
+ * replaced. What has changed is said to the routers by multicast_report.c; for that a group may
+ * outlive its members for a while.
  */
 #include "inet/multicast_internal.h"
 
@@ -27,6 +28,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+VNET_DEFINE_STATIC(bool, in_mcast_loop) = true;
+VNET_DEFINE_STATIC(bool, in6_mcast_loop) = true;
 VNET_DEFINE_STATIC(uint32_t, in_maxgroups) = 16384;
 VNET_DEFINE_STATIC(uint32_t, in_maxgrpsrc) = 512;
 VNET_DEFINE_STATIC(uint32_t, in_maxsocksrc) = 128;
@@ -34,6 +37,10 @@ VNET_DEFINE_STATIC(uint32_t, in6_maxgroups) = 16384;
 VNET_DEFINE_STATIC(uint32_t, in6_maxgrpsrc) = 512;
 VNET_DEFINE_STATIC(uint32_t, in6_maxsocksrc) = 128;
 
+SYSCTL_VNET_BOOL(net_inet_ip_mcast_loop, "net.inet.ip.mcast.loop", SYSCTL_RW, in_mcast_loop,
+    "members in the stack that sends to a group hear it");
+SYSCTL_VNET_BOOL(net_inet6_ip6_mcast_loop, "net.inet6.ip6.mcast.loop", SYSCTL_RW, in6_mcast_loop,
+    "members in the stack that sends to a group hear it");
 SYSCTL_VNET_UINT(net_inet_ip_mcast_maxgroups, "net.inet.ip.mcast.maxgroups", SYSCTL_RW,
     in_maxgroups, 1, 1 << 24, "groups that one interface may be in");
 SYSCTL_VNET_UINT(net_inet_ip_mcast_maxgrpsrc, "net.inet.ip.mcast.maxgrpsrc", SYSCTL_RW,
@@ -53,8 +60,8 @@ maxgroups(int family)
 	return family == AF_INET ? VNET(in_maxgroups) : VNET(in6_maxgroups);
 }
 
-static uint32_t
-maxgrpsrc(int family)
+uint32_t
+mcast_maxgrpsrc(int family)
 {
 	return family == AF_INET ? VNET(in_maxgrpsrc) : VNET(in6_maxgrpsrc);
 }
@@ -366,6 +373,7 @@ group_publish(struct mcast_group *g, const struct mcast_filter *f)
 		return;
 	}
 	rcu_publish(&g->filter, f);
+	mcast_report_change(g, old);
 	filter_free(old);
 }
 
@@ -383,7 +391,7 @@ group_refilter(
 	if (error == 0) {
 		counts_add(g, to, 1);
 		counts_add(g, from, -1);
-		if (to->n > 0 && counts_live(g) > maxgrpsrc(g->mi->family))
+		if (to->n > 0 && counts_live(g) > mcast_maxgrpsrc(g->mi->family))
 			error = -ENOBUFS;
 		else if ((merged = counts_merge(g)) == NULL)
 			error = -ENOMEM;
@@ -444,6 +452,7 @@ mcast_if_get(struct ifnet *ifp, int family)
 	mi->ifp = ifp;
 	mi->family = family;
 	RB_INIT(&mi->groups);
+	mcast_report_if_init(mi);
 	rcu_publish(&ifp->if_mcast[slot_of(family)], mi);
 	return mi;
 }
@@ -453,7 +462,6 @@ static struct mcast_group *
 group_new(struct mcast_if *mi, const struct ipaddr *group)
 {
 	struct mcast_group *g;
-	uint8_t mac[6];
 
 	errno = ENOBUFS;
 	if (mi->ngroups >= maxgroups(mi->family))
@@ -466,10 +474,7 @@ group_new(struct mcast_if *mi, const struct ipaddr *group)
 	g->filter = &mcast_nobody;
 	LIST_INIT(&g->members);
 	RB_INIT(&g->counts);
-	if (link_address(g, mac) && if_multi_add(mi->ifp, mac) != 0) {
-		vnet_free(g);
-		return NULL;
-	}
+	mcast_report_group_init(g);
 	RB_INSERT(mcast_groups, &mi->groups, g);
 	mi->ngroups++;
 	groups_live++;
@@ -487,11 +492,8 @@ static void
 group_free(struct mcast_group *g)
 {
 	struct mcast_if *mi = g->mi;
-	uint8_t mac[6];
 
-	/* -ENOENT when the interface leaves: its filter went before */
-	if (link_address(g, mac))
-		(void)if_multi_delete(mi->ifp, mac);
+	mcast_report_group_stop(g);
 	(void)counts_sweep(g);
 	table_remove(mi->table, g);
 	RB_REMOVE(mcast_groups, &mi->groups, g);
@@ -499,6 +501,55 @@ group_free(struct mcast_group *g)
 	groups_live--;
 	filter_free(g->filter);
 	rcu_call(&g->rcu, group_free_late);
+}
+
+void
+mcast_group_unused(struct mcast_group *g)
+{
+	if (g->nmembers == 0 && !mcast_report_group_busy(g))
+		group_free(g);
+}
+
+static void
+mcast_if_free_late(struct rcu_head *h)
+{
+	vnet_free((uint8_t *)h - offsetof(struct mcast_if, rcu));
+}
+
+void
+mcast_if_unused(struct mcast_if *mi)
+{
+	if (mi->ngroups > 0 || mcast_report_if_busy(mi))
+		return;
+	mcast_report_if_stop(mi);
+	rcu_publish(&mi->ifp->if_mcast[slot_of(mi->family)], NULL);
+	table_publish(mi, NULL);
+	rcu_call(&mi->rcu, mcast_if_free_late);
+}
+
+/* One member more; the first one opens the link's filter. 0, -ENOMEM. */
+static int
+group_enter(struct mcast_group *g)
+{
+	uint8_t mac[6];
+	int error = 0;
+
+	if (g->nmembers == 0 && link_address(g, mac))
+		error = if_multi_add(g->mi->ifp, mac);
+	if (error == 0)
+		g->nmembers++;
+	return error;
+}
+
+static void
+group_exit(struct mcast_group *g)
+{
+	uint8_t mac[6];
+
+	if (--g->nmembers > 0 || !link_address(g, mac))
+		return;
+	/* -ENOENT when the interface leaves: its filter went before */
+	(void)if_multi_delete(g->mi->ifp, mac);
 }
 
 /* --- members ----------------------------------------------------------------------------------- */
@@ -575,46 +626,69 @@ member_part(struct mcast_member *mm)
 		group_publish(g, g->nmembers > 1 ? &mcast_everybody : &mcast_nobody);
 	}
 	LIST_REMOVE(mm, link);
+	group_exit(g);
+	mcast_group_unused(g);
 	mm->g = NULL;
-	if (--g->nmembers == 0)
-		group_free(g);
 	if_rele(mm->ifp);
 	mm->ifp = NULL;
 }
 
+/* In the group, but with a filter that lets nobody in yet. NULL with errno. */
+static struct mcast_member *
+member_new(struct mcast_if *mi, const struct ipaddr *group)
+{
+	struct mcast_group *g = mcast_group_find(mi, group);
+	struct mcast_member *mm;
+
+	if (g == NULL && (g = group_new(mi, group)) == NULL)
+		return NULL;
+	errno = ENOMEM;
+	if ((mm = vnet_malloc(sizeof(*mm))) == NULL || group_enter(g) != 0) {
+		vnet_free(mm);
+		mcast_group_unused(g);
+		return NULL;
+	}
+	mm->g = g;
+	mm->ifp = if_ref(mi->ifp);
+	mm->group = *group;
+	mm->filter = &mcast_nobody;
+	LIST_INSERT_HEAD(&g->members, mm, link);
+	members_live++;
+	return mm;
+}
+
 struct mcast_member *
-mcast_join(struct ifnet *ifp, const struct ipaddr *group_)
+mcast_join_filter(struct ifnet *ifp, const struct ipaddr *group_, enum mcast_mode mode,
+    const struct ipaddr *sources, unsigned n)
 {
 	struct ipaddr group = *group_;
 	struct mcast_member *mm;
-	struct mcast_group *g;
 	struct mcast_if *mi;
 	int error = join_where(&ifp, &group);
 
-	if (error != 0) {
-		errno = -error;
+	errno = -error;
+	if (error != 0)
 		return NULL;
-	}
 	VNET_SCOPE(ifp->if_vnet);
 	errno = ENOMEM;
-	if ((mi = mcast_if_get(ifp, group.family)) == NULL ||
-	    (mm = vnet_malloc(sizeof(*mm))) == NULL)
+	if ((mi = mcast_if_get(ifp, group.family)) == NULL)
 		return NULL;
-	if ((g = mcast_group_find(mi, &group)) == NULL && (g = group_new(mi, &group)) == NULL) {
-		vnet_free(mm);
-		return NULL;
-	}
-	*mm = (struct mcast_member){ .g = g, .ifp = if_ref(ifp), .group = group };
-	mm->filter = &mcast_nobody;
-	LIST_INSERT_HEAD(&g->members, mm, link);
-	g->nmembers++;
-	members_live++;
-	if ((error = mcast_set_filter(mm, MCAST_MODE_EXCLUDE, NULL, 0)) != 0) {
-		mcast_leave(mm);
-		errno = -error;
+	if ((mm = member_new(mi, &group)) == NULL) {
+		mcast_if_unused(mi);
 		return NULL;
 	}
-	return mm;
+	error = mcast_set_filter(mm, mode, sources, n);
+	if (error == 0)
+		return mm;
+	mcast_leave(mm);
+	errno = -error;
+	return NULL;
+}
+
+struct mcast_member *
+mcast_join(struct ifnet *ifp, const struct ipaddr *group)
+{
+	return mcast_join_filter(ifp, group, MCAST_MODE_EXCLUDE, NULL, 0);
 }
 
 void
@@ -624,7 +698,10 @@ mcast_leave(struct mcast_member *mm)
 		return;
 	if (mm->g != NULL) {
 		VNET_SCOPE(mm->ifp->if_vnet);
+		struct mcast_if *mi = mm->g->mi;
+
 		member_part(mm);
+		mcast_if_unused(mi);
 	}
 	filter_free(mm->filter);
 	members_live--;
@@ -713,6 +790,12 @@ mcast_accepts(const struct ifnet *ifp, const struct ipaddr *group, const struct 
 	return source != NULL ? mcast_filter_accepts(f, source) : f != &mcast_nobody;
 }
 
+bool
+mcast_loops(int family)
+{
+	return family == AF_INET ? VNET(in_mcast_loop) : VNET(in6_mcast_loop);
+}
+
 int
 mcast_foreach(const struct ifnet *ifp, int family,
     int (*fn)(const struct mcast_info *info, void *ctx), void *ctx)
@@ -731,6 +814,7 @@ mcast_foreach(const struct ifnet *ifp, int family,
 			.sources = g->filter->source,
 			.nsources = g->filter->n,
 			.members = g->nmembers,
+			.reports = mcast_is_reported(g),
 		};
 
 		if (g->nmembers > 0 && (stop = fn(&info, ctx)) != 0)
@@ -741,28 +825,22 @@ mcast_foreach(const struct ifnet *ifp, int family,
 
 /* --- interfaces come and go -------------------------------------------------------------------- */
 
-static void
-mcast_if_free_late(struct rcu_head *h)
-{
-	vnet_free((uint8_t *)h - offsetof(struct mcast_if, rcu));
-}
-
 /* All members are deaf from now on; they are freed by who holds them (behaviours 37). */
 static void
 mcast_if_free(struct mcast_if *mi)
 {
-	struct mcast_group *g;
+	struct mcast_member *allhosts = mi->allhosts;
+	struct mcast_group *g, *next;
+	struct mcast_member *mm;
 
-	mcast_leave(mi->allhosts);
-	mi->allhosts = NULL;
-	while ((g = mcast_group_next(mi, NULL)) != NULL) {
-		while (g->nmembers > 1)
-			member_part(LIST_FIRST(&g->members));
-		member_part(LIST_FIRST(&g->members));
+	mcast_report_if_stop(mi);
+	for (g = mcast_group_next(mi, NULL); g != NULL; g = next) {
+		next = mcast_group_next(mi, g);
+		for (unsigned n = g->nmembers; n > 0 && (mm = LIST_FIRST(&g->members)) != NULL; n--)
+			member_part(mm);
 	}
-	rcu_publish(&mi->ifp->if_mcast[slot_of(mi->family)], NULL);
-	table_publish(mi, NULL);
-	rcu_call(&mi->rcu, mcast_if_free_late);
+	mcast_if_unused(mi);
+	mcast_leave(allhosts);
 }
 
 static void
@@ -778,6 +856,17 @@ if_departs(void *ctx, void *arg1, void *arg2)
 			mcast_if_free(ifp->if_mcast[slot]);
 }
 
+static void
+link_changed(void *ctx, void *arg1, void *arg2)
+{
+	struct ifnet *ifp = arg1;
+
+	(void)ctx, (void)arg2;
+	for (int slot = 0; slot < AF_SLOTS; slot++)
+		if (ifp->if_mcast[slot] != NULL)
+			mcast_report_link(ifp->if_mcast[slot]);
+}
+
 /* An interface with an IPv4 address is in 224.0.0.1 (RFC 1112 7.2). */
 static void
 addr_changed(void *ctx, void *arg1, void *arg2)
@@ -785,23 +874,25 @@ addr_changed(void *ctx, void *arg1, void *arg2)
 	const struct ipaddr allhosts = ipaddr4(__builtin_bswap32(0xe0000001));
 	struct ifnet *ifp = arg1;
 	const struct ifaddr *ifa = arg2;
+	struct mcast_member *mm;
 	struct mcast_if *mi;
 
 	(void)ctx;
-	if (ifa == NULL || ifa->family != AF_INET || !can_multicast(ifp, AF_INET))
+	if (ifa == NULL || ifa->family != AF_INET)
 		return;
-	mi = mcast_if_get(ifp, AF_INET);
-	if (mi == NULL)
-		return;
-	if (in_ifaddr_first(ifp) == NULL) {
-		mcast_leave(mi->allhosts);
+	mi = mcast_if_of(ifp, AF_INET);
+	mm = mi != NULL ? mi->allhosts : NULL;
+	if (in_ifaddr_first(ifp) == NULL && mm != NULL) {
 		mi->allhosts = NULL;
-	} else if (mi->allhosts == NULL) {
-		mi->allhosts = mcast_join(ifp, &allhosts);
+		mcast_leave(mm);
+	} else if (in_ifaddr_first(ifp) != NULL && mm == NULL) {
+		/* without memory the stack still hears all-hosts, if the link lets it in */
+		if ((mm = mcast_join(ifp, &allhosts)) != NULL)
+			mcast_if_of(ifp, AF_INET)->allhosts = mm;
 	}
 }
 
-static struct event_tag *departure_tag, *addr_tag;
+static struct event_tag *departure_tag, *link_tag, *addr_tag;
 
 static void
 mcast_init(void *arg)
@@ -811,6 +902,7 @@ mcast_init(void *arg)
 		return;
 	event_register(
 	    &departure_tag, "ifnet_departure", EVENT_HERE, if_departs, NULL, EVENT_PRI_ANY);
+	event_register(&link_tag, "iflink_event", EVENT_HERE, link_changed, NULL, EVENT_PRI_ANY);
 	event_register(&addr_tag, "ifaddr_event", EVENT_HERE, addr_changed, NULL, EVENT_PRI_ANY);
 }
 VNET_SYSINIT(mcast, SI_SUB_INET, SI_ORDER_SECOND, mcast_init, NULL);
@@ -822,6 +914,7 @@ mcast_uninit(void *arg)
 	if (curvnet != vnet0)
 		return;
 	event_deregister(&departure_tag);
+	event_deregister(&link_tag);
 	event_deregister(&addr_tag);
 }
 VNET_SYSUNINIT(mcast, SI_SUB_INET, SI_ORDER_SECOND, mcast_uninit, NULL);

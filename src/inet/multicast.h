@@ -29,6 +29,9 @@ struct ifnet *mcast_default_if(uint8_t fib, const struct ipaddr *group);
  * (net.inet.ip.mcast.maxgroups …), ENOMEM.
  */
 struct mcast_member *mcast_join(struct ifnet *ifp, const struct ipaddr *group);
+/* The same with a filter from the beginning, as mcast_set_filter; its errors too. */
+struct mcast_member *mcast_join_filter(struct ifnet *ifp, const struct ipaddr *group,
+    enum mcast_mode mode, const struct ipaddr *sources, unsigned n);
 /* Leave and free (late: packets may be reading it); the interface reports the change. NULL is
  * allowed. */
 void mcast_leave(struct mcast_member *mm);
@@ -44,6 +47,8 @@ bool mcast_member_accepts(const struct mcast_member *mm, const struct ipaddr *so
 struct ifnet *mcast_member_ifp(const struct mcast_member *mm);
 const struct ipaddr *mcast_member_group(const struct mcast_member *mm);
 
+/* Does this stack hear what it sends to groups (net.inet.ip.mcast.loop, net.inet6.ip6…)? */
+bool mcast_loops(int family);
 /*
  * Packet side: does anybody here listen to group (with its zone) on ifp, to this source? NULL: to
  * any source (messages about groups are not subject to the filters: RFC 3376 3.1). All-hosts and

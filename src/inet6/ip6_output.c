@@ -8,6 +8,7 @@
 #include "inet6/ip6.h"
 
 #include "inet6/icmp6.h"
+#include "inet/multicast.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
 
@@ -457,7 +458,7 @@ ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t
 		return 0;
 	}
 	count_out(&way);
-	if (group && !o->no_loop)
+	if (group && !o->no_loop && mcast_loops(AF_INET6))
 		loop_to_members(m, &way);
 	/* RFC 4291 2.7: what has interface scope stays here. */
 	if (group && in6_mc_scope(&way.dst) == 1 && !(way.ifp->if_flags & IFF_LOOPBACK_)) {

@@ -40,6 +40,7 @@ if_loop_back(struct ifnet *ifp, struct mbuf *m)
 {
 	enum netisr_proto_id proto = loop_proto(m);
 
+	ifp->if_heard = true;
 	m->rcvif = ifp;
 	m->nh = NULL;
 	m->flags = (uint16_t)((m->flags & (M_BCAST | M_MCAST)) | M_LOOP | M_CSUM_OK);
@@ -59,7 +60,6 @@ if_loop_back(struct ifnet *ifp, struct mbuf *m)
 static void
 loop_input(struct ifnet *ifp, struct batch *b)
 {
-	ifp->if_heard = true;
 	batch_foreach(b, m) {
 		bool chosen = m->rcvif != NULL && !(m->flags & M_FORWARDED);
 
