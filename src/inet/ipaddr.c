@@ -58,6 +58,15 @@ ipaddr_ntoa(const struct ipaddr *a, char text[IPADDR_TEXT])
 	return memcpy(text, "*", 2);
 }
 
+uint16_t
+ip_icmp_sum(const struct ip_family *f, const struct ipaddr *src, const struct ipaddr *dst,
+    const void *icmp, uint32_t len)
+{
+	uint64_t sum = f->icmp_pseudo ? f->pseudo_sum(src, dst, f->icmp_proto, len) : 0;
+
+	return cksum_fold(cksum_add(sum, icmp, len));
+}
+
 int
 ipaddr_bind(const struct prison *pr, struct ipaddr *a)
 {
@@ -125,11 +134,43 @@ inet_port_unreachable(const struct mbuf *m)
 	icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_PORT_, 0);
 }
 
+/* Errors are the types that quote a packet; a redirect does, too. */
+static bool
+inet_quoted(const struct mbuf *m, unsigned off, struct ip_quoted *q)
+{
+	const struct icmp_hdr *icmp = (const void *)(m->data + off);
+	const struct ip_hdr *inner = (const void *)(icmp + 1);
+	unsigned left = m->len - off - (unsigned)sizeof(*icmp);
+
+	switch (icmp->type) {
+	case ICMP_UNREACH_:
+	case ICMP_SOURCEQUENCH_:
+	case ICMP_REDIRECT_:
+	case ICMP_TIMXCEED_:
+	case ICMP_PARAMPROB_:
+		break;
+	default:
+		return false;
+	}
+	if (left < sizeof(*inner) || ip_hlen(inner) < sizeof(*inner) || left < ip_hlen(inner) + 8)
+		return false;
+	*q = (struct ip_quoted){
+		.src = ipaddr4(inner->src),
+		.dst = ipaddr4(inner->dst),
+		.proto = inner->proto,
+		.ip = off + (unsigned)sizeof(*icmp),
+		.upper = off + (unsigned)sizeof(*icmp) + ip_hlen(inner),
+	};
+	return true;
+}
+
 IP_FAMILY_DEFINE(inet, .af = AF_INET, .name = "inet", .hdrlen = sizeof(struct ip_hdr),
     .icmp_proto = IPPROTO_ICMP_, .icmp_name = "icmp", .echo = ICMP_ECHO_, .reply = ICMP_ECHOREPLY_,
+    .unreach = ICMP_UNREACH_, .timxceed = ICMP_TIMXCEED_, .unreach_port = ICMP_UNREACH_PORT_,
     .output = inet_output, .source_for = inet_source_for, .is_ours = inet_is_ours,
     .pseudo_sum = inet_pseudo_sum, .prison_ok = inet_prison_ok, .prison_first = inet_prison_first,
-    .port_unreachable = inet_port_unreachable, .maxpayload = IP_MAXPACKET_ - sizeof(struct ip_hdr));
+    .port_unreachable = inet_port_unreachable, .info = ip_info4, .quoted = inet_quoted,
+    .maxpayload = IP_MAXPACKET_ - sizeof(struct ip_hdr));
 
 void
 ip_info4(const struct mbuf *m, unsigned hlen, struct ip_info *info)

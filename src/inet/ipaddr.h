@@ -68,6 +68,13 @@ ipaddr_is_multicast(const struct ipaddr *a)
 	return a->family == AF_INET ? (a->b[0] & 0xf0) == 0xe0 :
 				      a->family == AF_INET6 && a->b[0] == 0xff;
 }
+/* The zone of an address that has none but needs one (net/in6addr.h). */
+static inline void
+ipaddr_set_zone(struct ipaddr *a, uint32_t ifindex)
+{
+	if (a->family == AF_INET6 && in6_zone(ipaddr_in6(a)) == 0)
+		in6_embed((struct in6 *)(void *)a->b, ifindex);
+}
 /* Total order for sorted output: family, then bytes. */
 int ipaddr_compare(const struct ipaddr *a, const struct ipaddr *b);
 
@@ -91,14 +98,36 @@ void ip_hosts_clear(void);
 /* The first name that an address got; NULL. Borrowed. */
 const char *ip_hosts_name(const struct ipaddr *a);
 
+/*
+ * What a received packet's IP header says, for protocols that serve both families: filled by the
+ * family before it calls them.
+ */
+struct ip_info {
+	const struct ip_family *family;
+	struct ipaddr src, dst; /* with zones */
+	uint8_t ttl;            /* or hop limit */
+	uint8_t tos;            /* or traffic class */
+	unsigned hlen;          /* bytes before the upper header */
+};
+/* What an ICMP error quotes; offsets from m->data. */
+struct ip_quoted {
+	struct ipaddr src, dst; /* with zones */
+	uint8_t proto;
+	unsigned ip,
+	    upper; /* its IP header; the upper header, of which at least 8 bytes are there */
+};
+
 /* What a family does for those above it. All in curvnet. */
 struct ip_family {
 	int af;
 	const char *name;      /* "inet", "inet6" */
 	uint8_t hdrlen;        /* 20, 40 */
 	uint8_t icmp_proto;    /* 1, 58 */
-	uint8_t echo, reply;   /* types of the echo messages */
 	const char *icmp_name; /* "icmp", "icmp6" */
+	/* types of ICMP messages, and the code of "port unreachable" */
+	uint8_t echo, reply, unreach, timxceed;
+	uint8_t unreach_port;
+	bool icmp_pseudo; /* ICMP's sum covers the pseudo-header */
 	/*
 	 * Send a payload: prepends the header. src any = by route (IPv6: RFC 6724). Takes m. 0 or
 	 * -errno as ip_output says.
@@ -123,6 +152,10 @@ struct ip_family {
 	 * Answer m (data at its IP header) with "port unreachable"; borrows m.
 	 */
 	void (*port_unreachable)(const struct mbuf *m);
+	/* A received packet's header; hlen: bytes before the upper one. */
+	void (*info)(const struct mbuf *m, unsigned hlen, struct ip_info *info);
+	/* Is it an ICMP error, and what does it quote? off: bytes before the ICMP header, which is there. */
+	bool (*quoted)(const struct mbuf *m, unsigned off, struct ip_quoted *q);
 	/* Largest datagram's payload behind the IP header: 65,515 and 65,535. */
 	uint32_t maxpayload;
 };
@@ -131,6 +164,9 @@ struct ip_family {
 	LINKERSET_ADD(ip_family, ipfamily_of_##ident)
 /* NULL for a family that isn't there. */
 const struct ip_family *ip_family(int af);
+/* Sum of an ICMP message (its sum field as it is): 0 = right. */
+uint16_t ip_icmp_sum(const struct ip_family *f, const struct ipaddr *src, const struct ipaddr *dst,
+    const void *icmp, uint32_t len);
 /*
  * The source of what a program in jail pr (NULL = none) sends: *a must be an address of ours and of
  * the jail; any stays any, or becomes the jail's first. 0, -EADDRNOTAVAIL, -EAFNOSUPPORT (no such
@@ -138,17 +174,6 @@ const struct ip_family *ip_family(int af);
  */
 int ipaddr_bind(const struct prison *pr, struct ipaddr *a);
 
-/*
- * What a received packet's IP header says, for protocols that serve both families: filled by the
- * family before it calls them.
- */
-struct ip_info {
-	const struct ip_family *family;
-	struct ipaddr src, dst; /* with zones */
-	uint8_t ttl;            /* or hop limit */
-	uint8_t tos;            /* or traffic class */
-	unsigned hlen;          /* bytes before the upper header */
-};
 void ip_info4(const struct mbuf *m, unsigned hlen, struct ip_info *info);
 
 #endif

@@ -1,8 +1,9 @@
 /*
- * ping.c - the engine behind ping: echo requests at exact times, and what comes back.
+ * ping.c - the engine behind ping: echo requests of either family at exact times, and what comes
+ * back.
  *
  *	ping_run	an event source: the next request is due
- *	ping_input	a raw listener for ICMP: replies, and errors that quote a request of ours
+ *	ping_input	a raw listener for ICMP or ICMPv6: replies, and errors that quote a request of ours
  *	ping_timeout	a callout: all is sent, and the last reply does not come any more
  *
  * The time of sending travels in the first eight bytes of the data, as in every ping; requests too
@@ -12,11 +13,23 @@
 
 #include "base/sched.h"
 #include "inet/icmp.h"
+#include "net/if.h"
 
 #include <errno.h>
 #include <math.h>
 
-enum { STAMP_LEN = 8, SIZE_MAX_ = IP_MAXPACKET_ - 20 - 8, PATTERN_MAX = 16, TSTAMP_LEN = 12 };
+enum { STAMP_LEN = 8, PATTERN_MAX = 16 };
+
+/* What the kinds of requests have behind the eight bytes that all have (RFC 792, 950). */
+static const struct {
+	uint8_t request, reply; /* IPv4; echoes have the family's */
+	uint8_t extra;          /* bytes before the data */
+} kinds[] = {
+	[PING_ECHO] = { 0, 0, 0 },
+	[PING_TIMESTAMP] = { ICMP_TSTAMP_, ICMP_TSTAMPREPLY_, 12 },
+	[PING_MASK] = { ICMP_MASKREQ_, ICMP_MASKREPLY_, 4 },
+};
+
 /* Between two requests of a flood, so that time goes on even where a reply takes none. */
 static const uint64_t flood_gap_ns = 10 * NS_PER_US;
 
@@ -24,9 +37,11 @@ struct ping {
 	struct sched_source src;
 	struct callout timer;
 	struct ip_raw raw;
-	struct ping_config c;
-	struct vnet *vnet;     /* NULL when the stack has ended */
-	LIST_ENTRY(ping) link; /* the stack's pings */
+	struct ping_config c; /* ifp is a reference */
+	const struct ip_family *family;
+	uint8_t request, reply, extra; /* of the kind */
+	struct vnet *vnet;             /* NULL when the stack has ended */
+	LIST_ENTRY(ping) link;         /* the stack's pings */
 	uint16_t id;
 	uint32_t size; /* of the next request */
 	uint64_t left; /* requests still to send; UINT64_MAX = no limit */
@@ -74,6 +89,45 @@ fill_data(const struct ping *p, uint8_t *data, uint32_t size)
 						 (uint8_t)i;
 }
 
+/*
+ * The source, which the sum of ICMPv6 covers; IPv4's output finds it for itself. False: there is no
+ * way.
+ */
+static bool
+find_source(const struct ping *p, struct ipaddr *src)
+{
+	*src = p->c.src;
+	if (!p->family->icmp_pseudo || !ipaddr_is_any(src))
+		return true;
+	return p->family->source_for(p->c.fib, p->c.ifp, &p->c.dst, src);
+}
+
+/* The request, without its IP header; NULL without memory. */
+static struct mbuf *
+make_request(const struct ping *p, const struct ipaddr *src, uint16_t seq)
+{
+	struct mbuf *m = m_get((uint32_t)sizeof(struct icmp_hdr) + p->extra + p->size);
+	struct icmp_hdr *icmp;
+
+	if (m == NULL)
+		return NULL;
+	m->fib = p->c.fib;
+	icmp = mtod(m, struct icmp_hdr *);
+	*icmp = (struct icmp_hdr){
+		.type = p->request,
+		.echo = { to_be16(p->id), to_be16(seq) },
+	};
+	memset(icmp + 1, 0, p->extra);
+	if (p->c.kind == PING_TIMESTAMP) {
+		be32 now = to_be32(icmp_ms_of_day());
+
+		memcpy(icmp + 1, &now, sizeof(now));
+	}
+	fill_data(p, (uint8_t *)(icmp + 1) + p->extra, p->size);
+	icmp->sum = ip_icmp_sum(p->family, src, &p->c.dst, icmp, m->len);
+	return m;
+}
+
 /* 0 or a positive errno. */
 static int
 send_request(struct ping *p, uint16_t seq)
@@ -85,30 +139,21 @@ send_request(struct ping *p, uint16_t seq)
 		.ttl = p->c.ttl,
 		.df = p->c.df,
 		.dont_route = p->c.dont_route,
+		.ifp = p->c.ifp,
+		.no_loop = p->c.no_loop,
 		.options = p->c.record_route ? record_route : NULL,
 		.options_len = p->c.record_route ? sizeof(record_route) : 0,
 	};
-	uint32_t extra = p->c.timestamp ? TSTAMP_LEN : 0;
-	struct mbuf *m = m_get((uint32_t)sizeof(struct icmp_hdr) + extra + p->size);
-	struct icmp_hdr *icmp;
+	struct ipaddr src;
+	struct mbuf *m;
 
-	if (m == NULL)
+	if (p->c.ifp != NULL && !if_is_in(p->c.ifp, p->vnet))
+		return ENXIO;
+	if (!find_source(p, &src))
+		return EHOSTUNREACH;
+	if ((m = make_request(p, &src, seq)) == NULL)
 		return ENOBUFS;
-	m->fib = p->c.fib;
-	icmp = mtod(m, struct icmp_hdr *);
-	*icmp = (struct icmp_hdr){
-		.type = p->c.timestamp ? ICMP_TSTAMP_ : ICMP_ECHO_,
-		.echo = { to_be16(p->id), to_be16(seq) },
-	};
-	if (extra > 0) {
-		be32 now = to_be32(icmp_ms_of_day());
-
-		memset(icmp + 1, 0, extra);
-		memcpy(icmp + 1, &now, sizeof(now));
-	}
-	fill_data(p, (uint8_t *)(icmp + 1) + extra, p->size);
-	icmp_finish(m);
-	return -ip_output(m, ipaddr_in(&p->c.src), ipaddr_in(&p->c.dst), IPPROTO_ICMP_, &o);
+	return -p->family->output(m, &src, &p->c.dst, p->family->icmp_proto, &o);
 }
 
 /* The last reply's deadline. */
@@ -242,19 +287,39 @@ reply_count(struct ping *p, struct ping_reply *r, const uint8_t *data, uint32_t 
 static bool
 error_is_ours(const struct ping *p, const struct mbuf *m, unsigned hlen, uint16_t *seq)
 {
-	const struct ip_hdr *inner = (const void *)(m->data + hlen + sizeof(struct icmp_hdr));
-	unsigned left = m->len - hlen - (unsigned)sizeof(struct icmp_hdr);
 	const struct icmp_hdr *request;
+	struct ip_quoted q;
 
-	if (left < sizeof(*inner) || ip_hlen(inner) < sizeof(*inner) ||
-	    left < ip_hlen(inner) + sizeof(*request))
+	if (!p->family->quoted(m, hlen, &q))
 		return false;
-	request = (const void *)((const uint8_t *)inner + ip_hlen(inner));
-	if (inner->proto != IPPROTO_ICMP_ || inner->dst != ipaddr_in(&p->c.dst) ||
-	    request->type != (p->c.timestamp ? ICMP_TSTAMP_ : ICMP_ECHO_) ||
-	    from_be16(request->echo.id) != p->id)
+	request = (const void *)(m->data + q.upper);
+	if (q.proto != p->family->icmp_proto || !ipaddr_equal(&q.dst, &p->c.dst) ||
+	    request->type != p->request || from_be16(request->echo.id) != p->id)
 		return false;
 	*seq = from_be16(request->echo.seq);
+	return true;
+}
+
+/* Replies are counted by their number, errors as such. False: none of our business. */
+static bool
+count_answer(struct ping *p, struct ping_reply *r)
+{
+	const struct icmp_hdr *icmp = (const void *)(r->m->data + r->hlen);
+	uint32_t head = (uint32_t)sizeof(*icmp) + p->extra;
+
+	if (icmp->type == p->reply) {
+		if (r->bytes < head || from_be16(icmp->echo.id) != p->id)
+			return false;
+		r->seq = from_be16(icmp->echo.seq);
+		reply_count(p, r, (const uint8_t *)icmp + head, r->bytes - head);
+		return true;
+	}
+	if (!error_is_ours(p, r->m, r->hlen, &r->seq))
+		return false;
+	r->is_error = true;
+	/* A redirect is a hint: the request goes on its way. */
+	if (p->family->af != AF_INET || icmp->type != ICMP_REDIRECT_)
+		p->st.errors++;
 	return true;
 }
 
@@ -263,43 +328,26 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 {
 	struct ping *p = (struct ping *)(void *)((uint8_t *)raw - offsetof(struct ping, raw));
 	const struct icmp_hdr *icmp = (const void *)(m->data + hlen);
-	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	uint32_t head = (uint32_t)sizeof(*icmp) + (p->c.timestamp ? TSTAMP_LEN : 0);
 	struct ping_reply r;
+	struct ip_info info;
 
-	if (p->done || m->len < hlen + sizeof(*icmp) ||
-	    cksum_fold(cksum_add(0, icmp, m->len - hlen)) != 0)
+	if (p->done || m->len < hlen + sizeof(*icmp))
+		return;
+	p->family->info(m, hlen, &info);
+	if (ip_icmp_sum(p->family, &info.src, &info.dst, icmp, m->len - hlen) != 0)
 		return;
 	r = (struct ping_reply){
-		.from = ipaddr4(ip->src),
-		.ttl = ip->ttl,
+		.from = info.src,
+		.to = info.dst,
+		.ttl = info.ttl,
 		.bytes = m->len - hlen,
 		.icmp_type = icmp->type,
 		.icmp_code = icmp->code,
 		.m = m,
+		.hlen = hlen,
 	};
-	switch (icmp->type) {
-	case ICMP_ECHOREPLY_:
-	case ICMP_TSTAMPREPLY_:
-		if ((icmp->type == ICMP_TSTAMPREPLY_) != p->c.timestamp || m->len < hlen + head ||
-		    from_be16(icmp->echo.id) != p->id)
-			return;
-		r.seq = from_be16(icmp->echo.seq);
-		reply_count(p, &r, (const uint8_t *)icmp + head, m->len - hlen - head);
-		break;
-	case ICMP_UNREACH_:
-	case ICMP_SOURCEQUENCH_:
-	case ICMP_REDIRECT_:
-	case ICMP_TIMXCEED_:
-	case ICMP_PARAMPROB_:
-		if (!error_is_ours(p, m, hlen, &r.seq))
-			return;
-		if (icmp->type != ICMP_REDIRECT_)
-			p->st.errors++;
-		break;
-	default:
+	if (!count_answer(p, &r))
 		return;
-	}
 	if (p->on_reply != NULL)
 		p->on_reply(p->ctx, &r);
 	if (p->done)
@@ -339,48 +387,82 @@ new_id(void)
 	return id;
 }
 
-struct ping *
-ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping_reply *),
-    void (*on_done)(void *), void *ctx)
+/* 0 or a positive errno. */
+static int
+config_check(const struct ping_config *c)
+{
+	const struct ip_family *f = ip_family(c->dst.family);
+	uint32_t max;
+
+	if (f == NULL)
+		return EAFNOSUPPORT;
+	max = f->maxpayload - (uint32_t)sizeof(struct icmp_hdr) - kinds[c->kind].extra;
+	if (c->size > max || c->sweep_max > max || c->pattern_len > PATTERN_MAX ||
+	    c->interval_ns == 0 ||
+	    (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0)) ||
+	    (c->src.family != 0 && c->src.family != c->dst.family) ||
+	    (f->af != AF_INET && (c->kind != PING_ECHO || c->record_route)))
+		return EINVAL;
+	return 0;
+}
+
+/* A ping with its tables, not yet in its stack; NULL without memory. */
+static struct ping *
+ping_alloc(const struct ping_config *c)
 {
 	uint64_t window = c->count == 0 || c->count > 65536 ? 65536 : c->count;
-	struct ping *p;
+	struct ping *p = vnet_malloc(sizeof(*p));
 	uint32_t bits = 64;
 
-	if (c->size > SIZE_MAX_ || c->sweep_max > SIZE_MAX_ || c->pattern_len > PATTERN_MAX ||
-	    c->interval_ns == 0 ||
-	    (c->sweep_max != 0 && (c->sweep_step == 0 || c->sweep_each == 0))) {
-		errno = EINVAL;
-		return NULL;
-	}
-	if (c->dst.family != AF_INET) {
-		errno = EAFNOSUPPORT;
-		return NULL;
-	}
 	while (bits < window)
 		bits *= 2;
-	p = vnet_malloc(sizeof(*p));
-	if (p == NULL) {
-		errno = ENOMEM;
+	if (p == NULL)
 		return NULL;
-	}
 	p->answered = vnet_malloc(bits / 8);
 	p->rtt = delay_hist_new();
 	if (p->answered == NULL || p->rtt == NULL) {
 		delay_hist_free(p->rtt);
 		vnet_free(p->answered);
 		vnet_free(p);
-		errno = ENOMEM;
 		return NULL;
 	}
-	__atomic_fetch_add(&ping_live, 1, __ATOMIC_RELAXED);
 	p->answered_mask = bits - 1;
+	__atomic_fetch_add(&ping_live, 1, __ATOMIC_RELAXED);
+	return p;
+}
+
+static void
+take_config(struct ping *p, const struct ping_config *c)
+{
 	p->c = *c;
+	p->family = ip_family(c->dst.family);
+	p->c.src.family = c->dst.family;
+	if (c->ifp != NULL) {
+		if_ref(c->ifp);
+		ipaddr_set_zone(&p->c.dst, c->ifp->if_index);
+	}
+	p->request = c->kind == PING_ECHO ? p->family->echo : kinds[c->kind].request;
+	p->reply = c->kind == PING_ECHO ? p->family->reply : kinds[c->kind].reply;
+	p->extra = kinds[c->kind].extra;
 	if (c->pattern_len > 0)
 		memcpy(p->pattern, c->pattern, c->pattern_len);
 	p->c.pattern = p->pattern;
 	p->size = c->size;
 	p->left = c->count == 0 ? UINT64_MAX : c->count;
+}
+
+struct ping *
+ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping_reply *),
+    void (*on_done)(void *), void *ctx)
+{
+	int error = config_check(c);
+	struct ping *p = error == 0 ? ping_alloc(c) : NULL;
+
+	if (p == NULL) {
+		errno = error != 0 ? error : ENOMEM;
+		return NULL;
+	}
+	take_config(p, c);
 	p->id = new_id();
 	p->on_reply = on_reply;
 	p->on_done = on_done;
@@ -388,7 +470,11 @@ ping_new(const struct ping_config *c, void (*on_reply)(void *, const struct ping
 	p->vnet = curvnet;
 	callout_init(&p->timer, curvnet, ping_timeout, p);
 	LIST_INSERT_HEAD(&VNET(pings), p, link);
-	p->raw = (struct ip_raw){ .proto = IPPROTO_ICMP_, .input = ping_input };
+	p->raw = (struct ip_raw){
+		.proto = p->family->icmp_proto,
+		.family = c->dst.family,
+		.input = ping_input,
+	};
 	ip_raw_attach(&p->raw);
 
 	p->src.run = ping_run;
@@ -411,6 +497,9 @@ ping_leave(struct ping *p)
 	callout_drain(&p->timer);
 	ip_raw_detach(&p->raw);
 	LIST_REMOVE(p, link);
+	if (p->c.ifp != NULL)
+		if_rele(p->c.ifp);
+	p->c.ifp = NULL;
 	p->vnet = NULL;
 }
 

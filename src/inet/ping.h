@@ -1,14 +1,18 @@
 /*
- * ping.h - the engine behind the verb `ping` and a lab's ping traffic.
+ * ping.h - the engine behind the verbs `ping` and `ping6` and a lab's ping traffic, for both
+ * families.
  */
 #ifndef WARREN_INET_PING_H
 #define WARREN_INET_PING_H
 
 #include "inet/udp_traffic.h"
 
+enum ping_kind { PING_ECHO, PING_TIMESTAMP, PING_MASK /* both of IPv4 only */ };
 struct ping_config {
 	struct ipaddr src, dst; /* src without a family, or any = by route */
-	uint64_t count;         /* 0 = until ping_free */
+	struct ifnet *ifp;      /* out by this one, which gives dst its zone; NULL = by route */
+	enum ping_kind kind;
+	uint64_t count; /* 0 = until ping_free */
 	uint64_t interval_ns;
 	uint64_t wait_ns;  /* for a reply */
 	uint64_t start_ns; /* absolute */
@@ -23,22 +27,26 @@ struct ping_config {
 	bool flood;       /* interval_ns, or as soon as a reply comes */
 	bool
 	    short_wait; /* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
-	bool record_route, dont_route, timestamp;
+	bool record_route; /* IPv4 only */
+	bool dont_route;
+	bool no_loop;       /* groups: this stack is not asked */
 	bool stop_at_first; /* done with the first reply */
 	uint32_t sweep_max, sweep_step,
 	    sweep_each; /* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
 };
 struct ping;
 struct ping_reply {
-	struct ipaddr from;
+	struct ipaddr from, to;
 	uint16_t seq;
 	uint8_t ttl;
 	uint32_t bytes;
 	uint64_t rtt_ns;
 	bool dup;
-	uint8_t icmp_type, icmp_code; /* != echo reply: an error came */
-	const struct mbuf *m;         /* borrowed, at its IP header */
-	bool late, timed;             /* after wait_ns: not counted; rtt_ns is known */
+	uint8_t icmp_type, icmp_code;
+	bool is_error;        /* an ICMP error about a request, no reply */
+	const struct mbuf *m; /* borrowed, at its IP header */
+	unsigned hlen;        /* bytes before its ICMP header */
+	bool late, timed;     /* after wait_ns: not counted; rtt_ns is known */
 };
 /*
  * on_reply (may be NULL) for each answer, on_done (may be NULL) once when all is answered or waited

@@ -1,131 +1,40 @@
 /*
- * ping_cmd.c - the tool ping, in FreeBSD's words.
+ * ping_cmd.c - the tool ping, in FreeBSD's words, for hosts of either family; what it shares with
+ * ping6 (inet6/ping6.c).
  *
- * Options are checked here, the engine in ping.c does the work, and what it reports becomes lines.
- * The command stays until the engine is done, the timeout (-t) is over, or the reader goes away or
- * types ^C; each of them prints the statistics.
+ * Options are checked here, the engine in ping.c does the work, and what it reports becomes lines
+ * (ping_lines.c, inet6/ping6.c). The command stays until the engine is done, the timeout (-t) is
+ * over, or the reader goes away or types ^C; each of them prints the statistics.
  */
-#include "inet/icmp.h"
-#include "inet/ping.h"
+#include "inet/ping_cmd.h"
 
 #include "kern/jail.h"
-#include "kern/verb.h"
+#include "net/if.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { SIZE_DEFAULT = 56, SIZE_MAX_ = IP_MAXPACKET_ - 20 - 8, EXIT_NO_REPLY = 2 };
+LINKERSET_DECLARE(ping_lines, const struct ping_lines);
 
-struct ping_cmd {
-	struct verb_run *v;
-	struct ping *ping;
-	struct ping_config c;
-	struct callout timeout; /* -t */
-	const char *host;       /* in v->argv */
-	bool audible, missed_audible, quiet, quieter, dots, size_given;
-	uint64_t timeout_ns, missed_max;
-	uint8_t pattern[16];
-	uint8_t route[40]; /* -R: the route of the reply before */
-	unsigned route_len;
-};
+enum { EXIT_NO_WAY = 1, EXIT_NO_REPLY = 2, ICMP_HDRLEN = 8 };
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
-static const char *
-unreach_text(uint8_t code)
+static const struct ping_lines *
+lines_of(int af)
 {
-	static const char *const text[] = { "Destination Net Unreachable",
-		"Destination Host Unreachable", "Destination Protocol Unreachable",
-		"Destination Port Unreachable", "frag needed and DF set", "Source Route Failed" };
+	const struct ping_lines *const *l;
 
-	if (code < sizeof(text) / sizeof(text[0]))
-		return text[code];
-	return code == ICMP_UNREACH_FILTER_PROHIB_ ? "Communication prohibited by filter" :
-						     "Dest Unreachable, Bad Code";
+	LINKERSET_FOREACH(l, ping_lines)
+		if ((*l)->af == af)
+			return *l;
+	return NULL;
 }
 
-static void
-print_error(struct emitter *e, const struct icmp_hdr *icmp)
-{
-	static const char *const redirect[] = { "Redirect Network", "Redirect Host",
-		"Redirect Type of Service and Network", "Redirect Type of Service and Host" };
-	char gw[16];
-
-	switch (icmp->type) {
-	case ICMP_UNREACH_:
-		emit_text(e, "%s", unreach_text(icmp->code));
-		if (icmp->code == ICMP_UNREACH_NEEDFRAG_)
-			emit_text(e, " (MTU %u)", from_be16(icmp->frag.mtu));
-		break;
-	case ICMP_SOURCEQUENCH_:
-		emit_text(e, "Source Quench");
-		break;
-	case ICMP_REDIRECT_:
-		emit_text(e, "%s(New addr: %s)",
-		    icmp->code < 4 ? redirect[icmp->code] : "Redirect, Bad Code",
-		    in_ntoa(icmp->gateway, gw));
-		break;
-	case ICMP_TIMXCEED_:
-		emit_text(e, "%s",
-		    icmp->code == 0 ? "Time to live exceeded" : "Frag reassembly time exceeded");
-		break;
-	default:
-		emit_text(e, "Parameter problem: pointer = 0x%02x", icmp->param.pointer);
-		break;
-	}
-	emit_text(e, "\n");
-}
-
-/* The packet that an error quotes. */
-static void
-print_quoted(struct emitter *e, const struct ip_hdr *ip)
-{
-	char src[16], dst[16];
-
-	emit_text(e, "Vr HL TOS  Len   ID Flg  off TTL Pro  cks      Src      Dst\n");
-	emit_text(e, " %1x  %1x  %02x %04x %04x", ip->vhl >> 4, ip->vhl & 0xf, ip->tos,
-	    from_be16(ip->len), from_be16(ip->id));
-	emit_text(e, "   %1x %04x  %02x  %02x %04x", from_be16(ip->off) >> 13,
-	    from_be16(ip->off) & IP_OFFMASK_, ip->ttl, ip->proto, __builtin_bswap16(ip->sum));
-	emit_text(e, " %s  %s \n\n", in_ntoa(ip->src, src), in_ntoa(ip->dst, dst));
-}
-
-/* -R: the addresses that the reply has collected. */
-static void
-print_route(struct ping_cmd *c, const struct ip_hdr *ip)
-{
-	struct emitter *e = c->v->out;
-	const uint8_t *opt = (const uint8_t *)(ip + 1);
-	unsigned left = ip_hlen(ip) - (unsigned)sizeof(*ip), end;
-	char text[16];
-
-	while (left >= 3 && opt[0] == 1) {
-		opt++;
-		left--;
-	}
-	if (left < 3 || opt[0] != 7 || opt[1] > left || opt[2] < 4 || opt[2] > opt[1] + 1u)
-		return;
-	end = opt[2] - 1u;
-	if (end == c->route_len && memcmp(opt, c->route, end) == 0) {
-		emit_text(e, "\t(same route)");
-		return;
-	}
-	memcpy(c->route, opt, end);
-	c->route_len = end;
-	emit_text(e, "\nRR: ");
-	emit_list(e, "route");
-	for (unsigned at = 3; at + 4 <= end; at += 4) {
-		emit_text(e, "%s", at > 3 ? "\n" : "");
-		emit_str(e, "", "\t%s", in_ntoa(load32(opt + at), text));
-	}
-	emit_end(e);
-}
-
-/* Does the reply carry what was sent? */
-static void
-print_difference(struct ping_cmd *c, const uint8_t *data, uint32_t len)
+void
+ping_print_difference(struct ping_cmd *c, const uint8_t *data, uint32_t len)
 {
 	for (uint32_t i = 8; i < len; i++) {
 		uint8_t should = c->c.pattern_len > 0 ? c->pattern[(i - 8) % c->c.pattern_len] :
@@ -141,86 +50,19 @@ print_difference(struct ping_cmd *c, const uint8_t *data, uint32_t len)
 }
 
 static void
-print_timestamps(struct emitter *e, const uint8_t *t)
-{
-	static const char *const name[] = { "tso", "tsr", "tst" };
-
-	for (unsigned i = 0; i < 3; i++) {
-		uint32_t ms = __builtin_bswap32(load32(t + 4 * i));
-
-		emit_text(e, " %s=%02u:%02u:%02u", name[i], ms / 3600000 % 24, ms / 60000 % 60,
-		    ms / 1000 % 60);
-		emit_uint(e, name[i], NULL, ms);
-	}
-}
-
-static void
-print_reply(struct ping_cmd *c, const struct ping_reply *r)
-{
-	struct emitter *e = c->v->out;
-	const struct ip_hdr *ip = mtod(r->m, const struct ip_hdr *);
-	const uint8_t *data = r->m->data + ip_hlen(ip) + sizeof(struct icmp_hdr);
-	char from[IPADDR_TEXT];
-
-	emit_object(e, NULL);
-	emit_uint(e, "bytes", "%" PRIu64 " bytes", r->bytes);
-	emit_str(e, "from", " from %s:", ipaddr_ntoa(&r->from, from));
-	emit_uint(e, "icmp_seq", " icmp_seq=%" PRIu64, r->seq);
-	emit_uint(e, "ttl", " ttl=%" PRIu64, r->ttl);
-	if (r->timed)
-		emit_num(e, "time-ms", " time=%.3f ms", (double)r->rtt_ns / 1e6, 6);
-	if (r->dup)
-		emit_text(e, " (DUP!)");
-	if (c->audible)
-		emit_text(e, "\a");
-	emit_bool(e, "duplicate", r->dup);
-	if (r->icmp_type == ICMP_TSTAMPREPLY_)
-		print_timestamps(e, data);
-	else
-		print_difference(c, data, r->bytes - (uint32_t)sizeof(struct icmp_hdr));
-	if (c->c.record_route)
-		print_route(c, ip);
-	emit_text(e, "\n");
-	emit_end(e);
-	emit_flush(e);
-}
-
-static void
-print_icmp_error(struct ping_cmd *c, const struct ping_reply *r)
-{
-	struct emitter *e = c->v->out;
-	const struct ip_hdr *ip = mtod(r->m, const struct ip_hdr *);
-	const struct icmp_hdr *icmp = (const void *)(r->m->data + ip_hlen(ip));
-	char from[IPADDR_TEXT];
-
-	emit_object(e, NULL);
-	emit_uint(e, "bytes", "%" PRIu64 " bytes", r->bytes);
-	emit_str(e, "from", " from %s: ", ipaddr_ntoa(&r->from, from));
-	emit_uint(e, "icmp_seq", NULL, r->seq);
-	emit_uint(e, "icmp-type", NULL, r->icmp_type);
-	emit_uint(e, "icmp-code", NULL, r->icmp_code);
-	print_error(e, icmp);
-	print_quoted(e, (const void *)(icmp + 1));
-	emit_end(e);
-	emit_flush(e);
-}
-
-static void
 cmd_on_reply(void *ctx, const struct ping_reply *r)
 {
 	struct ping_cmd *c = ctx;
-	bool is_error = r->icmp_type != ICMP_ECHOREPLY_ && r->icmp_type != ICMP_TSTAMPREPLY_;
-
 	if (c->quiet || r->late)
 		return;
-	if (is_error) {
+	if (r->is_error) {
 		if (!c->quieter)
-			print_icmp_error(c, r);
+			c->lines->error(c, r);
 	} else if (c->dots) {
 		emit_text(c->v->out, "\b");
 		emit_flush(c->v->out);
 	} else {
-		print_reply(c, r);
+		c->lines->reply(c, r);
 	}
 }
 
@@ -253,25 +95,6 @@ cmd_on_failed(void *ctx, int err)
 }
 
 static void
-print_head(struct ping_cmd *c)
-{
-	struct emitter *e = c->v->out;
-	char dst[IPADDR_TEXT], src[IPADDR_TEXT];
-
-	emit_str(e, "host", "PING %s", c->host);
-	emit_str(e, "address", " (%s)", ipaddr_ntoa(&c->c.dst, dst));
-	if (!ipaddr_is_any(&c->c.src))
-		emit_str(e, "source", " from %s", ipaddr_ntoa(&c->c.src, src));
-	if (c->c.sweep_max != 0)
-		emit_text(e, ": (%u ... %u) data bytes\n", c->c.size, c->c.sweep_max);
-	else
-		emit_text(e, ": %u data bytes\n", c->c.size);
-	emit_uint(e, "data-bytes", NULL, c->c.size);
-	emit_list(e, "reply");
-	emit_flush(e);
-}
-
-static void
 print_statistics(struct ping_cmd *c, const struct ping_stats *st)
 {
 	struct emitter *e = c->v->out;
@@ -279,7 +102,7 @@ print_statistics(struct ping_cmd *c, const struct ping_stats *st)
 	       max = (double)delay_hist_max(st->rtt) / 1e6;
 
 	emit_end(e);
-	emit_text(e, "\n--- %s ping statistics ---\n", c->host);
+	emit_text(e, "\n--- %s %s statistics ---\n", c->host, c->lines->tool);
 	emit_uint(e, "transmitted", "%" PRIu64 " packets transmitted, ", st->sent);
 	emit_uint(e, "received", "%" PRIu64 " packets received, ", st->received);
 	emit_uint(e, "duplicates", NULL, st->duplicates);
@@ -297,7 +120,8 @@ print_statistics(struct ping_cmd *c, const struct ping_stats *st)
 	emit_text(e, "\n");
 	if (delay_hist_count(st->rtt) == 0)
 		return;
-	emit_num(e, "rtt-min-ms", "round-trip min/avg/max/stddev = %.3f/", min, 6);
+	emit_text(e, "round-trip min/avg/max/%s = ", c->lines->stddev);
+	emit_num(e, "rtt-min-ms", "%.3f/", min, 6);
 	emit_num(e, "rtt-avg-ms", "%.3f/", st->rtt_mean_ns / 1e6, 6);
 	emit_num(e, "rtt-max-ms", "%.3f/", max, 6);
 	emit_num(e, "rtt-stddev-ms", "%.3f ms\n", st->rtt_stddev_ns / 1e6, 6);
@@ -375,6 +199,7 @@ number(struct verb_run *v, const char *what, const char *word, uint64_t min, uin
 	return verb_error(v, EXIT_USAGE_, "invalid %s: `%s'", what, word);
 }
 
+/* Sizes are compared with what the family can carry when that is known: ping_cmd_start. */
 static int
 option_size(struct verb_run *v, const char *word, uint32_t *size)
 {
@@ -382,16 +207,25 @@ option_size(struct verb_run *v, const char *word, uint32_t *size)
 
 	if (!verb_number(word, 0, UINT32_MAX, &n))
 		return verb_error(v, EXIT_USAGE_, "invalid packet size: `%s'", word);
-	if (n > SIZE_MAX_)
-		return verb_error(
-		    v, EXIT_USAGE_, "packet size too large: %" PRIu64 " > %u", n, SIZE_MAX_);
 	*size = (uint32_t)n;
+	return 0;
+}
+
+static int
+option_message(struct ping_cmd *c, const char *word)
+{
+	if (strcmp(word, "time") == 0)
+		c->c.kind = PING_TIMESTAMP;
+	else if (strcmp(word, "mask") == 0)
+		c->c.kind = PING_MASK;
+	else
+		return verb_error(c->v, EXIT_USAGE_, "invalid message: `%s'", word);
 	return 0;
 }
 
 /* One option with an argument. Status. */
 static int
-option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
+option_value(struct ping_cmd *c, int opt, const char *arg)
 {
 	struct verb_run *v = c->v;
 	uint64_t n = 0;
@@ -399,8 +233,7 @@ option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
 
 	switch (opt) {
 	case 'c':
-		status = number(v, "count of packets to transmit", arg, 1, UINT32_MAX, &c->c.count);
-		break;
+		return number(v, "count of packets to transmit", arg, 1, UINT32_MAX, &c->c.count);
 	case 'G':
 		return option_size(v, arg, &c->c.sweep_max);
 	case 'g':
@@ -408,125 +241,169 @@ option_value(struct ping_cmd *c, int opt, const char *arg, bool *interval_given)
 		c->size_given = true;
 		return option_size(v, arg, &c->c.size);
 	case 'h':
-		status = number(v, "increment size", arg, 1, SIZE_MAX_, &n);
+		status = number(v, "increment size", arg, 1, UINT16_MAX, &n);
 		c->c.sweep_step = (uint32_t)n;
-		break;
+		return status;
+	case 'I':
+		c->ifname = arg;
+		return 0;
 	case 'i':
 		if (!parse_seconds(arg, &c->c.interval_ns) || c->c.interval_ns == 0)
 			return verb_error(v, EXIT_USAGE_, "invalid timing interval: `%s'", arg);
-		*interval_given = true;
-		break;
+		c->interval_given = true;
+		return 0;
 	case 'l':
 		status = number(v, "preload value", arg, 0, 65536, &n);
 		c->c.preload = (uint32_t)n;
-		break;
+		return status;
 	case 'M':
-		if (strcmp(arg, "time") != 0)
-			return verb_error(
-			    v, EXIT_USAGE_, "invalid message: `%s': only time is offered", arg);
-		c->c.timestamp = true;
-		break;
+		return option_message(c, arg);
 	case 'm':
-	case 'T':
-		status = number(v, opt == 'm' ? "TTL" : "multicast TTL", arg, 1, 255, &n);
+		status = number(v, "TTL", arg, 1, 255, &n);
 		c->c.ttl = (uint8_t)n;
-		break;
+		return status;
+	case 'P':
+		return verb_error(v, EXIT_USAGE_, "-P %s: there is no IPsec here", arg);
 	case 'p':
-		if (!parse_pattern(c, arg))
-			return verb_error(
-			    v, EXIT_USAGE_, "patterns must be specified as hex digits");
-		break;
+		return parse_pattern(c, arg) ?
+		    0 :
+		    verb_error(v, EXIT_USAGE_, "patterns must be specified as hex digits");
 	case 'S':
-		if (!ipaddr_resolve(arg, AF_INET, &c->c.src))
-			return verb_error(v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", arg);
-		break;
+		c->source = arg;
+		return 0;
+	case 'T':
+		status = number(v, "multicast TTL", arg, 1, 255, &n);
+		c->c.ttl = (uint8_t)n;
+		c->mcast_ttl_given = true;
+		return status;
 	case 't':
 		status = number(v, "timeout", arg, 1, 86400 * 365, &n);
 		c->timeout_ns = n * NS_PER_SEC;
-		break;
+		return status;
 	case 'W':
 		status = number(v, "timing interval", arg, 1, UINT32_MAX, &n);
 		c->c.wait_ns = n * NS_PER_MS;
-		break;
+		return status;
 	case 'z':
 		status = number(v, "TOS", arg, 0, 255, &n);
 		c->c.tos = (uint8_t)n;
-		break;
+		return status;
+	default:
+		return verb_usage(v, NULL);
 	}
-	return status;
 }
 
-/* All options; the word behind them is the host. Status. */
+int
+ping_cmd_option(struct ping_cmd *c, int opt, const char *arg)
+{
+	switch (opt) {
+	case '4':
+		c->family = AF_INET;
+		return 0;
+	case '6':
+		c->family = AF_INET6;
+		return 0;
+	case 'A':
+		c->missed_audible = true;
+		return 0;
+	case 'a':
+		c->audible = true;
+		return 0;
+	case 'D':
+		c->c.df = true;
+		return 0;
+	case 'd': /* the stack's own tracing is always on */
+	case 'n': /* addresses are printed as numbers anyway */
+		return 0;
+	case 'f':
+		c->c.flood = c->dots = true;
+		return 0;
+	case 'L':
+		c->c.no_loop = true;
+		return 0;
+	case 'o':
+		c->c.stop_at_first = true;
+		return 0;
+	case 'Q':
+		c->quieter = true;
+		return 0;
+	case 'q':
+		c->quiet = true;
+		return 0;
+	case 'R':
+		c->c.record_route = true;
+		return 0;
+	case 'r':
+		c->c.dont_route = true;
+		return 0;
+	case 'v':
+		c->verbose = true;
+		return 0;
+	default:
+		return option_value(c, opt, arg);
+	}
+}
+
+/* --- start ------------------------------------------------------------------------------------ */
+
+/* -f, -i, -g, -G, -h. Status. */
 static int
-parse(struct ping_cmd *c, const char **host)
+check_times_and_sizes(struct ping_cmd *c)
 {
 	struct verb_run *v = c->v;
-	struct verb_opts o;
-	bool interval_given = false;
-	int opt, status;
+	const struct ip_family *f = ip_family(c->c.dst.family);
+	uint32_t max = f->maxpayload - ICMP_HDRLEN, sizes;
 
-	verb_opts_init(&o, v, v->argc, v->argv, "4AaDdfG:g:h:c:i:l:M:m:nop:QqRrS:s:T:t:vW:z:");
-	while ((opt = verb_opts_next(&o)) != -1) {
-		switch (opt) {
-		case '4':
-		case 'd':
-		case 'n': /* addresses are always printed as numbers */
-		case 'v': /* all that concerns us is printed anyway */
-			break;
-		case 'A':
-			c->missed_audible = true;
-			break;
-		case 'a':
-			c->audible = true;
-			break;
-		case 'D':
-			c->c.df = true;
-			break;
-		case 'f':
-			c->c.flood = c->dots = true;
-			break;
-		case 'o':
-			c->c.stop_at_first = true;
-			break;
-		case 'Q':
-			c->quieter = true;
-			break;
-		case 'q':
-			c->quiet = true;
-			break;
-		case 'R':
-			c->c.record_route = true;
-			break;
-		case 'r':
-			c->c.dont_route = true;
-			break;
-		case '?':
-			return verb_usage(v, NULL);
-		default:
-			status = option_value(c, opt, o.arg, &interval_given);
-			if (status != 0)
-				return status;
-		}
-	}
-	if (o.ind != v->argc - 1)
-		return verb_usage(v, NULL);
-	if (c->c.flood && interval_given)
+	if (c->c.flood && c->interval_given)
 		return verb_error(v, EXIT_USAGE_, "-f and -i: incompatible options");
 	if (c->c.flood)
 		c->c.interval_ns = 10 * NS_PER_MS;
-	if (c->c.sweep_max != 0) {
-		uint64_t sizes;
+	if (!c->size_given)
+		c->c.size = c->c.sweep_max != 0 ? 0 : c->lines->size;
+	if (c->c.size > max || c->c.sweep_max > max)
+		return verb_error(v, EXIT_USAGE_, "packet size too large: %u > %u",
+		    c->c.size > max ? c->c.size : c->c.sweep_max, max);
+	if (c->c.sweep_max == 0)
+		return 0;
+	if (c->c.size > c->c.sweep_max)
+		return verb_error(v, EXIT_USAGE_, "invalid packet size: `%u'", c->c.size);
+	/* With a sweep, -c says how many requests of each size. */
+	sizes = (c->c.sweep_max - c->c.size) / c->c.sweep_step + 1;
+	c->c.sweep_each = c->c.count != 0 ? (uint32_t)c->c.count : 1;
+	c->c.count = (uint64_t)sizes * c->c.sweep_each;
+	return 0;
+}
 
-		if (!c->size_given)
-			c->c.size = 0;
-		if (c->c.size > c->c.sweep_max)
-			return verb_error(v, EXIT_USAGE_, "invalid packet size: `%u'", c->c.size);
-		/* With a sweep, -c says how many requests of each size. */
-		sizes = (c->c.sweep_max - c->c.size) / c->c.sweep_step + 1;
-		c->c.sweep_each = c->c.count != 0 ? (uint32_t)c->c.count : 1;
-		c->c.count = sizes * c->c.sweep_each;
-	}
-	*host = v->argv[o.ind];
+/* -I: a name, or, for IPv4 groups as in the BSDs, an address of the interface. Status. */
+static int
+find_interface(struct ping_cmd *c)
+{
+	const struct in_ifaddr *ia;
+	uint32_t addr;
+
+	if (c->ifname == NULL)
+		return 0;
+	c->c.ifp = if_byname(c->ifname);
+	if (c->c.ifp == NULL && c->c.dst.family == AF_INET && in_aton(c->ifname, &addr) &&
+	    (ia = in_local(addr)) != NULL)
+		c->c.ifp = ia->ifa.ifp;
+	if (c->c.ifp == NULL)
+		return verb_error(c->v, EXIT_USAGE_, "invalid interface: `%s'", c->ifname);
+	ipaddr_set_zone(&c->c.dst, c->c.ifp->if_index);
+	return 0;
+}
+
+/* What one family or one kind of destination has, and others not. Status. */
+static int
+check_kind(const struct ping_cmd *c)
+{
+	bool group = ipaddr_is_multicast(&c->c.dst), inet = c->c.dst.family == AF_INET;
+
+	if (!inet && (c->c.kind != PING_ECHO || c->c.record_route))
+		return verb_error(c->v, EXIT_USAGE_, "-M and -R: IPv4 only");
+	if (!group && (c->c.no_loop || c->mcast_ttl_given || (inet && c->ifname != NULL)))
+		return verb_error(
+		    c->v, EXIT_USAGE_, "-I, -L, -T flags cannot be used with unicast destination");
 	return 0;
 }
 
@@ -534,54 +411,85 @@ parse(struct ping_cmd *c, const char **host)
 static int
 check_rights(struct ping_cmd *c)
 {
-	const struct prison *pr = c->v->prison;
-
 	if (priv_check(PRIV_NET_RAW) != 0)
 		return verb_error(c->v, EXIT_NOPERM_, "socket: Operation not permitted");
 	c->c.src.family = c->c.dst.family;
-	if (ipaddr_bind(pr, &c->c.src) != 0)
+	if (c->source != NULL && !ipaddr_resolve(c->source, c->c.dst.family, &c->c.src))
+		return verb_error(c->v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", c->source);
+	if (ipaddr_bind(c->v->prison, &c->c.src) != 0)
 		return verb_error(c->v, EXIT_OSERR_, "bind: Can't assign requested address");
 	return 0;
 }
 
+/* The source to show, which IPv6's head line has. Status. */
 static int
-ping_verb_run(struct verb_run *v)
+find_source(struct ping_cmd *c)
 {
-	struct ping_cmd *c = calloc(1, sizeof(*c));
+	const struct ip_family *f = ip_family(c->c.dst.family);
+
+	c->shown = c->c.src;
+	if (f->af == AF_INET || !ipaddr_is_any(&c->shown) ||
+	    f->source_for(c->c.fib, c->c.ifp, &c->c.dst, &c->shown))
+		return 0;
+	return verb_error(c->v, EXIT_NO_WAY, "UDP connect: No route to host");
+}
+
+static int
+check(struct ping_cmd *c)
+{
 	int status;
 
+	if (!ipaddr_resolve(c->host, c->family, &c->c.dst) || ipaddr_is_any(&c->c.dst))
+		return verb_error(c->v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", c->host);
+	c->lines = lines_of(c->c.dst.family);
+	if (c->lines == NULL)
+		return verb_error(c->v, EXIT_OSERR_, "%s: no such protocol here", c->host);
+	if ((status = check_times_and_sizes(c)) != 0 || (status = find_interface(c)) != 0 ||
+	    (status = check_kind(c)) != 0 || (status = check_rights(c)) != 0)
+		return status;
+	return find_source(c);
+}
+
+struct ping_cmd *
+ping_cmd_new(struct verb_run *v)
+{
+	struct ping_cmd *c = calloc(1, sizeof(*c));
+
 	if (c == NULL)
-		return verb_error(v, EXIT_OSERR_, "Cannot allocate memory");
+		return NULL;
 	c->v = v;
 	c->c = (struct ping_config){
 		.interval_ns = NS_PER_SEC,
 		.wait_ns = 10 * NS_PER_SEC,
 		.stop_ns = NS_NEVER,
-		.size = SIZE_DEFAULT,
 		.fib = v->fib,
 		.sweep_step = 1,
 		.short_wait = true,
 		.pattern = c->pattern,
 	};
-	status = parse(c, &c->host);
-	if (status == 0 &&
-	    (!ipaddr_resolve(c->host, AF_INET, &c->c.dst) || ipaddr_is_any(&c->c.dst)))
-		status = verb_error(v, EXIT_NOHOST_, "cannot resolve %s: Unknown host", c->host);
-	if (status == 0)
-		status = check_rights(c);
+	return c;
+}
+
+int
+ping_cmd_start(struct ping_cmd *c, const char *host)
+{
+	struct verb_run *v = c->v;
+	int status;
+
+	c->host = host;
+	c->c.start_ns = clock_now();
+	if ((status = check(c)) == 0 &&
+	    (c->ping = ping_new(&c->c, cmd_on_reply, cmd_finish, c)) == NULL)
+		status = verb_error(v, EXIT_OSERR_, "%s", strerror(errno));
 	if (status != 0) {
 		free(c);
 		return status;
 	}
-	c->c.start_ns = clock_now();
-	c->ping = ping_new(&c->c, cmd_on_reply, cmd_finish, c);
-	if (c->ping == NULL) {
-		status = verb_error(v, EXIT_OSERR_, "%s", strerror(errno));
-		free(c);
-		return status;
-	}
 	ping_on_send(c->ping, cmd_on_sent, cmd_on_failed);
-	print_head(c);
+	c->lines->head(c);
+	emit_uint(v->out, "data-bytes", NULL, c->c.size);
+	emit_list(v->out, "reply");
+	emit_flush(v->out);
 	callout_init(&c->timeout, curvnet, cmd_finish, c);
 	if (c->timeout_ns != 0)
 		callout_reset(&c->timeout, c->timeout_ns);
@@ -589,9 +497,32 @@ ping_verb_run(struct verb_run *v)
 	v->cancel = cmd_cancel;
 	return VERB_PENDING;
 }
+
+static int
+ping_verb_run(struct verb_run *v)
+{
+	struct ping_cmd *c = ping_cmd_new(v);
+	struct verb_opts o;
+	int opt, status;
+
+	if (c == NULL)
+		return verb_error(v, EXIT_OSERR_, "Cannot allocate memory");
+	verb_opts_init(
+	    &o, v, v->argc, v->argv, "46AaDdfG:g:h:I:c:i:Ll:M:m:noP:p:QqRrS:s:T:t:vW:z:");
+	while ((opt = verb_opts_next(&o)) != -1)
+		if ((status = ping_cmd_option(c, opt, o.arg)) != 0) {
+			free(c);
+			return status;
+		}
+	if (o.ind != v->argc - 1) {
+		free(c);
+		return verb_usage(v, NULL);
+	}
+	return ping_cmd_start(c, v->argv[o.ind]);
+}
 VERB_DEFINE(ping, .name = "ping",
-    .usage = "ping [-4AaDdfnoQqRrv] [-c count] [-G sweepmaxsize] [-g sweepminsize]\n"
-	     "            [-h sweepincrsize] [-i wait] [-l preload] [-M time] [-m ttl]\n"
-	     "            [-p pattern] [-S src_addr] [-s packetsize] [-T ttl] [-t timeout]\n"
-	     "            [-W waittime] [-z tos] host",
+    .usage = "ping [-46AaDdfLnoQqRrv] [-c count] [-G sweepmaxsize] [-g sweepminsize]\n"
+	     "            [-h sweepincrsize] [-I interface] [-i wait] [-l preload]\n"
+	     "            [-M mask|time] [-m ttl] [-p pattern] [-S src_addr] [-s packetsize]\n"
+	     "            [-T ttl] [-t timeout] [-W waittime] [-z tos] host",
     .summary = "send ICMP echo requests and print what comes back", .run = ping_verb_run);

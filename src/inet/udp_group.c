@@ -21,9 +21,8 @@ is_group(const struct udp_group *g, const struct ifnet *ifp, const struct ipaddr
 	struct ipaddr asked = *group;
 
 	/* The membership knows its zone, who asks may not say it. */
-	if (asked.family == AF_INET6 && in6_zone(ipaddr_in6(&asked)) == 0 &&
-	    mcast_member_ifp(g->member) != NULL)
-		in6_embed((struct in6 *)(void *)asked.b, mcast_member_ifp(g->member)->if_index);
+	if (mcast_member_ifp(g->member) != NULL)
+		ipaddr_set_zone(&asked, mcast_member_ifp(g->member)->if_index);
 	return ipaddr_equal(mcast_member_group(g->member), &asked) &&
 	    (ifp == NULL || mcast_member_ifp(g->member) == ifp);
 }
@@ -141,8 +140,7 @@ udp_group_way(const struct udp_endpoint *ep, struct ipaddr *dst, struct ip_opts_
 	if (!if_is_in(ep->mcast_ifp, ep->vnet))
 		return -ENXIO;
 	o->ifp = ep->mcast_ifp;
-	if (dst->family == AF_INET6 && in6_zone(ipaddr_in6(dst)) == 0)
-		in6_embed((struct in6 *)(void *)dst->b, o->ifp->if_index);
+	ipaddr_set_zone(dst, o->ifp->if_index);
 	return 0;
 }
 

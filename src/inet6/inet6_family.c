@@ -77,9 +77,35 @@ inet6_port_unreachable(const struct mbuf *m)
 	icmp6_error(m, ICMP6_DST_UNREACH_, ICMP6_UNREACH_PORT, 0);
 }
 
+/* Types below 128 are errors (RFC 4443 2.1). */
+static bool
+inet6_quoted(const struct mbuf *m, unsigned off, struct ip_quoted *q)
+{
+	const struct icmp6_hdr *icmp = (const void *)(m->data + off);
+	const struct ip6_hdr *inner = (const void *)(icmp + 1);
+	unsigned left = m->len - off - (unsigned)sizeof(*icmp);
+	struct in6 src, dst;
+	int upper;
+
+	if (icmp->type >= ICMP6_ECHO_REQUEST_ || left < sizeof(*inner))
+		return false;
+	*q = (struct ip_quoted){ .ip = off + (unsigned)sizeof(*icmp) };
+	upper = ip6_upper(inner, left, &q->proto);
+	if (upper < 0 || (unsigned)upper + 8 > left)
+		return false;
+	src = ip6_zoned(&inner->src, m->rcvif);
+	dst = ip6_zoned(&inner->dst, m->rcvif);
+	q->src = ipaddr6(&src);
+	q->dst = ipaddr6(&dst);
+	q->upper = q->ip + (unsigned)upper;
+	return true;
+}
+
 IP_FAMILY_DEFINE(inet6, .af = AF_INET6, .name = "inet6", .hdrlen = IP6_HDRLEN,
     .icmp_proto = IPPROTO_ICMPV6_, .icmp_name = "icmp6", .echo = ICMP6_ECHO_REQUEST_,
-    .reply = ICMP6_ECHO_REPLY_, .output = inet6_output, .source_for = inet6_source_for,
+    .reply = ICMP6_ECHO_REPLY_, .unreach = ICMP6_DST_UNREACH_, .timxceed = ICMP6_TIME_EXCEEDED_,
+    .unreach_port = ICMP6_UNREACH_PORT, .icmp_pseudo = true, .info = ip6_info,
+    .quoted = inet6_quoted, .output = inet6_output, .source_for = inet6_source_for,
     .is_ours = inet6_is_ours, .pseudo_sum = inet6_pseudo_sum, .prison_ok = inet6_prison_ok,
     .prison_first = inet6_prison_first, .port_unreachable = inet6_port_unreachable,
     .maxpayload = IPV6_MAXPACKET_);
