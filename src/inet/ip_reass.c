@@ -102,10 +102,9 @@ frag_timed_out(const struct mbuf *first)
 }
 
 static void
-frag_lost(uint32_t dropped, uint32_t timed_out)
+frag_lost(const struct drop_reason *why, uint32_t n)
 {
-	V_ipstat.fragdropped += dropped;
-	V_ipstat.fragtimeout += timed_out;
+	*(why == &DROP_REASS_TIMEOUT ? &V_ipstat.fragtimeout : &V_ipstat.fragdropped) += n;
 }
 
 static const struct reass_family family = {

@@ -145,7 +145,7 @@ static void
 queue_kill(struct reass_table *t, struct reassq *q)
 {
 	q->dead = true;
-	t->family->lost(q->nfrags, 0);
+	t->family->lost(t->family->overlap, q->nfrags);
 	queue_empty(t, q, t->family->overlap);
 }
 
@@ -155,7 +155,7 @@ queue_expire(struct reass_table *t, struct reassq *q)
 {
 	struct mbuf *first = q->frags;
 
-	t->family->lost(0, q->nfrags);
+	t->family->lost(t->family->timeout, q->nfrags);
 	/* RFC 1122 3.3.2, RFC 8200 4.5: if the first fragment is there to be quoted. */
 	if (first != NULL && piece_of(first).off == 0) {
 		first->when_ns = clock_now();
@@ -220,7 +220,7 @@ table_make_room(struct reass_table *t, const struct reass_key *key)
 		oldest = TAILQ_FIRST(&t->age);
 	else
 		return;
-	t->family->lost(oldest->nfrags, 0);
+	t->family->lost(t->family->limit, oldest->nfrags);
 	queue_free(t, oldest, t->family->limit);
 }
 
@@ -360,7 +360,7 @@ queue_join(struct reass_table *t, struct reassq *q, const struct mbuf *arrived)
 	else if ((m = m_get(hdr + q->end)) == NULL)
 		why = family->nobuf;
 	if (why != NULL) {
-		family->lost(q->nfrags, 0);
+		family->lost(why, q->nfrags);
 		queue_free(t, q, why);
 		return NULL;
 	}
@@ -378,7 +378,7 @@ queue_join(struct reass_table *t, struct reassq *q, const struct mbuf *arrived)
 struct mbuf *
 reass_drop(const struct reass_family *family, struct mbuf *m, const struct drop_reason *why)
 {
-	family->lost(1, 0);
+	family->lost(why, 1);
 	m_drop(m, why);
 	return NULL;
 }

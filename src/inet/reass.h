@@ -48,8 +48,8 @@ struct reass_family {
 	void (*finish)(struct mbuf *m, uint8_t tos);
 	/* The time of a datagram is over whose first fragment is here: tell the sender. Borrows. */
 	void (*timed_out)(const struct mbuf *first);
-	/* Fragments were dropped, or given up after their time: for netstat -s. */
-	void (*lost)(uint32_t dropped, uint32_t timed_out);
+	/* n fragments are dropped for this reason: for netstat -s. */
+	void (*lost)(const struct drop_reason *why, uint32_t n);
 };
 
 /* Names and texts of a family's reasons, DROP_prefix_DUP and so on. */

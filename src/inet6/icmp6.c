@@ -342,15 +342,11 @@ code_ok(const struct icmp6_hdr *icmp)
 static bool
 too_big_input(struct mbuf *m, const struct ip6_hdr *inner, uint32_t mtu)
 {
-	uint32_t before;
-
 	if (mtu < IPV6_MMTU_ || mtu >= IP6_HDRLEN + (uint32_t)from_be16(inner->plen)) {
 		m_drop(m, &DROP_ICMP6_BADMTU);
 		return false;
 	}
-	before = ip6_pmtu(m->fib, &inner->dst);
-	ip6_pmtu_learn(&inner->dst, mtu);
-	if (ip6_pmtu(m->fib, &inner->dst) != before)
+	if (ip6_pmtu_learn(&inner->dst, mtu))
 		V_icmp6stat.pmtuchg++;
 	return true;
 }

@@ -153,21 +153,19 @@ int ip6_hopopts_input(struct mbuf *m, int *alert);
 int ip6_router_alert(const struct mbuf *m);
 
 /*
- * Fragments (ip6_reass.c): m with a fragment header at *off, whose chain before it is checked;
- * *named: offset of the byte that says 44. Takes m; the whole packet, without fragment header, or
- * NULL. Then *off is where the fragment header was, in the packet that is returned, and the byte at
- * *named says what stands there now.
- */
-struct mbuf *ip6_reass(struct mbuf *m, unsigned *off, unsigned *named);
-/*
- * Split a packet made here (takes it) for mtu, appended to out. The unfragmentable part is the
- * header and a hop-by-hop header. 0, -EMSGSIZE, -ENOBUFS (all freed). ip6_frag.c
+ * Split a packet made here (takes it) for mtu, appended to out. What nodes on the way read
+ * (hop-by-hop options, a routing header) is in all of them. 0, -EMSGSIZE, -ENOBUFS (all freed).
+ * ip6_frag.c
  */
 int ip6_fragment(struct mbuf *m, uint32_t mtu, struct mbufq *out);
 
 /* Path MTU to dst as learnt (RFC 8201), 0 = nothing known; ip6_pmtu.c. */
-uint32_t ip6_pmtu(uint8_t fib, const struct in6 *dst);
-void ip6_pmtu_learn(const struct in6 *dst, uint32_t mtu);
+uint32_t ip6_pmtu(const struct in6 *dst);
+/*
+ * A router said that a packet of ours to dst was too big for a link of this MTU. True if that is
+ * news. Whether it is plausible is the caller's question.
+ */
+bool ip6_pmtu_learn(const struct in6 *dst, uint32_t mtu);
 
 struct ip6stat {
 	uint64_t total, toosmall, tooshort, badvers, badscope, badoptions, toomanyhdr, fragments,

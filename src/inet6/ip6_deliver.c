@@ -18,9 +18,11 @@ DROP_DEFINE(DROP_IP6_TOOMANYHDR, "ip6", "toomanyhdr",
     "too many extension headers (net.inet6.ip6.hdrnestlimit)");
 
 VNET_DEFINE_STATIC(uint32_t, ip6_hdrnestlimit) = 15;
+/* Of 2,048 bytes each: so a place in the chain fits into 16 bits (inet/reass.h). */
+enum { NEST_MAX = 31 };
 
 SYSCTL_VNET_UINT(net_inet6_ip6_hdrnestlimit, "net.inet6.ip6.hdrnestlimit", SYSCTL_RW,
-    ip6_hdrnestlimit, 1, 1024, "extension headers that a packet for this stack may have");
+    ip6_hdrnestlimit, 1, NEST_MAX, "extension headers that a packet for this stack may have");
 
 LINKERSET_DECLARE(ip6_protocol, const struct ip6_protocol);
 
@@ -86,7 +88,7 @@ ext_input(struct mbuf *m, struct ip6_chain *c)
 		taken = ip6_routing_input(m, c);
 		break;
 	default:
-		return ip6_reass(m, &c->off, &c->named);
+		return ip6_reass(m, c);
 	}
 	return taken ? NULL : m;
 }

@@ -33,6 +33,13 @@ int ip6_routing_input(struct mbuf *m, struct ip6_chain *c);
 /* Hop-by-hop options, which ip6_input has read: only in the first place. */
 int ip6_hopopts_pass(struct mbuf *m, struct ip6_chain *c);
 
+/*
+ * Fragments (ip6_reass.c): m with a fragment header at c, whose chain before it is checked. Takes m;
+ * the whole packet, without the fragment header, or NULL. Then c is where the fragment header was in
+ * the packet that is returned.
+ */
+struct mbuf *ip6_reass(struct mbuf *m, struct ip6_chain *c);
+
 /* Bytes that an upper header needs to be whole; 0 for those that are not known here. */
 unsigned ip6_upper_min(uint8_t proto);
 

@@ -140,6 +140,7 @@ ip6_sift(struct batch *b)
 		/* A jumbogram's length is in its option, which has to be found to be refused. */
 		if (__builtin_expect(load16(&ip6->plen) != 0 || ip6->nxt != IPPROTO_HOPOPTS_, 1))
 			m_trim(m, IP6_HDRLEN + from_be16(ip6->plen));
+		V_ip6stat.nxthist[ip6->nxt]++;
 		b->m[kept++] = m;
 	}
 	b->n = kept;

@@ -42,9 +42,9 @@ nexthop_mtu(const struct nexthop *nh, uint32_t linkmtu)
 
 /* The same for a packet made here, which follows what is known of the whole path (RFC 8201). */
 static uint32_t
-path_mtu(const struct ifnet *ifp, uint8_t fib, const struct nexthop *nh, const struct in6 *dst)
+path_mtu(const struct ifnet *ifp, const struct nexthop *nh, const struct in6 *dst)
 {
-	uint32_t mtu = nexthop_mtu(nh, in6_ifmtu(ifp)), known = ip6_pmtu(fib, dst);
+	uint32_t mtu = nexthop_mtu(nh, in6_ifmtu(ifp)), known = ip6_pmtu(dst);
 
 	return known != 0 && known < mtu ? known : mtu;
 }
@@ -57,7 +57,7 @@ ip6_mtu(const struct ifnet *ifp, const struct mbuf *m)
 	if (m->flags & M_FORWARDED)
 		return nexthop_mtu(m->nh, in6_ifmtu(ifp));
 	dst = ip6_zoned(&mtod(m, const struct ip6_hdr *)->dst, ifp);
-	return path_mtu(ifp, m->fib, m->nh, &dst);
+	return path_mtu(ifp, m->nh, &dst);
 }
 
 /* Send one packet that is too big for mtu as fragments, or refuse it. Takes m. */
@@ -448,7 +448,7 @@ ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t
 	m->nh = way.nh;
 	m->flags = (uint16_t)((m->flags & ~(M_BCAST | M_MCAST | M_FORWARDED | M_LOOP)) |
 	    (group ? M_MCAST : 0));
-	if (o->df && m->len > path_mtu(way.ifp, m->fib, way.nh, &way.dst)) {
+	if (o->df && m->len > path_mtu(way.ifp, way.nh, &way.dst)) {
 		V_ip6stat.cantfrag++;
 		m_drop(m, &DROP_IP6_NEEDFRAG);
 		return -EMSGSIZE;

@@ -605,13 +605,13 @@ test_too_big_is_learnt_and_told(void **state)
 
 	(void)state;
 	receive6(error_about("2001:db8::2", ICMP6_PACKET_TOO_BIG_, 0, 1300, ours(1380)));
-	assert_int_equal(ip6_pmtu(0, &dst), 1300);
+	assert_int_equal(ip6_pmtu(&dst), 1300);
 	assert_int_equal(V_icmp6stat.pmtuchg, 1);
 	assert_int_equal(heard.n, 1);
 	assert_int_equal(heard.arg, 1300);
 	/* The code is ignored (RFC 4443 3.2). */
 	receive6(error_about("2001:db8::2", ICMP6_PACKET_TOO_BIG_, 9, 1290, ours(1380)));
-	assert_int_equal(ip6_pmtu(0, &dst), 1290);
+	assert_int_equal(ip6_pmtu(&dst), 1290);
 }
 
 static void
@@ -627,7 +627,7 @@ test_too_big_that_cannot_be_is_not_believed(void **state)
 	receive6(error_about("2001:db8::2", ICMP6_PACKET_TOO_BIG_, 0, 1300,
 	    packet6("2001:db8:9::1", "2001:db8:7::7", TEST_PROTO, 1380)));
 	assert_int_equal(drops("icmp6.notours"), 1);
-	assert_int_equal(ip6_pmtu(0, &dst), 0);
+	assert_int_equal(ip6_pmtu(&dst), 0);
 	assert_int_equal(heard.n, 0);
 }
 
