@@ -345,7 +345,7 @@ void
 nd6_set_static(struct llentry *lle, const uint8_t lladdr[6], uint64_t life_ns)
 {
 	set_flags(lle, LLE_STATIC, LLE_STALE);
-	lle_idle(lle, false);
+	lle_by_hand(lle);
 	lle->state = ND6_REACHABLE;
 	lle->asked = 0;
 	lle->expire_ns = life_ns == 0 ? 0 : clock_now() + life_ns;
@@ -474,6 +474,21 @@ nd6_confirm(uint8_t fib, const struct in6 *dst)
 		enter(lle, ND6_REACHABLE);
 }
 
+static const char *
+state_text(const struct llentry *lle)
+{
+	static const char *const names[] = {
+		[ND6_NOSTATE] = "nostate",
+		[ND6_INCOMPLETE] = "incomplete",
+		[ND6_REACHABLE] = "reachable",
+		[ND6_STALE] = "stale",
+		[ND6_DELAY] = "delay",
+		[ND6_PROBE] = "probe",
+	};
+
+	return names[lle->state];
+}
+
 /* --- an interface's life ----------------------------------------------------------------------- */
 
 bool
@@ -482,6 +497,7 @@ nd6_ifattach(struct ifnet *ifp, struct in6_if *i)
 	i->llt = lltable_new(ifp, AF_INET6, VNET(nd6_maxentries));
 	if (i->llt == NULL)
 		return false;
+	i->llt->state_text = state_text;
 	i->llt->entry_free = nd6_proxy_end;
 	i->nd.retrans_ms = ND6_RETRANS_MS;
 	nd6_set_basereachable(i, ND6_REACHABLE_MS);

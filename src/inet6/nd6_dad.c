@@ -50,7 +50,7 @@ dads_live(void)
 {
 	return __atomic_load_n(&dads_live_, __ATOMIC_RELAXED);
 }
-AUDIT_DEFINE(nd6_dad, "nd6_dad", dads_live);
+AUDIT_DEFINE(nd6_dad, "nd6-dad", dads_live);
 
 /* --- asking ------------------------------------------------------------------------------------ */
 

@@ -23,7 +23,7 @@ proxies_live(void)
 {
 	return __atomic_load_n(&proxies_live_, __ATOMIC_RELAXED);
 }
-AUDIT_DEFINE(nd6_proxy, "nd6_proxy", proxies_live);
+AUDIT_DEFINE(nd6_proxy, "nd6-proxy", proxies_live);
 
 const struct llentry *
 nd6_proxy_for(const struct ifnet *ifp, const struct in6 *target)

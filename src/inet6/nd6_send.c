@@ -173,7 +173,7 @@ delayed_live(void)
 {
 	return __atomic_load_n(&delayed_live_, __ATOMIC_RELAXED);
 }
-AUDIT_DEFINE(nd6_delayed, "nd6_delayed", delayed_live);
+AUDIT_DEFINE(nd6_delayed, "nd6-delayed", delayed_live);
 
 static void
 delayed_free(struct nd6_delayed *d)

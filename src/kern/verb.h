@@ -182,6 +182,12 @@ int verb_opts_next(struct verb_opts *o);
  */
 int verb_split(const char *line, int *argc, char ***argv, const char **why);
 void verb_split_free(int argc, char **argv);
+/*
+ * A file of commands: fn for each line that has words, with "FILE:3: " for messages. All lines are
+ * read, whatever becomes of them: 0 if fn always returned 0, else 1 (after a message).
+ */
+int verb_file(struct verb_run *v, const char *path,
+    int (*fn)(void *ctx, const char *where, int argc, char **argv), void *ctx);
 
 /*
  * Convenience for tests, labs, the API: run a line to its end if it ends at once; status, and the

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,6 +105,34 @@ verb_split_free(int argc, char **argv)
 	for (int i = 0; argv != NULL && i < argc; i++)
 		free(argv[i]);
 	free(argv);
+}
+
+int
+verb_file(struct verb_run *v, const char *path,
+    int (*fn)(void *ctx, const char *where, int argc, char **argv), void *ctx)
+{
+	char *line = NULL, **words, where[300];
+	size_t room = 0;
+	int status = 0, argc, number = 0;
+	const char *why;
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL)
+		return verb_error(v, 1, "cannot open %s: %s", path, strerror(errno));
+	while (getline(&line, &room, f) > 0) {
+		snprintf(where, sizeof(where), "%.250s:%d: ", path, ++number);
+		line[strcspn(line, "\n")] = '\0';
+		if (verb_split(line, &argc, &words, &why) != 0) {
+			status = verb_error(v, 1, "%s%s", where, why);
+			continue;
+		}
+		if (argc > 0 && fn(ctx, where, argc, words) != 0)
+			status = 1;
+		verb_split_free(argc, words);
+	}
+	free(line);
+	fclose(f);
+	return status;
 }
 
 void
