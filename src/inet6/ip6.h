@@ -81,7 +81,10 @@ uint64_t ip6_pseudo_sum(const struct in6 *src, const struct in6 *dst, uint8_t pr
 /* netisr's handler. Takes the batch; m->data at the IPv6 header. */
 void ip6_input(struct batch *b);
 
-/* Does anybody here listen on ifp to the group (with its zone) when src (as in the packet) sends? */
+/*
+ * Does anybody here listen on ifp to the group (with its zone) when src (as in the packet) sends;
+ * NULL: whoever sends?
+ */
 bool ip6_is_member(const struct ifnet *ifp, const struct in6 *src, const struct in6 *group);
 
 /*

@@ -338,14 +338,13 @@ ip6_forward_easy(struct ifnet *rcvif, struct batch *b, const struct in6 *const *
 	ip6_send(nh[0]->ifp, b);
 }
 
-/* Does anybody here listen on ifp to the group (with its zone) when src (as in the packet) sends? */
 bool
 ip6_is_member(const struct ifnet *ifp, const struct in6 *src, const struct in6 *group)
 {
-	const struct in6 from = ip6_zoned(src, ifp);
+	const struct in6 from = ip6_zoned(src != NULL ? src : &in6_any_, ifp);
 	const struct ipaddr g = ipaddr6(group), s = ipaddr6(&from);
 
-	return mcast_accepts(ifp, &g, &s);
+	return mcast_accepts(ifp, &g, src != NULL ? &s : NULL);
 }
 
 /* Is it for this stack? *why is set if it has to be dropped: because it is, or because it isn't. */
@@ -358,7 +357,8 @@ ip6_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reaso
 
 	*why = NULL;
 	if (in6_is_multicast(&dst)) {
-		if (ip6_is_member(rcvif, &ip6->src, &dst))
+		/* with options it may be about the group: source filters don't count (RFC 3810 4.1) */
+		if (ip6_is_member(rcvif, ip6->nxt == IPPROTO_HOPOPTS_ ? NULL : &ip6->src, &dst))
 			return true;
 		*why = &DROP_IP6_NOTMEMBER;
 		return false;
