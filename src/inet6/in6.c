@@ -224,11 +224,17 @@ wants_dad(const struct ifnet *ifp, uint32_t flags)
 	    !(in6_if_of(ifp)->nd.flags & ND6_IFF_NO_DAD);
 }
 
-/* As long as the link isn't usable this waits: nd6_linkchange begins it then. */
-static void
-dad_begin(struct in6_ifaddr *ia)
+void
+in6_dad_begin(struct in6_ifaddr *ia)
 {
-	if (if_is_usable(ia->ifa.ifp) && !(in6_if_of(ia->ifa.ifp)->nd.flags & ND6_IFF_IFDISABLED))
+	struct ifnet *ifp = ia->ifa.ifp;
+
+	if (!wants_dad(ifp, ia->flags))
+		return;
+	nd6_dad_stop(ia);
+	ia->flags = (ia->flags & ~(uint32_t)IN6_IFF_DUPLICATED) | IN6_IFF_TENTATIVE;
+	/* else it waits: nd6_linkchange, nd6_flags_changed */
+	if (if_is_usable(ifp) && !(in6_if_of(ifp)->nd.flags & ND6_IFF_IFDISABLED))
 		nd6_dad_start(ia);
 }
 
@@ -299,10 +305,10 @@ addr_update(struct in6_ifaddr *ia, const struct in6_addr_request *rq)
 	if (rq->plen != ia->plen || !in6_equal(&rq->dst, &ia->dst))
 		return -EINVAL;
 	addr_set(ia, rq);
-	if (rq->flags & IN6_IFF_TENTATIVE && wants_dad(ia->ifa.ifp, rq->flags)) {
-		ia->flags |= IN6_IFF_TENTATIVE;
-		dad_begin(ia);
-	}
+	ia->flags |= rq->flags & IN6_IFF_TENTATIVE;
+	/* a duplicate that is given again: perhaps the other one has gone */
+	if ((rq->flags & IN6_IFF_TENTATIVE) || (ia->flags & IN6_IFF_DUPLICATED))
+		in6_dad_begin(ia);
 	in6_addr_event(ia);
 	return 0;
 }
@@ -322,7 +328,7 @@ addr_new(struct ifnet *ifp, const struct in6_addr_request *rq)
 	addr_set(ia, rq);
 	in6_addr_event(ia);
 	if (ia->flags & IN6_IFF_TENTATIVE)
-		dad_begin(ia);
+		in6_dad_begin(ia);
 	return ifp->if_flags & IFF_UP_ ? 0 : if_up(ifp);
 }
 

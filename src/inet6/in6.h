@@ -123,6 +123,11 @@ int in6_addr_delete(struct ifnet *ifp, const struct in6 *addr); /* -EADDRNOTAVAI
  * there: the link-local one, lo0's ::1. 0 (also when none is wanted), -ENOMEM, errors of rib_add.
  */
 int in6_auto_addresses(struct ifnet *ifp);
+/*
+ * Is it still nobody else's? Tentative from now on, if it and its interface want that to be asked;
+ * asked as soon as the link is usable.
+ */
+void in6_dad_begin(struct in6_ifaddr *ia);
 /* nd.flags from now on, with what hangs on them; ifconfig and ndp -i. */
 void in6_flags_set(struct ifnet *ifp, uint32_t flags);
 /* It became ready, or duplicated, or deprecated: ifaddr_event. */
