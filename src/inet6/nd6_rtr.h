@@ -4,7 +4,8 @@
  *
  *	nd6_rtr.c	advertisements in: checked, link parameters taken, the rest handed on
  *	nd6_defrtr.c	who forwards: the routers, what each offers to reach, whom packets go to
- *	nd6_slaac.c	prefixes of the link, and the addresses made of them
+ *	nd6_prefix.c	prefixes: what is on the link, which routers are behind it
+ *	nd6_slaac.c	the addresses that are made of them
  *	nd6_rtsol.c	solicitations, the tool rtsol
  *	rtadvd.c	the other side: advertisements out (rtadvd.h)
  *
@@ -15,7 +16,6 @@
 #define WARREN_INET6_ND6_RTR_H
 
 #include "base/bytes.h"
-#include "base/rng.h"
 #include "inet6/nd6.h"
 
 #include <bsd/sys/queue.h>
@@ -53,7 +53,22 @@ _Static_assert(sizeof(struct nd_opt_route) == 8, "wire");
 /* RFC 4191 2.1; "reserved" counts as medium in an advertisement, and voids a route option. */
 enum nd6_pref { ND6_PREF_LOW = -1, ND6_PREF_MEDIUM, ND6_PREF_HIGH, ND6_PREF_RESERVED };
 enum nd6_pref nd6_pref_of(uint8_t flags);
+uint8_t nd6_pref_bits(enum nd6_pref pref);
 const char *nd6_pref_name(enum nd6_pref pref); /* "low", "medium", "high" */
+
+/*
+ * The options of a message that nd6_options() has checked, one by one: the one behind o (NULL = the
+ * first), NULL behind the last.
+ */
+const uint8_t *nd6_option_next(const struct nd6_opts *opts, const uint8_t *o);
+struct nd6_route_info {
+	struct in6 dst;
+	uint8_t plen;
+	enum nd6_pref pref;
+	uint32_t lifetime_s;
+};
+/* What a route option says; false if it is to be ignored. */
+bool nd6_route_option(const uint8_t *o, struct nd6_route_info *info);
 
 /* --- routers and what they reach (nd6_defrtr.c) ----------------------------------------------- */
 
@@ -92,6 +107,8 @@ struct nd6_router *nd6_router_find(const struct ifnet *ifp, const struct in6 *ad
 struct nd6_router *nd6_router_get(struct ifnet *ifp, const struct in6 *addr);
 /* Frees it if it offers nothing and stands behind nothing. */
 void nd6_router_put(struct nd6_router *r);
+/* Does it offer the way to ::/0? */
+bool nd6_router_is_default(const struct nd6_router *r);
 /* Is it known, or likely, to answer (RFC 4861 6.3.6)? */
 bool nd6_router_is_reachable(const struct nd6_router *r);
 /*
@@ -114,7 +131,7 @@ struct ifnet *nd6_default_interface(void);
 /* 0; -EINVAL if IPv6 is not on it. */
 int nd6_default_interface_set(struct ifnet *ifp);
 
-/* --- prefixes (nd6_slaac.c) ------------------------------------------------------------------- */
+/* --- prefixes (nd6_prefix.c) ------------------------------------------------------------------ */
 
 struct nd6_temp; /* a temporary address */
 struct nd6_prefix {
@@ -130,11 +147,11 @@ struct nd6_prefix {
 	uint64_t expire_ns; /* NS_NEVER */
 	uint64_t routers;   /* who advertises it: 1 << slot */
 	struct callout expiry;
-	/* temporary addresses: the newest first; when the next one is made */
+	/* nd6_slaac.c: temporary addresses, the newest first */
 	TAILQ_HEAD(, nd6_temp) temps;
-	struct callout regen;
-	unsigned temp_tries;
-	uint8_t dad_counter; /* RFC 7217 */
+	struct callout remake; /* the next temporary address, or another try */
+	unsigned tries;        /* addresses in a row that were duplicates */
+	uint8_t dad_counter;   /* RFC 7217 */
 };
 TAILQ_HEAD(nd6_prefixes, nd6_prefix);
 VNET_DECLARE(struct nd6_prefixes, nd6_prefixes);
@@ -146,6 +163,8 @@ void nd6_prefix_heard(struct ifnet *ifp, struct nd6_router *from, const struct n
 void nd6_prefixes_router_gone(struct nd6_router *r);
 /* Routers have come, gone, or changed: which prefixes are detached? */
 void nd6_prefixes_check(void);
+/* The interface was set up or down: its on-link routes come or go. */
+void nd6_prefixes_routes(struct ifnet *ifp);
 
 /* All prefixes for ndp -p, and the routers behind one. Non-zero of fn stops and is returned. */
 int nd6_prefix_foreach(int (*fn)(const struct nd6_prefix *pr, void *ctx), void *ctx);
@@ -154,13 +173,37 @@ int nd6_prefix_router_foreach(
 /* ndp -P: with the addresses made of them; ifp NULL = of all interfaces. */
 void nd6_prefixes_flush(const struct ifnet *ifp);
 
+/* --- addresses made of prefixes (nd6_slaac.c) -------------------------------------------------- */
+
+void nd6_slaac_init(struct nd6_prefix *pr);
+/* An advertisement with the A flag: make the address, or give those that are there new lifetimes. */
+void nd6_slaac_heard(struct nd6_prefix *pr, uint32_t vltime_s, uint32_t pltime_s);
+/* The prefix goes; its addresses live on. */
+void nd6_slaac_fini(struct nd6_prefix *pr);
+/* An address of the prefix's interface came, went, or turned out to be somebody else's. */
+void nd6_slaac_address_changed(struct nd6_prefix *pr, const struct in6_ifaddr *ia);
+/* Was the address made of the prefix? */
+bool nd6_slaac_owns(const struct nd6_prefix *pr, const struct in6_ifaddr *ia);
+/*
+ * nd6_stable.c: the identifier of RFC 7217 into a's low half; its high half is the prefix. counter:
+ * how often one was a duplicate.
+ */
+void nd6_stable_id(const struct ifnet *ifp, struct in6 *a, uint8_t counter);
+
 /* --- solicitations (nd6_rtsol.c) -------------------------------------------------------------- */
 
 /* Ask for routers, if ifp accepts them: up to three times; begins anew if it is under way. */
 void nd6_rtsol_start(struct ifnet *ifp);
 void nd6_rtsol_stop(struct ifnet *ifp);
+void nd6_rtsol_ifdetach(struct in6_if *i);
 /* An advertisement was accepted: by the RFC one with a router lifetime is enough. */
 void nd6_rtsol_answered(struct ifnet *ifp, const struct in6 *router, uint16_t lifetime_s);
+
+/* Send an ND message of ours to a group of the link. Takes m, its data at the ICMPv6 header. */
+void nd6_rtr_send(
+    struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *group);
+/* The option with our link address, 8 bytes, and how many there are: none on links without. */
+unsigned nd6_rtr_source_option(const struct ifnet *ifp, uint8_t *option);
 
 /* --- an interface's life: called by nd6.c ----------------------------------------------------- */
 
@@ -173,10 +216,9 @@ void nd6_rtr_ifdetach(struct ifnet *ifp, struct in6_if *i);
 /* net.inet6.ip6.forwarding has changed. */
 void nd6_rtr_forwarding_changed(void);
 
-/* Would an advertisement on ifp be believed? */
+/* Would an advertisement on ifp be believed? And its routers taken? */
 bool nd6_rtr_accepts(const struct ifnet *ifp);
-/* Chance of these rooms: one stream a stack. */
-struct rng *nd6_rtr_rng(void);
+bool nd6_rtr_takes_routers(const struct ifnet *ifp);
 
 /* Counters of both sides, `netstat -s -p rtadv`. */
 struct rtadvstat {
