@@ -2,6 +2,7 @@
  * bench_route.c - what a route look-up and a neighbour's header cost a packet.
  *
  *	fib4 N routes	look-ups by batches of 64 random destinations, and one that waits for the other
+ *	fib6 N routes	the same for IPv6: prefixes of /29 to /64 as they are announced, below 2000::/3
  *	arp_output	64 ready packets to a driver that does nothing
  */
 #include "bench.h"
@@ -17,6 +18,8 @@
 enum { PROBES = 1 << 14 };
 
 static uint32_t probe[PROBES];
+static struct in6 probe6[PROBES];
+static const struct in6 *probes6[PROBES];
 
 static void
 nothing(struct ifnet *ifp, struct batch *b)
@@ -79,6 +82,79 @@ add_routes(struct rng *rng, unsigned n)
 			continue;
 		have += rib_add(&rq, NULL) == 0;
 	}
+}
+
+static void
+measure_fib6(unsigned routes)
+{
+	uint64_t start, rounds = routes > 1000 ? 40 : 400, found = 0;
+	struct nexthop *nh[64];
+	uint32_t chain = 0;
+	char name[64];
+
+	start = bench_now_ns();
+	for (uint64_t r = 0; r < rounds; r++)
+		for (unsigned i = 0; i < PROBES; i += 64) {
+			fib_lookup6_batch(0, probes6 + i, nh, 64);
+			found += nh[0] != NULL;
+		}
+	snprintf(name, sizeof(name), "fib6 batch, %u routes", routes);
+	bench_say(name, (double)(bench_now_ns() - start) / (double)(rounds * PROBES), "ns/lookup");
+	start = bench_now_ns();
+	for (uint64_t r = 0; r < rounds; r++)
+		for (unsigned i = 0; i < PROBES; i++) {
+			const struct nexthop *one = fib_lookup6(0, &probe6[(i + chain) % PROBES]);
+
+			chain = one == NULL ? 1 : one->flags & 1;
+		}
+	snprintf(name, sizeof(name), "fib6 one by one, %u routes", routes);
+	bench_say(name, (double)(bench_now_ns() - start) / (double)(rounds * PROBES), "ns/lookup");
+	bench_require(found > 0);
+}
+
+/* 2000::/3 and then what the bits say. */
+static struct in6
+random_global(struct rng *rng)
+{
+	struct in6 a;
+
+	store64(a.b, rng_u64(rng));
+	store64(a.b + 8, rng_u64(rng));
+	a.b[0] = (uint8_t)(0x20 | (a.b[0] & 0x0f));
+	return a;
+}
+
+static void
+add_routes6(struct rng *rng, struct ifnet *ifp, unsigned n)
+{
+	static const uint8_t usual[] = { 29, 32, 32, 36, 40, 44, 48, 48, 48, 48, 48, 56, 64 };
+
+	for (unsigned have = 0; have < n;) {
+		/* half of them in one of the probes' neighbourhood, so that there is a depth */
+		struct in6 dst = have & 1 ? random_global(rng) : probe6[rng_below(rng, PROBES)];
+		struct rt_request rq = {
+			.dst = rt_addr_make(AF_INET6, dst.b, usual[rng_below(rng, sizeof(usual))]),
+			.ifp = ifp,
+		};
+
+		have += rib_add(&rq, NULL) == 0;
+	}
+}
+
+static void
+bench_fib6(struct rng *rng, struct ifnet *ifp)
+{
+	for (unsigned i = 0; i < PROBES; i++) {
+		probe6[i] = random_global(rng);
+		probes6[i] = &probe6[i];
+	}
+	command("route add -6 default -iface mem0");
+	add_routes6(rng, ifp, 3);
+	measure_fib6(4);
+	add_routes6(rng, ifp, 996);
+	measure_fib6(1000);
+	add_routes6(rng, ifp, 99000);
+	measure_fib6(100000);
 }
 
 /* What stands around arp_output below: the send function, and putting the packets back. */
@@ -163,6 +239,7 @@ main(void)
 	add_routes(&rng, 100000);
 	bench_say("rib_add, 100000 to 200000 routes", (double)(bench_now_ns() - start) / 100000,
 	    "ns/route");
+	bench_fib6(&rng, ifp);
 	ether_detach(ifp);
 	if_free(ifp);
 	kern_fini();
