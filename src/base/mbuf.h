@@ -39,7 +39,7 @@ enum m_flag {
 	M_BCAST = 1 << 0,       /* came as, or goes to, the link's broadcast address */
 	M_MCAST = 1 << 1,       /* the same for a multicast address */
 	M_PROMISC = 1 << 2,     /* not for us: only promiscuous listeners may see it */
-	M_FRAG = 1 << 3,        /* a fragment of a datagram */
+	M_FRAG = 1 << 3,        /* a fragment of a datagram, or put together of such */
 	M_LOOP = 1 << 4,        /* came back through a loopback interface */
 	M_FORWARDED = 1 << 5,   /* passed ip_forward in this stack */
 	M_CSUM_OK = 1 << 6,     /* the transport checksum needs no check */

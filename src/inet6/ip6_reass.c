@@ -152,6 +152,7 @@ strip(struct mbuf *m, struct ip6_chain *c)
 	next = m->data[c->off];
 	memmove(m->data + FH_LEN, m->data, c->off);
 	m_adj(m, FH_LEN);
+	m->flags |= M_FRAG; /* some must not have come so: RFC 6980 */
 	m->data[c->named] = next;
 	mtod(m, struct ip6_hdr *)->plen = to_be16((uint16_t)(m->len - IP6_HDRLEN));
 	return m;
