@@ -54,6 +54,20 @@ address6(struct memif *mi, const char *addr, unsigned plen, uint32_t flags)
 	assert_int_equal(in6_addr_add(mi->ifp, &rq), 0);
 }
 
+/* fe80::1 in place of the address that came by itself. */
+static inline void
+linklocal6(struct memif *mi)
+{
+	struct in6_ifaddr *ia;
+
+	while ((ia = in6_linklocal(mi->ifp)) != NULL) {
+		struct in6 addr = ia->addr;
+
+		assert_int_equal(in6_addr_delete(mi->ifp, &addr), 0);
+	}
+	address6(mi, "fe80::1", 64, 0);
+}
+
 /* A neighbour that needs no asking. */
 static inline void
 neighbour6(struct memif *mi, const char *text)
@@ -86,7 +100,7 @@ inet6_setup(void **state)
 	if (inet_setup(state) != 0)
 		return -1;
 	wan.ifp = NULL;
-	address6(&lan, "fe80::1", 64, 0);
+	linklocal6(&lan);
 	address6(&lan, "2001:db8::1", 64, 0);
 	neighbour6(&lan, "2001:db8::2");
 	neighbour6(&lan, "fe80::2");
@@ -100,7 +114,7 @@ router6(void)
 {
 	memif_open(&wan, 1);
 	assert_int_equal(if_up(wan.ifp), 0);
-	address6(&wan, "fe80::1", 64, 0);
+	linklocal6(&wan);
 	address6(&wan, "2001:db8:1::1", 64, 0);
 	neighbour6(&wan, "2001:db8:1::2");
 	command("sysctl net.inet6.ip6.forwarding=1");
@@ -116,6 +130,40 @@ inet6_teardown(void **state)
 }
 
 #define INET6_TEST(fn) cmocka_unit_test_setup_teardown(fn, inet6_setup, inet6_teardown)
+
+/*
+ * inet_fixture.h's chain with IPv6 beside IPv4: 2001:db8:K::/64 lies between nK, which is ::1, and
+ * nK+1, which is ::2.
+ */
+static inline void
+chain6(unsigned n)
+{
+	char line[160], jail[16], next[16];
+
+	chain(n);
+	for (unsigned k = 1; k < n; k++) {
+		snprintf(jail, sizeof(jail), "n%u", k);
+		snprintf(next, sizeof(next), "n%u", k + 1);
+		snprintf(line, sizeof(line), "ifconfig epair%ua inet6 2001:db8:%u::1/64", k, k);
+		command_in(jail, line);
+		snprintf(line, sizeof(line), "ifconfig epair%ub inet6 2001:db8:%u::2/64", k, k);
+		command_in(next, line);
+	}
+	for (unsigned k = 1; k <= n; k++) {
+		snprintf(jail, sizeof(jail), "n%u", k);
+		if (k > 1 && k < n)
+			command_in(jail, "sysctl net.inet6.ip6.forwarding=1");
+		for (unsigned to = 1; to < n; to++) {
+			if (to == k || to + 1 == k)
+				continue;
+			snprintf(line, sizeof(line), "route -6 add 2001:db8:%u::/64 2001:db8:%u::%u",
+			    to, to > k ? k : k - 1, to > k ? 2 : 1);
+			command_in(jail, line);
+		}
+	}
+	/* duplicate detection, reports of memberships */
+	sched_run(clock_now() + 20 * NS_PER_SEC);
+}
 
 /* --- packets in ------------------------------------------------------------------------------- */
 
