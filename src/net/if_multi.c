@@ -206,10 +206,12 @@ entry_find(const struct ifnet *ifp, const uint8_t group[6])
 static struct if_multi_entry *
 entry_new(struct if_multi *mu, const uint8_t group[6])
 {
-	struct if_multi_entry *en;
+	struct if_multi_entry *en = vnet_malloc(sizeof(*en));
 
-	if (table_reserve(mu) != 0 || (en = vnet_malloc(sizeof(*en))) == NULL)
+	if (en == NULL || table_reserve(mu) != 0) {
+		vnet_free(en);
 		return NULL;
+	}
 	memcpy(en->group, group, sizeof(en->group));
 	en->holders = 1;
 	RB_INSERT(if_multi_tree, &mu->entries, en);
