@@ -438,7 +438,8 @@ nd6_heard(struct ifnet *ifp, const struct in6 *addr, const uint8_t *lladdr, enum
 	struct lltable *t = in6_lltable(ifp);
 	struct llentry *lle;
 
-	if (t == NULL || !nd6_is_active(ifp) || in6_is_any(addr) || in6_is_multicast(addr))
+	if (t == NULL || !nd6_is_active(ifp) || in6_is_any(addr) || in6_is_multicast(addr) ||
+	    in6_local(addr) != NULL)
 		return NULL;
 	lle = lla_find(t, addr);
 	if (lle == NULL && (lladdr == NULL || (ifp->if_flags & IFF_STATICARP_)))
@@ -534,17 +535,30 @@ neighbours_flush(struct ifnet *ifp)
 }
 
 /*
- * A disabled interface knows nobody; when it is enabled, whether its addresses are free is asked
- * anew.
+ * A disabled interface knows nobody, and asks nobody for its addresses; when it is enabled they are
+ * asked for anew.
  */
+static void
+disabled_changed(struct ifnet *ifp, bool disabled)
+{
+	struct in6_ifaddr *ia = NULL;
+
+	if (disabled)
+		neighbours_flush(ifp);
+	while ((ia = in6_ifaddr_next(ifp, ia)) != NULL) {
+		if (disabled)
+			nd6_dad_stop(ia);
+		else
+			in6_dad_begin(ia);
+	}
+}
+
 void
 nd6_flags_changed(struct ifnet *ifp, uint32_t old)
 {
 	const uint32_t now = in6_if_of(ifp)->nd.flags;
 
-	if (now & ~old & ND6_IFF_IFDISABLED)
-		neighbours_flush(ifp);
-	if (~now & old & ND6_IFF_IFDISABLED)
-		nd6_dad_restart(ifp);
+	if ((now ^ old) & ND6_IFF_IFDISABLED)
+		disabled_changed(ifp, now & ND6_IFF_IFDISABLED);
 	nd6_rtr_flags_changed(ifp, old);
 }

@@ -120,8 +120,6 @@ void nd6_dad_duplicate(struct in6_ifaddr *ia, const uint8_t *lladdr);
 void nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o);
 /* Begin for what is tentative on a link that has become usable; end it on one that is not. */
 void nd6_dad_linkchange(struct ifnet *ifp);
-/* All addresses anew, the duplicated ones too: IPv6 is enabled again on the interface. */
-void nd6_dad_restart(struct ifnet *ifp);
 
 /* The next hop goes back where the packet came from: tell its sender (RFC 4861 8.2). Borrows m. */
 void nd6_redirect_send(const struct mbuf *m, const struct nexthop *nh);

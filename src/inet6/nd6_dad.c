@@ -120,13 +120,9 @@ is_own_eui64(const struct in6_ifaddr *ia)
 static void
 disable_interface(struct ifnet *ifp)
 {
-	struct nd_ifinfo *nd = &in6_if_of(ifp)->nd;
-	const uint32_t old = nd->flags;
-
 	log_msg(LOG_LVL_ERR, "%s: possible hardware address duplication detected, disable IPv6",
 	    ifp->if_xname);
-	nd->flags |= ND6_IFF_IFDISABLED;
-	nd6_flags_changed(ifp, old);
+	in6_flags_set(ifp, in6_if_of(ifp)->nd.flags | ND6_IFF_IFDISABLED);
 }
 
 /* lladdr: whose it is, if known. */
@@ -259,19 +255,5 @@ nd6_dad_linkchange(struct ifnet *ifp)
 			nd6_dad_stop(ia);
 		else if ((ia->flags & IN6_IFF_TENTATIVE) && ia->dad == NULL)
 			dad_begin(ia, true);
-	}
-}
-
-void
-nd6_dad_restart(struct ifnet *ifp)
-{
-	struct in6_ifaddr *ia = NULL;
-
-	while ((ia = in6_ifaddr_next(ifp, ia)) != NULL) {
-		if (ia->flags & IN6_IFF_NODAD)
-			continue;
-		ia->flags = (ia->flags & ~(uint32_t)IN6_IFF_DUPLICATED) | IN6_IFF_TENTATIVE;
-		in6_addr_event(ia);
-		dad_begin(ia, false);
 	}
 }

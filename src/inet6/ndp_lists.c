@@ -124,7 +124,6 @@ ndp_show_interface(struct verb_run *v, const char *name, int argc, char **argv)
 	struct ifnet *ifp = ndp_interface(v, name);
 	struct in6_if *i;
 	struct nd_ifinfo nd;
-	uint32_t old;
 	int status;
 
 	if (ifp == NULL)
@@ -134,14 +133,11 @@ ndp_show_interface(struct verb_run *v, const char *name, int argc, char **argv)
 	for (int n = 0; n < argc; n++)
 		if (!set_flag(argv[n], &nd.flags) && (status = set_number(v, argv[n], &nd)) != 0)
 			return status;
-	old = i->nd.flags;
-	i->nd.flags = nd.flags;
 	i->nd.retrans_ms = nd.retrans_ms;
 	i->nd.chlim = nd.chlim;
 	if (nd.basereachable_ms != i->nd.basereachable_ms)
 		nd6_set_basereachable(i, nd.basereachable_ms);
-	if (nd.flags != old)
-		nd6_flags_changed(ifp, old);
+	in6_flags_set(ifp, nd.flags);
 	print_interface(v->out, ifp);
 	return 0;
 }
