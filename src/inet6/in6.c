@@ -350,6 +350,7 @@ in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq_)
 {
 	VNET_SCOPE(ifp->if_vnet);
 	struct in6_addr_request rq = *rq_;
+	bool was_up = ifp->if_flags & IFF_UP_;
 	struct in6_ifaddr *ia, *last = NULL;
 	int error;
 
@@ -364,11 +365,14 @@ in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq_)
 	while ((ia = in6_ifaddr_next(ifp, last)) != NULL)
 		last = ia;
 	if (!in6_is_linklocal(&rq.addr) && !in6_is_loopback(&rq.addr))
-		error = in6_auto_addresses(ifp);
+		error = in6_auto_addresses(ifp, true);
 	if (error == 0)
 		error = addr_new(ifp, &rq);
-	if (error != 0)
-		addrs_undo(ifp, last);
+	if (error == 0)
+		return 0;
+	addrs_undo(ifp, last);
+	if (!was_up)
+		(void)if_down(ifp);
 	return error;
 }
 
@@ -457,7 +461,7 @@ in6_flags_set(struct ifnet *ifp, uint32_t flags)
 		return;
 	i->nd.flags = flags;
 	if (ifp->if_flags & IFF_UP_)
-		(void)in6_auto_addresses(ifp);
+		(void)in6_auto_addresses(ifp, false);
 	nd6_flags_changed(ifp, old);
 }
 
@@ -501,7 +505,7 @@ in6_linkchange(struct ifnet *ifp)
 	struct in6_ifaddr *ia = NULL;
 
 	if (up)
-		(void)in6_auto_addresses(ifp);
+		(void)in6_auto_addresses(ifp, false);
 	while ((ia = in6_ifaddr_next(ifp, ia)) != NULL)
 		if (up)
 			(void)rib_prefix_add(&ia->ifa);

@@ -242,7 +242,7 @@ parse_row(struct verb_run *v, const char *where, int argc, char **argv, struct i
 }
 
 static int
-show(struct verb_run *v)
+show_rows(struct verb_run *v)
 {
 	struct emitter *e = v->out;
 	struct in6_policy *row;
@@ -277,7 +277,7 @@ row_error(struct verb_run *v, const char *where, const char *prefix, int error)
 }
 
 static int
-add(struct verb_run *v, char **argv)
+add_row(struct verb_run *v, char **argv)
 {
 	struct in6_policy row;
 	int status = parse_row(v, "", 3, argv, &row);
@@ -285,7 +285,8 @@ add(struct verb_run *v, char **argv)
 	return status != 0 ? status : row_error(v, "", argv[0], policy_add(&row));
 }
 
-static int delete (struct verb_run *v, char **argv)
+static int
+delete_row(struct verb_run *v, char **argv)
 {
 	struct in6_policy row;
 	int status = parse_row(v, "", 1, argv, &row);
@@ -295,7 +296,7 @@ static int delete (struct verb_run *v, char **argv)
 
 /* An empty table: not the default one. */
 static int
-flush(struct verb_run *v)
+flush_rows(struct verb_run *v)
 {
 	struct table *t = table_new(0);
 
@@ -342,7 +343,7 @@ read_file(struct verb_run *v, const char *path, FILE *f, struct table *t)
 
 /* The file's rows are the table from now on, or nothing changes. */
 static int
-install(struct verb_run *v, const char *path)
+install_file(struct verb_run *v, const char *path)
 {
 	FILE *f = fopen(path, "re");
 	struct table *t;
@@ -369,17 +370,17 @@ ip6addrctl_run(struct verb_run *v)
 	const char *word = argc == 0 ? "show" : argv[0];
 
 	if (argc <= 1 && strcmp(word, "show") == 0)
-		return show(v);
+		return show_rows(v);
 	if (priv_check(PRIV_NET_CONFIG) != 0)
 		return verb_error(v, EXIT_NOPERM_, "%s", verb_strerror(EPERM));
 	if (argc == 4 && strcmp(word, "add") == 0)
-		return add(v, argv + 1);
+		return add_row(v, argv + 1);
 	if (argc == 2 && strcmp(word, "delete") == 0)
-		return delete (v, argv + 1);
+		return delete_row(v, argv + 1);
 	if (argc == 1 && strcmp(word, "flush") == 0)
-		return flush(v);
+		return flush_rows(v);
 	if (argc == 2 && strcmp(word, "install") == 0)
-		return install(v, argv[1]);
+		return install_file(v, argv[1]);
 	return verb_usage(v, NULL);
 }
 
