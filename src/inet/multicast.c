@@ -427,18 +427,17 @@ mcast_group_next(struct mcast_if *mi, struct mcast_group *g)
 			   RB_NEXT(mcast_groups, &mi->groups, g);
 }
 
-/* The group's address on the link (RFC 1112 6.4, RFC 2464 7); false on links that have none. */
-static bool
-link_address(const struct mcast_group *g, uint8_t mac[6])
+bool
+mcast_link_address(const struct ifnet *ifp, const struct ipaddr *group, uint8_t mac[6])
 {
-	const uint8_t *b = g->group.b;
+	const uint8_t *b = group->b;
 
-	if (g->mi->ifp->if_addrlen != 6)
+	if (ifp->if_addrlen != 6)
 		return false;
-	if (g->mi->family == AF_INET)
+	if (group->family == AF_INET)
 		memcpy(mac, (const uint8_t[]){ 0x01, 0x00, 0x5e, b[1] & 0x7f, b[2], b[3] }, 6);
 	else
-		in6_ether_group(ipaddr_in6(&g->group), mac);
+		in6_ether_group(ipaddr_in6(group), mac);
 	return true;
 }
 
@@ -534,7 +533,7 @@ group_enter(struct mcast_group *g)
 	uint8_t mac[6];
 	int error = 0;
 
-	if (g->nmembers == 0 && link_address(g, mac))
+	if (g->nmembers == 0 && mcast_link_address(g->mi->ifp, &g->group, mac))
 		error = if_multi_add(g->mi->ifp, mac);
 	if (error == 0)
 		g->nmembers++;
@@ -546,7 +545,7 @@ group_exit(struct mcast_group *g)
 {
 	uint8_t mac[6];
 
-	if (--g->nmembers > 0 || !link_address(g, mac))
+	if (--g->nmembers > 0 || !mcast_link_address(g->mi->ifp, &g->group, mac))
 		return;
 	/* -ENOENT when the interface leaves: its filter went before */
 	(void)if_multi_delete(g->mi->ifp, mac);

@@ -121,6 +121,8 @@ struct mcast_group *mcast_group_next(struct mcast_if *mi, struct mcast_group *g)
 void mcast_group_unused(struct mcast_group *g);
 void mcast_if_unused(struct mcast_if *mi);
 uint32_t mcast_maxgrpsrc(int family);
+/* A group's address on the link (RFC 1112 6.4, RFC 2464 7); false on links that have none. */
+bool mcast_link_address(const struct ifnet *ifp, const struct ipaddr *group, uint8_t mac[6]);
 
 /* --- multicast_report.c ------------------------------------------------------------------------ */
 
