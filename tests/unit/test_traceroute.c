@@ -136,7 +136,9 @@ test_wrong_words_are_refused(void **state)
 	assert_int_equal(tool(&t, NULL, "traceroute no.such.host"), 1);
 	assert_string_equal(t.err, "traceroute: unknown host no.such.host\n");
 	assert_int_equal(tool(&t, NULL, "traceroute -P sctp 10.0.0.2"), 1);
-	assert_int_equal(tool(&t, NULL, "traceroute -F 10.0.0.2"), 1);
+	assert_int_equal(tool(&t, NULL, "traceroute -a 10.0.0.2"), 1);
+	assert_int_equal(tool(&t, NULL, "traceroute -i nope0 10.0.0.2"), 1);
+	assert_string_equal(t.err, "traceroute: Can't find interface nope0\n");
 	assert_int_equal(tool(&t, NULL, "traceroute 10.0.0.2 27"), 1);
 }
 
