@@ -65,10 +65,13 @@ addr_hash(const struct lltable *t, const void *addr)
 {
 	uint64_t h;
 
-	if (t->addrlen == 4)
+	if (t->addrlen == 4) {
 		h = load32(addr);
-	else
+	} else {
 		h = load64(addr) * UINT64_C(0x9e3779b97f4a7c15) ^ load64((const uint8_t *)addr + 8);
+		/* neighbours differ in the last bytes, the highest here: a product moves upwards */
+		h ^= h >> 32;
+	}
 	return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
