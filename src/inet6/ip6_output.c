@@ -205,6 +205,20 @@ way_to_group(struct ip6_way *way, uint8_t fib)
 	return 0;
 }
 
+/*
+ * By that interface, whatever the routes say: a next hop of theirs is taken if it is there, else the
+ * destination is on the link.
+ */
+static void
+way_forced(struct ip6_way *way, const struct ifnet *forced, bool dont_route)
+{
+	const struct nexthop *nh = way->nh;
+	uint32_t refused = RTF_REJECT_ | RTF_BLACKHOLE_ | (dont_route ? (uint32_t)RTF_GATEWAY_ : 0);
+
+	if (nh != NULL && (nh->ifp != forced || (nh->flags & refused)))
+		way->nh = NULL;
+}
+
 static int
 way_to_node(struct ip6_way *way, uint8_t fib, bool dont_route)
 {
@@ -222,17 +236,14 @@ way_to_node(struct ip6_way *way, uint8_t fib, bool dont_route)
 		return 0;
 	}
 	if (forced != NULL) {
-		/* By that interface, whatever the routes say; their gateway is taken if it is there. */
-		if (way->nh != NULL &&
-		    (way->nh->ifp != forced || (way->nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_))))
-			way->nh = NULL;
-	} else if (way->nh == NULL || (way->nh->flags & RTF_REJECT_)) {
-		return -EHOSTUNREACH;
-	} else {
-		way->ifp = way->nh->ifp;
+		way_forced(way, forced, dont_route);
+		return 0;
 	}
-	if (dont_route && way->nh != NULL && (way->nh->flags & RTF_GATEWAY_))
+	if (way->nh == NULL || (way->nh->flags & RTF_REJECT_))
+		return -EHOSTUNREACH;
+	if (dont_route && (way->nh->flags & RTF_GATEWAY_))
 		return -ENETUNREACH;
+	way->ifp = way->nh->ifp;
 	return 0;
 }
 
