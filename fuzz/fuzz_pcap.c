@@ -67,7 +67,7 @@ replay_file(const char *path, unsigned how)
 	c.set_dst_mac = how != 0;
 	c.route = how == 2;
 	if (how == 2)
-		c.map[c.nmaps++] = (struct replay_map){ 0, 0x0000010a, 16 };
+		c.map[c.nmaps++] = (struct replay_map){ ipaddr4(0), ipaddr4(0x0000010a), 16 };
 	memcpy(c.next_mac, lan.ifp->if_lladdr, 6);
 	if ((r = replay_new(&c, &why)) == NULL) {
 		if (why == NULL || strchr(why, '\n') != NULL)

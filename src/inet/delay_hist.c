@@ -77,6 +77,31 @@ delay_hist_add(struct delay_hist *h, uint64_t ns)
 	h->row[r][(ns >> row_shift(r)) & (BINS - 1)]++;
 }
 
+void
+delay_hist_clear(struct delay_hist *h)
+{
+	for (unsigned r = 0; r < ROWS; r++)
+		free(h->row[r]);
+	*h = (struct delay_hist){ .min = UINT64_MAX };
+}
+
+void
+delay_hist_merge(struct delay_hist *h, const struct delay_hist *other)
+{
+	h->n += other->n;
+	h->sum += other->sum;
+	h->min = other->min < h->min ? other->min : h->min;
+	h->max = other->max > h->max ? other->max : h->max;
+	for (unsigned r = 0; r < ROWS; r++) {
+		if (other->row[r] == NULL ||
+		    (h->row[r] == NULL &&
+			(h->row[r] = calloc(BINS, sizeof(h->row[r][0]))) == NULL))
+			continue;
+		for (unsigned bin = 0; bin < BINS; bin++)
+			h->row[r][bin] += other->row[r][bin];
+	}
+}
+
 /* The middle of a bin, but never outside of what was seen: equal values give that value exactly. */
 static uint64_t
 bin_value(const struct delay_hist *h, unsigned r, unsigned bin)

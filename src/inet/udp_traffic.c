@@ -488,6 +488,11 @@ udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo)
 	s->delay = delay_hist_new();
 	if (s->delay != NULL && (s->ep = udp_open(addr, port, sink_recv, s)) == NULL)
 		error = errno;
+	if (s->ep != NULL && ipaddr_is_multicast(addr) &&
+	    (error = -udp_join(s->ep, NULL, addr)) != 0) {
+		udp_close(s->ep);
+		s->ep = NULL;
+	}
 	if (s->ep == NULL) {
 		udp_sink_free(s);
 		errno = error;

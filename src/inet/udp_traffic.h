@@ -22,6 +22,9 @@ uint64_t delay_hist_min(const struct delay_hist *h);
 uint64_t delay_hist_max(const struct delay_hist *h);
 double delay_hist_mean(const struct delay_hist *h);
 uint64_t delay_hist_count(const struct delay_hist *h);
+/* Forget all; and take over what another has seen. */
+void delay_hist_clear(struct delay_hist *h);
+void delay_hist_merge(struct delay_hist *h, const struct delay_hist *other);
 
 enum udp_pattern { UDP_CONSTANT, UDP_POISSON };
 struct udp_flow_config {
@@ -55,7 +58,10 @@ void udp_sender_on_end(struct udp_sender *s, void (*fn)(void *ctx), void *ctx);
 void udp_sender_stats(
     const struct udp_sender *s, uint64_t *packets, uint64_t *bytes, uint64_t *errors);
 
-/* A sink in curvnet on addr (any of its family) and port; counts each flow by the sender's id. */
+/*
+ * A sink in curvnet on addr (any of its family; a group is joined) and port; counts each flow by
+ * the sender's id. NULL with errno.
+ */
 struct udp_sink *udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo);
 void udp_sink_free(struct udp_sink *s);
 struct udp_sink_stats {

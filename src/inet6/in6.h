@@ -114,15 +114,16 @@ struct in6_addr_request {
  * 0; -EEXIST on another interface without a zone, -EINVAL (multicast, ::, pltime > vltime, plen),
  * -EADDRNOTAVAIL (IPv6 is not on the interface), -ENOMEM, errors of rib_add. An address that is on
  * this interface gets the new lifetimes and flags. The link-local address comes by itself before
- * the first other one (auto_linklocal).
+ * the first other one.
  */
 int in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq);
 int in6_addr_delete(struct ifnet *ifp, const struct in6 *addr); /* -EADDRNOTAVAIL */
 /*
- * Addresses that come by themselves, if the interface wants them (auto_linklocal) and they are not
- * there: the link-local one, lo0's ::1. 0 (also when none is wanted), -ENOMEM, errors of rib_add.
+ * Addresses that come by themselves, if the interface wants them (auto_linklocal, accept_rtadv) or
+ * IPv6 is used on it now, and they are not there: the link-local one, lo0's ::1. 0 (also when none is
+ * wanted), -ENOMEM, errors of rib_add.
  */
-int in6_auto_addresses(struct ifnet *ifp);
+int in6_auto_addresses(struct ifnet *ifp, bool used);
 /*
  * Is it still nobody else's? Tentative from now on, if it and its interface want that to be asked;
  * asked as soon as the link is usable.

@@ -2,7 +2,8 @@
  * in6_auto.c - addresses that come by themselves: each interface's link-local one (RFC 4862 5.3),
  * lo0's ::1.
  *
- * They come when the interface comes up, or before its first other address. The identifier of a
+ * They come when the interface comes up (auto_linklocal), or when IPv6 is first used on it: before
+ * its first other address, with accept_rtadv; for IPv6 needs one (RFC 4291 2.1). The identifier of a
  * link-local address is made of the interface's link address; one without takes another's of the
  * stack, else a number by chance.
  */
@@ -76,21 +77,22 @@ add_loopback(struct ifnet *ifp)
 }
 
 static bool
-wants_linklocal(const struct ifnet *ifp)
+wants_linklocal(const struct ifnet *ifp, bool used)
 {
-	const struct nd_ifinfo *nd = &in6_if_of(ifp)->nd;
+	const uint32_t flags = in6_if_of(ifp)->nd.flags;
 
-	return (nd->flags & (ND6_IFF_AUTO_LINKLOCAL | ND6_IFF_IFDISABLED)) ==
-	    ND6_IFF_AUTO_LINKLOCAL &&
-	    (ifp->if_flags & IFF_MULTICAST_) && ifp->if_index <= IN6_ZONE_MAX;
+	if (flags & (ND6_IFF_AUTO_LINKLOCAL | ND6_IFF_ACCEPT_RTADV))
+		used = true;
+	return used && !(flags & ND6_IFF_IFDISABLED) && (ifp->if_flags & IFF_MULTICAST_) &&
+	    ifp->if_index <= IN6_ZONE_MAX;
 }
 
 int
-in6_auto_addresses(struct ifnet *ifp)
+in6_auto_addresses(struct ifnet *ifp, bool used)
 {
 	int error = 0;
 
-	if (ifp->if_afstate[AF_SLOT_INET6] != AF_READY || !wants_linklocal(ifp))
+	if (ifp->if_afstate[AF_SLOT_INET6] != AF_READY || !wants_linklocal(ifp, used))
 		return 0;
 	if (ifp == V_loif && in6_local(&in6_loopback_) == NULL)
 		error = add_loopback(ifp);

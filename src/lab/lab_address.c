@@ -1,36 +1,70 @@
 /*
- * lab_address.c - addresses and routes that nobody had to write.
+ * lab_address.c - addresses and routes that nobody had to write, for both families.
  *
- * With `addresses: auto` each link without `ipv4` gets the next /30 of the pool, .1 for its first
- * endpoint and .2 for the second. With `routes: auto` each node gets routes to all links by the
- * fewest hops (of several ways the one whose link stands first in the file).
+ * With `addresses: auto` each link without `ipv4` gets the next /30 of the pool, with `ipv6` or
+ * `dual` each without `ipv6` the next /64; number 1 is its first endpoint's, 2 the second's. With
+ * `routes: auto` each node gets routes to all links by the fewest hops (of several ways the one
+ * whose link stands first in the file).
  *
  * A table for each of N nodes to all of L links would be N * L routes, most of them saying the
  * same. So a node's table is folded: the sorted subnets are cut into the fewest aligned blocks
  * whose subnets all go by one next hop; a node with one link gets a default route, a router in a
  * chain of a thousand about twenty routes. Addresses that no link has may be covered: they go
  * nowhere anyway.
+ *
+ * An address is a number here, its first bit the highest: so all of this is said once.
  */
+#include "inet6/in6.h"
 #include "inet/in.h"
 #include "lab/lab_model.h"
 #include "lab/lab_yaml.h"
 #include "route/route.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t
+typedef unsigned __int128 number;
+
+static const struct {
+	int af;
+	unsigned bits, link_plen; /* of an address; of the subnet that a link gets */
+	const char *key;
+} families[LAB_FAMILIES] = {
+	[LAB_INET] = { AF_INET, 32, 30, "ipv4" },
+	[LAB_INET6] = { AF_INET6, 128, 64, "ipv6" },
+};
+
+static number
 mask_of(unsigned plen)
 {
-	return plen == 0 ? 0 : UINT32_MAX << (32 - plen);
+	return plen == 0 ? 0 : ~(number)0 << (128 - plen);
+}
+
+static number
+number_of(const struct ipaddr *a)
+{
+	number n = 0;
+
+	for (unsigned i = 0; i < sizeof(a->b); i++)
+		n = n << 8 | a->b[i];
+	return n;
+}
+
+static struct ipaddr
+address_of(unsigned family, number n)
+{
+	struct ipaddr a = { .family = (uint8_t)families[family].af };
+
+	for (unsigned i = 0; i < sizeof(a.b); i++)
+		a.b[i] = (uint8_t)(n >> (120 - 8 * i));
+	return a;
 }
 
 /* --- assignment, at parsing ------------------------------------------------------------------- */
 
 struct span {
-	uint32_t first, last; /* host order */
+	number first, last;
 	struct lab_link *link;
 };
 
@@ -44,9 +78,9 @@ span_compare(const void *a, const void *b)
 	return x->link->index < y->link->index ? -1 : 1;
 }
 
-/* The subnets of all links that have addresses, sorted; malloc'd. */
+/* The subnets of all links that have addresses of the family, sorted; malloc'd. */
 static struct span *
-spans_of(const struct lab *lab, size_t *n)
+spans_of(const struct lab *lab, unsigned family, size_t *n)
 {
 	struct span *s = calloc(lab->nlinks + 1, sizeof(*s));
 	struct lab_link *l;
@@ -55,72 +89,127 @@ spans_of(const struct lab *lab, size_t *n)
 	if (s == NULL)
 		return NULL;
 	STAILQ_FOREACH(l, &lab->links, next) {
-		uint32_t mask = mask_of(l->end[0].plen), addr = ntohl(l->end[0].addr);
+		const struct lab_net *net = &l->end[0].net[family];
+		number mask = mask_of(net->plen), addr = number_of(&net->addr);
 
-		if (l->end[0].addr == 0)
-			continue;
-		s[(*n)++] = (struct span){ addr & mask, addr | ~mask, l };
+		if (net->addr.family != 0)
+			s[(*n)++] = (struct span){ addr & mask, addr | ~mask, l };
 	}
 	qsort(s, *n, sizeof(*s), span_compare);
 	return s;
 }
 
 static void
-check_given(struct ly *y, const struct lab_link *l)
+check_given(struct ly *y, const struct lab_link *l, unsigned family)
 {
-	uint32_t a = ntohl(l->end[0].addr), b = ntohl(l->end[1].addr),
-		 mask = mask_of(l->end[0].plen);
+	const struct lab_net *a = &l->end[0].net[family], *b = &l->end[1].net[family];
 
-	if (l->end[0].addr == 0 || l->end[1].addr == 0)
+	if (a->addr.family == 0 || b->addr.family == 0)
 		return;
-	if (l->end[0].plen != l->end[1].plen || (a & mask) != (b & mask))
-		ly_fault_line(y, l->line, "ipv4: the two ends are not in one network");
-	else if (a == b)
-		ly_fault_line(y, l->line, "ipv4: both ends have the same address");
+	if (a->plen != b->plen ||
+	    ((number_of(&a->addr) ^ number_of(&b->addr)) & mask_of(a->plen)) != 0)
+		ly_fault_line(
+		    y, l->line, "%s: the two ends are not in one network", families[family].key);
+	else if (ipaddr_equal(&a->addr, &b->addr))
+		ly_fault_line(
+		    y, l->line, "%s: both ends have the same address", families[family].key);
+}
+
+static void
+link_assign(struct lab_link *l, unsigned family, number subnet)
+{
+	for (unsigned side = 0; side < 2; side++)
+		l->end[side].net[family] = (struct lab_net){
+			.addr = address_of(
+			    family, subnet | (number)(1 + side) << (128 - families[family].bits)),
+			.plen = (uint8_t)families[family].link_plen,
+		};
+}
+
+/* Subnets of the pool, one after the other, for the links that have none; given ones are passed
+ * over. */
+static void
+family_assign(struct ly *y, struct lab *lab, unsigned family)
+{
+	const struct lab_net *pool = &lab->pool[family];
+	const number step = (number)1 << (128 - families[family].link_plen);
+	number next = number_of(&pool->addr), last = next | ~mask_of(pool->plen);
+	struct lab_link *l;
+	struct span *given;
+	bool full = false;
+	size_t n, i = 0;
+
+	given = spans_of(lab, family, &n);
+	STAILQ_FOREACH(l, &lab->links, next) {
+		if (l->end[0].net[family].addr.family != 0 ||
+		    l->end[1].net[family].addr.family != 0)
+			continue;
+		while (i < n && !full && given[i].first <= (next | (step - 1))) {
+			if (given[i].last >= next) {
+				full = given[i].last >= last;
+				next = (given[i].last | (step - 1)) + 1;
+			}
+			i++;
+		}
+		if (full || next > last || (next | (step - 1)) > last) {
+			ly_fault_line(y, l->line, "addresses: the pool has no room for this link");
+			break;
+		}
+		link_assign(l, family, next);
+		full = (next | (step - 1)) == last;
+		next += step;
+	}
+	free(given);
 }
 
 void
 lab_address_assign(struct ly *y, struct lab *lab)
 {
 	struct lab_link *l;
-	struct span *given;
-	size_t n, i = 0;
-	uint64_t next = lab->pool_addr, end;
 
-	STAILQ_FOREACH(l, &lab->links, next)
-		check_given(y, l);
-	if (!lab->auto_addresses)
-		return;
-	end = next + (UINT64_C(1) << (32 - lab->pool_plen));
-	given = spans_of(lab, &n);
-	STAILQ_FOREACH(l, &lab->links, next) {
-		if (l->end[0].addr != 0 || l->end[1].addr != 0)
-			continue;
-		/* Given subnets are passed over. */
-		while (i < n && given[i].first < next + 4) {
-			if (given[i].last >= next)
-				next = ((uint64_t)given[i].last + 4) & ~UINT64_C(3);
-			i++;
-		}
-		if (next + 4 > end) {
-			ly_fault_line(y, l->line, "addresses: the pool has no room for this link");
-			break;
-		}
-		for (unsigned side = 0; side < 2; side++) {
-			l->end[side].addr = htonl((uint32_t)next + 1 + side);
-			l->end[side].plen = 30;
-		}
-		next += 4;
+	for (unsigned family = 0; family < LAB_FAMILIES; family++) {
+		STAILQ_FOREACH(l, &lab->links, next)
+			check_given(y, l, family);
+		if (lab->pool[family].addr.family != 0)
+			family_assign(y, lab, family);
 	}
-	free(given);
+}
+
+void
+lab_address_pool(struct ly *y, int id, const char *text)
+{
+	struct lab *lab = y->lab;
+	struct lab_net net;
+	unsigned family, most;
+
+	if (strchr(text, '/') == NULL) {
+		ly_fault(y, id,
+		    "addresses: '%s' is neither auto, ipv4, ipv6, dual, manual nor a network "
+		    "(10.0.0.0/8)",
+		    text);
+		return;
+	}
+	if (!lab_parse_net(y, id, "addresses", AF_UNSPEC, text, &net))
+		return;
+	family = net.addr.family == AF_INET ? LAB_INET : LAB_INET6;
+	most = families[family].link_plen;
+	if (net.plen > most || net.plen == 0 || (number_of(&net.addr) & ~mask_of(net.plen)) != 0) {
+		ly_fault(y, id,
+		    "addresses: %s is no network that links fit into (/1 to /%u, host bits 0)",
+		    text, most);
+		return;
+	}
+	if (lab->pool[family].addr.family != 0)
+		ly_fault(y, id, "addresses: two networks of %s", families[family].key);
+	lab->pool[family] = net;
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* A link as the search sees it: where it leads, and the neighbour's address on it (the gateway). */
+/* A link as the search sees it: where it leads, and the neighbour's end of it (the gateway). */
 struct hop {
 	uint32_t node;
-	uint32_t gateway;
+	const struct lab_end *gateway;
 };
 
 /*
@@ -129,17 +218,18 @@ struct hop {
  */
 struct router {
 	struct lab *lab;
+	unsigned family;
 	struct hop *hop; /* of all nodes, node i's from first[i] to first[i + 1] */
 	uint32_t *first;
 	bool *forwards;
-	uint32_t *via;  /* by node: gateway of the first hop to it; 0 = ourselves */
-	uint32_t *hops; /* by node: UINT32_MAX = out of reach */
+	const struct lab_end **via; /* by node: gateway of the first hop to it; NULL = ourselves */
+	uint32_t *hops;             /* by node: UINT32_MAX = out of reach */
 	uint32_t *queue;
 	struct span *span;
 	struct {
 		uint32_t node[2];
-	} * ends;         /* by subnet */
-	uint32_t *target; /* by subnet: gateway; 0 = our own, or out of reach */
+	} * ends;                      /* by subnet */
+	const struct lab_end **target; /* by subnet: gateway; NULL = our own, or out of reach */
 	size_t nspans;
 	int error;
 };
@@ -152,7 +242,7 @@ router_walk(struct router *r, uint32_t self)
 
 	memset(r->hops, 0xff, r->lab->nnodes * sizeof(*r->hops));
 	r->hops[self] = 0;
-	r->via[self] = 0;
+	r->via[self] = NULL;
 	r->queue[tail++] = self;
 	while (head < tail) {
 		uint32_t n = r->queue[head++];
@@ -173,12 +263,13 @@ router_walk(struct router *r, uint32_t self)
 }
 
 static void
-route_add(struct router *r, uint32_t addr, unsigned plen, uint32_t gateway)
+route_add(struct router *r, number addr, unsigned plen, const struct lab_end *gateway)
 {
-	uint32_t net = htonl(addr & mask_of(plen));
+	struct ipaddr net = address_of(r->family, addr & mask_of(plen));
 	struct rt_request rq = {
-		.dst = rt_addr_make(AF_INET, &net, plen),
-		.gateway = rt_addr_make(AF_INET, &gateway, 32),
+		.dst = rt_addr_make(net.family, net.b, plen),
+		.gateway = rt_addr_make(
+		    net.family, gateway->net[r->family].addr.b, families[r->family].bits),
 		.flags = RTF_GATEWAY_ | RTF_STATIC_,
 	};
 
@@ -188,25 +279,26 @@ route_add(struct router *r, uint32_t addr, unsigned plen, uint32_t gateway)
 
 /* Routes for subnets [lo, hi), all in the block of addr/plen. */
 static void
-fold(struct router *r, size_t lo, size_t hi, uint32_t addr, unsigned plen)
+fold(struct router *r, size_t lo, size_t hi, number addr, unsigned plen)
 {
-	uint32_t gateway = 0, half;
+	const struct lab_end *gateway = NULL;
+	number half;
 	bool same = true;
 	size_t mid = lo, end = hi;
 
 	for (size_t i = lo; i < hi && same; i++) {
-		if (r->target[i] == 0)
+		if (r->target[i] == NULL)
 			continue;
-		same = gateway == 0 || r->target[i] == gateway;
+		same = gateway == NULL || r->target[i] == gateway;
 		gateway = r->target[i];
 	}
-	if (gateway == 0)
+	if (gateway == NULL)
 		return;
-	if (same || plen == 32) {
+	if (same || plen == families[r->family].bits) {
 		route_add(r, addr, plen, gateway);
 		return;
 	}
-	half = addr | 1u << (31 - plen);
+	half = addr | (number)1 << (127 - plen);
 	while (mid < end) {
 		size_t probe = mid + (end - mid) / 2;
 
@@ -227,8 +319,8 @@ router_routes(struct router *r, uint32_t self)
 		uint32_t a = r->ends[i].node[0], b = r->ends[i].node[1];
 		uint32_t nearer = r->hops[a] <= r->hops[b] ? a : b;
 
-		/* Its own subnets are not to be routed: there via[] is 0. */
-		r->target[i] = r->hops[nearer] != UINT32_MAX ? r->via[nearer] : 0;
+		/* Its own subnets are not to be routed: there via[] is NULL. */
+		r->target[i] = r->hops[nearer] != UINT32_MAX ? r->via[nearer] : NULL;
 	}
 	fold(r, 0, r->nspans, 0, 0);
 }
@@ -242,7 +334,7 @@ router_make(struct router *r)
 	struct lab_end *e;
 	uint32_t k = 0;
 
-	r->span = spans_of(lab, &r->nspans);
+	r->span = spans_of(lab, r->family, &r->nspans);
 	r->hop = calloc(2 * (size_t)lab->nlinks + 1, sizeof(*r->hop));
 	r->first = calloc((size_t)lab->nnodes + 2, sizeof(*r->first));
 	r->forwards = calloc((size_t)lab->nnodes + 1, sizeof(*r->forwards));
@@ -261,8 +353,9 @@ router_make(struct router *r)
 		STAILQ_FOREACH(e, &n->ends, of_node) {
 			const struct lab_end *peer = lab_end_peer(e);
 
-			if (e->addr != 0 && peer->addr != 0)
-				r->hop[k++] = (struct hop){ peer->node->index, peer->addr };
+			if (e->net[r->family].addr.family != 0 &&
+			    peer->net[r->family].addr.family != 0)
+				r->hop[k++] = (struct hop){ peer->node->index, peer };
 		}
 		r->first[n->index + 1] = k;
 	}
@@ -272,15 +365,29 @@ router_make(struct router *r)
 	return true;
 }
 
-static int
-routes_apply(struct lab *lab, char **why)
+static void
+router_free(struct router *r)
 {
-	struct router r = { .lab = lab };
+	free(r->span);
+	free(r->hop);
+	free(r->first);
+	free(r->forwards);
+	free(r->via);
+	free(r->queue);
+	free(r->hops);
+	free(r->ends);
+	free(r->target);
+}
+
+static int
+routes_apply(struct lab *lab, unsigned family, char **why)
+{
+	struct router r = { .lab = lab, .family = family };
 	struct lab_node *n;
 	int error = router_make(&r) ? 0 : -ENOMEM;
 
 	STAILQ_FOREACH(n, &lab->nodes, next) {
-		if (error != 0)
+		if (error != 0 || r.nspans == 0)
 			break;
 		VNET_SCOPE(n->prison->vnet);
 		router_routes(&r, n->index);
@@ -288,38 +395,45 @@ routes_apply(struct lab *lab, char **why)
 			error = lab_fail(lab, why, r.error, n->line, "routes of node %s: %s",
 			    n->name, strerror(-r.error));
 	}
-	free(r.span);
-	free(r.hop);
-	free(r.first);
-	free(r.forwards);
-	free(r.via);
-	free(r.queue);
-	free(r.hops);
-	free(r.ends);
-	free(r.target);
+	router_free(&r);
 	return error;
+}
+
+static int
+end_apply(struct lab_end *e, const struct lab_net *net)
+{
+	int error;
+
+	VNET_SCOPE(e->node->prison->vnet);
+	if ((error = if_up(e->ifp)) != 0)
+		return error;
+	if (net->addr.family == AF_INET)
+		return in_addr_add(e->ifp, ipaddr_in(&net->addr), net->plen, 0, 0);
+	return in6_addr_add(e->ifp,
+	    &(struct in6_addr_request){
+		.addr = *ipaddr_in6(&net->addr),
+		.plen = net->plen,
+		.vltime_s = (uint32_t)ND6_INFINITE_LIFETIME,
+		.pltime_s = (uint32_t)ND6_INFINITE_LIFETIME,
+	    });
 }
 
 int
 lab_address_apply(struct lab *lab, char **why)
 {
 	struct lab_link *l;
+	int error = 0;
 
-	STAILQ_FOREACH(l, &lab->links, next) {
-		for (unsigned side = 0; side < 2; side++) {
-			struct lab_end *e = &l->end[side];
-			int error;
+	STAILQ_FOREACH(l, &lab->links, next)
+		for (unsigned k = 0; k < 2 * LAB_FAMILIES; k++) {
+			struct lab_end *e = &l->end[k & 1];
+			const struct lab_net *net = &e->net[k >> 1];
 
-			if (e->addr == 0)
-				continue;
-			VNET_SCOPE(e->node->prison->vnet);
-			error = if_up(e->ifp);
-			if (error == 0)
-				error = in_addr_add(e->ifp, e->addr, e->plen, 0, 0);
-			if (error != 0)
+			if (net->addr.family != 0 && (error = end_apply(e, net)) != 0)
 				return lab_fail(lab, why, error, l->line, "address of %s: %s",
 				    e->name, strerror(-error));
 		}
-	}
-	return lab->auto_routes ? routes_apply(lab, why) : 0;
+	for (unsigned family = 0; lab->auto_routes && family < LAB_FAMILIES && error == 0; family++)
+		error = routes_apply(lab, family, why);
+	return error;
 }

@@ -5,6 +5,7 @@
  * they share a domain that goes one instant at a time; all others have a domain of their own, and
  * the least delay of the links between domains says how far each may run ahead.
  */
+#include "inet6/in6.h"
 #include "kern/sysctl.h"
 #include "lab/lab_model.h"
 #include "net/epair.h"
@@ -138,8 +139,15 @@ lab_update_lookahead(struct lab *lab)
 static int
 node_make(struct lab *lab, struct lab_node *n, char **why)
 {
+	/*
+	 * Nobody has an address twice by chance here, and traffic may begin at once; a link that
+	 * nobody uses IPv6 on carries nothing of it.
+	 */
+	static const char *const preset[] = { "net.inet6.ip6.dad_count",
+		"net.inet6.ip6.auto_linklocal" };
 	uint32_t loopback = htonl(0x7f000001);
 	struct ifnet *lo;
+	char reason[256] = "";
 	int error = 0;
 
 	n->prison = prison_create(&prison0, n->name, true);
@@ -154,7 +162,11 @@ node_make(struct lab *lab, struct lab_node *n, char **why)
 	if (error != 0)
 		return lab_fail(
 		    lab, why, error, n->line, "node %s: lo0: %s", n->name, strerror(-error));
-	V_ip_forwarding = lab_node_forwards(n);
+	V_ip_forwarding = V_ip6_forwarding = lab_node_forwards(n);
+	for (size_t i = 0; i < sizeof(preset) / sizeof(preset[0]) && error == 0; i++)
+		error = sysctl_write(sysctl_find(preset[i]), "0", reason, sizeof(reason));
+	if (error != 0)
+		return lab_fail(lab, why, error, n->line, "node %s: %s", n->name, reason);
 	return 0;
 }
 
@@ -231,7 +243,7 @@ node_run_lines(struct lab *lab, struct lab_node *n, char **why)
 	return 0;
 }
 
-/* Nodes by their names, as ping and route take them: the first address of each. */
+/* Nodes by their names, as ping and route take them: the first address of each, by family. */
 static int
 hosts_add(struct lab *lab)
 {
@@ -239,10 +251,12 @@ hosts_add(struct lab *lab)
 	int error = 0;
 
 	STAILQ_FOREACH(n, &lab->nodes, next) {
-		uint32_t addr = lab_node_address(n);
+		struct ipaddr a;
 
-		if (addr != 0 && error == 0)
-			error = in_hosts_add(n->name, addr);
+		if (error == 0 && lab_node_address(n, AF_INET, &a))
+			error = ip_hosts_add(n->name, &a);
+		if (error == 0 && lab_node_address(n, AF_INET6, &a))
+			error = ip_hosts_add(n->name, &a);
 	}
 	return error == -EINVAL ? 0 : error;
 }
@@ -379,15 +393,14 @@ build_network(struct lab *lab, char **why)
 	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (error == 0)
 			error = node_make(lab, n, why);
-	STAILQ_FOREACH(l, &lab->links, next)
-		if (error == 0)
-			error = lab_link_build(lab, l, why);
-	if (error == 0)
-		error = captures_build(lab, true, why);
+	/* before there are interfaces: some say what new ones are like */
 	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (error == 0 && (error = sysctl_apply(lab, n, &lab->sysctl, why)) == 0)
 			error = sysctl_apply(lab, n, &n->sysctl, why);
-	return error;
+	STAILQ_FOREACH(l, &lab->links, next)
+		if (error == 0)
+			error = lab_link_build(lab, l, why);
+	return error == 0 ? captures_build(lab, true, why) : error;
 }
 
 int
@@ -495,7 +508,7 @@ lab_release(struct lab *lab)
 	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (n->domain != NULL && n->group == n->index)
 			sched_domain_free(n->domain);
-	in_hosts_clear();
+	ip_hosts_clear();
 	sched_max_batch = BATCH_MAX;
 	free(lab->out_dir);
 	lab->out_dir = NULL;

@@ -122,14 +122,13 @@ lab_flow_lost(const struct lab_flow *f, uint64_t *sent)
 	uint64_t packets = 0, bytes, errors, received = 0;
 
 	if (f->kind == LAB_FLOW_UDP && f->sender != NULL) {
-		struct udp_sink_stats st = {};
+		struct udp_sink_stats st;
 
 		udp_sender_stats(f->sender, &packets, &bytes, &errors);
-		received = packets;
-		if (f->sink_ep != NULL) {
-			udp_sink_stats(f->sink_ep, &st);
-			received = st.packets - st.duplicated;
-		}
+		/* what was sent to a group is to arrive at each of its sinks */
+		packets *= f->nsinks > 1 ? f->nsinks : 1;
+		lab_flow_received(f, &st);
+		received = f->nsinks > 0 ? st.packets - st.duplicated : packets;
 	} else if (f->kind == LAB_FLOW_PING && f->ping != NULL) {
 		struct ping_stats st;
 
@@ -153,14 +152,16 @@ check_sender(struct lab *lab, const struct lab_flow *f)
 	    lab->interrupted)
 		return;
 	udp_sender_stats(f->sender, &packets, &bytes, &errors);
-	want = (double)f->rate_bps * (double)(stop - f->start_ns) / 8e9 / (double)(f->size + 28);
+	want = (double)f->rate_bps * (double)(stop - f->start_ns) / 8e9 /
+	    (double)lab_flow_packet_len(f);
 	bound = f->pattern == UDP_POISSON ? 5 * sqrt(want) + f->flows : 1 + f->flows;
 	if (fabs((double)packets - want) > bound)
 		lab_differ(lab,
 		    "%s: rate %s asked, %s sent (%" PRIu64 " packets, %" PRIu64 " refused)",
 		    f->name, lab_unit_text(LAB_RATE, (double)f->rate_bps, asked),
 		    lab_unit_text(LAB_RATE,
-			(double)lab_rate_of(packets * (f->size + 28), stop - f->start_ns), got),
+			(double)lab_rate_of(packets * lab_flow_packet_len(f), stop - f->start_ns),
+			got),
 		    packets, errors);
 }
 

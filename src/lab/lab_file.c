@@ -146,35 +146,51 @@ read_tunables(struct ly *y, int id)
 		lab->tunables[i++] = w->text;
 }
 
-/* addresses: auto, manual, or the network to take them from (auto from 10.0.0.0/8). */
+/*
+ * addresses: manual; a word for the families that get them, from 10.0.0.0/8 and 2001:db8::/32; or
+ * the networks to take them from.
+ */
+static void
+address_word(struct ly *y, int id, const char *text)
+{
+	static const struct {
+		const char *word;
+		bool has[LAB_FAMILIES];
+	} words[] = {
+		{ "auto", { true, false } },
+		{ "ipv4", { true, false } },
+		{ "ipv6", { false, true } },
+		{ "dual", { true, true } },
+	};
+	static const char *const pools[LAB_FAMILIES] = { "10.0.0.0/8", "2001:db8::/32" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		if (strcmp(text, words[i].word) != 0)
+			continue;
+		for (unsigned family = 0; family < LAB_FAMILIES; family++)
+			if (words[i].has[family])
+				lab_address_pool(y, id, pools[family]);
+		return;
+	}
+	lab_address_pool(y, id, text);
+}
+
 static void
 read_addresses(struct ly *y, int id)
 {
-	struct lab *lab = y->lab;
 	const char *text;
-	uint32_t addr;
-	uint8_t plen;
 
-	if (!ly_value(y, id, "addresses", LY_STRING, 0, 0, &text) || strcmp(text, "manual") == 0)
+	if (ly_shape(y, id) == LY_LIST) {
+		for (size_t i = 0; i < ly_len(y, id); i++)
+			if (ly_value(y, ly_item(y, id, i), "addresses", LY_STRING, 0, 0, &text))
+				address_word(y, ly_item(y, id, i), text);
+	} else if (!ly_value(y, id, "addresses", LY_STRING, 0, 0, &text) ||
+	    strcmp(text, "manual") == 0) {
 		return;
-	lab->auto_addresses = lab->auto_routes = true;
-	lab->pool_addr = 10u << 24;
-	lab->pool_plen = 8;
-	if (strcmp(text, "auto") == 0)
-		return;
-	if (strchr(text, '/') == NULL) {
-		ly_fault(y, id,
-		    "addresses: '%s' is neither auto, manual nor a network (10.0.0.0/8)", text);
-		return;
+	} else {
+		address_word(y, id, text);
 	}
-	if (!lab_parse_address(y, id, "addresses", text, &addr, &plen))
-		return;
-	lab->pool_addr = ntohl(addr);
-	lab->pool_plen = plen;
-	if (plen > 30 || plen == 0 || (lab->pool_addr & (UINT32_MAX >> plen)) != 0)
-		ly_fault(y, id,
-		    "addresses: %s is no network that links fit into (/1 to /30, host bits 0)",
-		    text);
+	y->lab->auto_routes = true;
 }
 
 static void

@@ -47,10 +47,9 @@ struct lab_metric {
 static void
 udp_read_goodput(const struct lab_expect *x, struct lab_reading *r)
 {
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
-	if (x->flow->sink_ep != NULL)
-		udp_sink_stats(x->flow->sink_ep, &st);
+	lab_flow_received(x->flow, &st);
 	r->a = st.ip_bytes;
 }
 
@@ -60,18 +59,19 @@ udp_read_rate(const struct lab_expect *x, struct lab_reading *r)
 	uint64_t packets, bytes, errors;
 
 	udp_sender_stats(x->flow->sender, &packets, &bytes, &errors);
-	r->a = packets * (x->flow->size + 28);
+	r->a = packets * lab_flow_packet_len(x->flow);
 }
 
 static void
 udp_read_both(const struct lab_expect *x, struct lab_reading *r)
 {
 	uint64_t bytes, errors;
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
 	udp_sender_stats(x->flow->sender, &r->a, &bytes, &errors);
-	if (x->flow->sink_ep != NULL)
-		udp_sink_stats(x->flow->sink_ep, &st);
+	/* what was sent to a group is to arrive at each of its sinks */
+	r->a *= x->flow->nsinks > 1 ? x->flow->nsinks : 1;
+	lab_flow_received(x->flow, &st);
 	r->b = st.packets - st.duplicated;
 }
 
@@ -85,20 +85,18 @@ udp_read_received(const struct lab_expect *x, struct lab_reading *r)
 static void
 udp_read_reordered(const struct lab_expect *x, struct lab_reading *r)
 {
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
-	if (x->flow->sink_ep != NULL)
-		udp_sink_stats(x->flow->sink_ep, &st);
+	lab_flow_received(x->flow, &st);
 	r->a = st.reordered;
 }
 
 static void
 udp_read_duplicated(const struct lab_expect *x, struct lab_reading *r)
 {
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
-	if (x->flow->sink_ep != NULL)
-		udp_sink_stats(x->flow->sink_ep, &st);
+	lab_flow_received(x->flow, &st);
 	r->a = st.duplicated;
 }
 
@@ -113,10 +111,9 @@ udp_read_errors(const struct lab_expect *x, struct lab_reading *r)
 static const struct delay_hist *
 udp_times(const struct lab_expect *x)
 {
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
-	if (x->flow->sink_ep != NULL)
-		udp_sink_stats(x->flow->sink_ep, &st);
+	lab_flow_received(x->flow, &st);
 	return st.delay;
 }
 

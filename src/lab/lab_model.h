@@ -38,6 +38,14 @@ STAILQ_HEAD(lab_wordlist, lab_words);
 
 enum lab_switch { LAB_DEFAULT, LAB_OFF, LAB_ON };
 
+enum { LAB_INET, LAB_INET6, LAB_FAMILIES };
+
+/* An address with its network's length, or a network. */
+struct lab_net {
+	struct ipaddr addr; /* family 0 = none */
+	uint8_t plen;
+};
+
 struct lab_node {
 	const char *name;
 	unsigned line;
@@ -85,9 +93,8 @@ struct lab_end {
 	const char *name; /* "gw:wan" */
 	const char *ifname;
 	struct lab_link *link;
-	uint32_t addr; /* given or automatic, network order; 0 = none */
-	uint8_t plen;
-	struct lab_shape shape; /* of the way from here to the other end */
+	struct lab_net net[LAB_FAMILIES]; /* addresses, given or automatic */
+	struct lab_shape shape;           /* of the way from here to the other end */
 	STAILQ_ENTRY(lab_end) of_node;
 	UT_hash_handle hh; /* lab->end_by_name */
 	/* built */
@@ -117,8 +124,11 @@ struct lab_flow {
 	unsigned line;
 	enum lab_flow_kind kind;
 	struct lab_node *from;
-	const char *to;   /* as the file says: an address or a node's name */
-	const char *sink; /* NULL: on the node that has the address; "none"; a node's name */
+	const char *to; /* as the file says: an address or a node's name */
+	int family;     /* AF_INET, AF_INET6: which address of the node `to`; 0 = IPv4 first */
+	/* nodes where sinks are, several for a group; empty: on the node that has the address */
+	struct lab_wordlist sinks;
+	bool no_sink;
 	uint64_t start_ns, for_ns;   /* for_ns 0: no end of its own */
 	uint64_t rate_bps, rate_pps; /* one of them */
 	uint64_t count, every_ns, wait_ns;
@@ -133,12 +143,14 @@ struct lab_flow {
 	STAILQ_ENTRY(lab_flow) next;
 	UT_hash_handle hh; /* lab->flow_by_name */
 	/* built */
-	uint32_t dst;
-	struct lab_node *to_node; /* where the sink is */
+	struct ipaddr dst;
+	struct lab_node *to_node; /* who has the address; NULL = nobody */
 	uint64_t stop_ns;         /* absolute; NS_NEVER: ends by itself, unknown when */
 	bool unbounded;           /* goes on as long as the run */
 	struct udp_sender *sender;
-	struct udp_sink *sink_ep;
+	struct udp_sink **sink; /* malloc'd */
+	uint32_t nsinks;
+	struct delay_hist *all_delays; /* of several sinks together */
 	struct ping *ping;
 	bool ping_done;
 	struct replay *replay;
@@ -252,9 +264,9 @@ struct lab {
 	size_t ntunables;
 	struct lab_wordlist tunable_words;
 	struct lab_wordlist sysctl;
-	bool auto_addresses, auto_routes;
-	uint32_t pool_addr, pool_plen;  /* host order */
-	struct lab_shape link_shape[2]; /* `defaults` of links */
+	bool auto_routes;
+	struct lab_net pool[LAB_FAMILIES]; /* automatic addresses are taken from; none: manual */
+	struct lab_shape link_shape[2];    /* `defaults` of links */
 	STAILQ_HEAD(, lab_node) nodes;
 	STAILQ_HEAD(, lab_link) links;
 	STAILQ_HEAD(, lab_flow) flows;
@@ -319,8 +331,9 @@ void lab_parse_ends(
 /* Keys of a link's shape in one direction or both; true if the key was one of them. */
 struct ly_pair;
 bool lab_parse_shape_key(struct ly *y, const struct ly_pair *p, struct lab_shape shape[2]);
-bool lab_parse_address(
-    struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen);
+/* "10.0.0.1/24", "2001:db8::1/64": an address of the family (AF_UNSPEC: of any), and its length. */
+bool lab_parse_net(
+    struct ly *y, int id, const char *what, int af, const char *text, struct lab_net *net);
 /* A string or a list of strings, appended. */
 void lab_parse_words(struct ly *y, int id, const char *what, struct lab_wordlist *list);
 
@@ -351,8 +364,9 @@ const char *lab_range_name(struct lab *lab, const struct lab_range *r, uint32_t 
 const char *lab_range_fill(struct lab *lab, const char *text, uint32_t i);
 
 /* lab_address.c */
-void lab_address_assign(struct ly *y, struct lab *lab); /* at parsing */
-int lab_address_apply(struct lab *lab, char **why);     /* at building: addresses, then routes */
+void lab_address_pool(struct ly *y, int id, const char *text); /* a network of `addresses` */
+void lab_address_assign(struct ly *y, struct lab *lab);        /* at parsing */
+int lab_address_apply(struct lab *lab, char **why); /* at building: addresses, then routes */
 
 /* lab_build.c: a message "FILE:LINE: …" (arena) as *why, malloc'd; returns err. */
 int lab_fail(struct lab *lab, char **why, int err, unsigned line, const char *fmt, ...)
@@ -391,8 +405,14 @@ void lab_timeline_free(struct lab *lab);
 /* lab_traffic.c */
 int lab_traffic_build(struct lab *lab, char **why);
 bool lab_traffic_ended(const struct lab *lab);
-uint32_t lab_node_address(const struct lab_node *n); /* its first, 0 = none */
+/* Its first of the family, but for the loopback's and link-local ones; false = none. */
+bool lab_node_address(const struct lab_node *n, int af, struct ipaddr *a);
 void lab_traffic_free(struct lab *lab);
+
+/* What the flow's sinks have received, together. delay is NULL without a sink, else borrowed. */
+void lab_flow_received(const struct lab_flow *f, struct udp_sink_stats *st);
+/* Bytes at IP of one of its packets. */
+uint32_t lab_flow_packet_len(const struct lab_flow *f);
 
 /* lab_expect.c */
 bool lab_expect_parse_that(struct ly *y, int id, struct lab_expect *x); /* resolve `that` */

@@ -62,28 +62,25 @@ sysctl_map(struct ly *y, int id, struct lab_wordlist *list)
 	free(pair);
 }
 
-/* "10.0.0.1" or, with plen, "10.0.0.1/24". */
 bool
-lab_parse_address(
-    struct ly *y, int id, const char *what, const char *text, uint32_t *addr, uint8_t *plen)
+lab_parse_net(struct ly *y, int id, const char *what, int af, const char *text, struct lab_net *net)
 {
-	char host[32];
 	const char *slash = strchr(text, '/');
-	size_t len = slash != NULL ? (size_t)(slash - text) : strlen(text);
-	uint64_t bits = 32;
+	char host[IPADDR_TEXT];
+	uint64_t bits;
 
-	if (len < sizeof(host) && (slash != NULL) == (plen != NULL)) {
-		memcpy(host, text, len);
-		host[len] = '\0';
-		if (in_aton(host, addr) &&
-		    (slash == NULL || verb_number(slash + 1, 0, 32, &bits))) {
-			if (plen != NULL)
-				*plen = (uint8_t)bits;
+	if (slash != NULL && (size_t)(slash - text) < sizeof(host)) {
+		memcpy(host, text, (size_t)(slash - text));
+		host[slash - text] = '\0';
+		if (ipaddr_aton(host, af, &net->addr) &&
+		    verb_number(slash + 1, 0, net->addr.family == AF_INET ? 32 : 128, &bits)) {
+			net->plen = (uint8_t)bits;
 			return true;
 		}
 	}
+	net->addr.family = 0;
 	ly_fault(y, id, "%s: '%s' is not an address: write it as %s", what, text,
-	    plen != NULL ? "10.0.0.1/24" : "10.0.0.1");
+	    af == AF_INET6 ? "2001:db8::1/64" : "10.0.0.1/24");
 	return false;
 }
 

@@ -129,8 +129,10 @@ struct link_entry {
 	const char *ends[2];
 	uint64_t mtu;
 	struct lab_shape shape[2];
-	const char *ipv4[2];
-	int ipv4_id[2];
+	struct {
+		const char *text[2];
+		int id[2];
+	} net[LAB_FAMILIES];  /* addresses of the two ends */
 	struct ly_pair *ways; /* "a->b" keys: looked at when the endpoints are known */
 	size_t nways;
 };
@@ -150,25 +152,46 @@ link_endpoints(struct ly *y, int id, void *obj)
 	}
 }
 
+static const struct {
+	const char *key, *example;
+	int af;
+} net_keys[LAB_FAMILIES] = {
+	[LAB_INET] = { "ipv4", "[10.0.0.1/30, 10.0.0.2/30]", AF_INET },
+	[LAB_INET6] = { "ipv6", "[2001:db8::1/64, 2001:db8::2/64]", AF_INET6 },
+};
+
 static void
-link_ipv4(struct ly *y, int id, void *obj)
+link_net(struct ly *y, int id, struct link_entry *le, unsigned family)
 {
-	struct link_entry *le = obj;
+	const char *key = net_keys[family].key;
 
 	if (ly_shape(y, id) != LY_LIST || ly_len(y, id) != 2) {
-		ly_fault(y, id, "ipv4: a list of two is wanted: [10.0.0.1/30, 10.0.0.2/30]");
+		ly_fault(y, id, "%s: a list of two is wanted: %s", key, net_keys[family].example);
 		return;
 	}
 	for (unsigned i = 0; i < 2; i++) {
-		le->ipv4_id[i] = ly_item(y, id, i);
-		ly_value(y, le->ipv4_id[i], "ipv4", LY_STRING, 0, 0, &le->ipv4[i]);
+		le->net[family].id[i] = ly_item(y, id, i);
+		ly_value(y, le->net[family].id[i], key, LY_STRING, 0, 0, &le->net[family].text[i]);
 	}
+}
+
+static void
+link_ipv4(struct ly *y, int id, void *obj)
+{
+	link_net(y, id, obj, LAB_INET);
+}
+
+static void
+link_ipv6(struct ly *y, int id, void *obj)
+{
+	link_net(y, id, obj, LAB_INET6);
 }
 
 static const struct ly_field link_fields[] = {
 	{ "endpoints", .type = LY_CUSTOM, .fn = link_endpoints },
 	{ "mtu", LY_COUNT, offsetof(struct link_entry, mtu), 72, 65535, NULL },
 	{ "ipv4", .type = LY_CUSTOM, .fn = link_ipv4 },
+	{ "ipv6", .type = LY_CUSTOM, .fn = link_ipv6 },
 	/* Read through lab_parse_shape_key; here for "did you mean". */
 	{ "rate", .type = LY_CUSTOM },
 	{ "delay", .type = LY_CUSTOM },
@@ -176,7 +199,7 @@ static const struct ly_field link_fields[] = {
 	{ "loss", .type = LY_CUSTOM },
 	{ "queue", .type = LY_CUSTOM },
 };
-enum { LINK_OWN_FIELDS = 3, LINK_FIELDS = sizeof(link_fields) / sizeof(link_fields[0]) };
+enum { LINK_OWN_FIELDS = 4, LINK_FIELDS = sizeof(link_fields) / sizeof(link_fields[0]) };
 
 static void
 unknown_link_key(struct ly *y, const struct ly_pair *p, const char *what)
@@ -375,9 +398,10 @@ link_add(struct ly *y, int id, const struct link_entry *le, const char *const na
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		end_finish(lab, l, i, &le->shape[i]);
-		if (le->ipv4[i] != NULL)
-			lab_parse_address(y, le->ipv4_id[i], "ipv4", le->ipv4[i], &l->end[i].addr,
-			    &l->end[i].plen);
+		for (unsigned f = 0; f < LAB_FAMILIES; f++)
+			if (le->net[f].text[i] != NULL)
+				lab_parse_net(y, le->net[f].id[i], net_keys[f].key, net_keys[f].af,
+				    le->net[f].text[i], &l->end[i].net[f]);
 	}
 	if (first)
 		link_ways(y, le, l);
@@ -386,12 +410,25 @@ link_add(struct ly *y, int id, const struct link_entry *le, const char *const na
 	return true;
 }
 
+/* A key that makes sense for one link only; NULL = none was given. */
+static const char *
+link_single_key(const struct link_entry *le)
+{
+	if (le->nways > 0)
+		return le->ways[0].key;
+	for (unsigned f = 0; f < LAB_FAMILIES; f++)
+		if (le->net[f].text[0] != NULL)
+			return net_keys[f].key;
+	return NULL;
+}
+
 static void
 link_parse(struct ly *y, int id)
 {
 	struct lab *lab = y->lab;
 	struct link_entry le = { .lab = lab, .shape = { lab->link_shape[0], lab->link_shape[1] } };
 	struct lab_range r[2];
+	const char *only_one;
 
 	ly_map(y, id, "link", link_fields, LINK_OWN_FIELDS, &le, link_other);
 	if (le.ends[0] == NULL || le.ends[1] == NULL) {
@@ -408,9 +445,8 @@ link_parse(struct ly *y, int id)
 			    n[1]);
 			most = 0;
 		}
-		if (most > 1 && (le.nways > 0 || le.ipv4[0] != NULL)) {
-			ly_fault(y, id, "a range of links takes no '%s'",
-			    le.nways > 0 ? le.ways[0].key : "ipv4");
+		if (most > 1 && (only_one = link_single_key(&le)) != NULL) {
+			ly_fault(y, id, "a range of links takes no '%s'", only_one);
 			most = 0;
 		}
 		for (uint32_t i = 0; i < most; i++) {

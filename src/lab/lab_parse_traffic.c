@@ -123,7 +123,7 @@ flow_map(struct ly *y, int id, void *obj)
 
 	for (size_t i = 0; i < n; i++) {
 		struct replay_map *m = &f->map[f->nmaps];
-		uint8_t to_plen;
+		struct lab_net from, to_net;
 		const char *to;
 
 		if (f->nmaps == COUNT_OF(f->map)) {
@@ -131,16 +131,51 @@ flow_map(struct ly *y, int id, void *obj)
 			break;
 		}
 		if (!ly_value(y, pair[i].value, "map", LY_STRING, 0, 0, &to) ||
-		    !lab_parse_address(y, pair[i].key_id, "map", pair[i].key, &m->from, &m->plen) ||
-		    !lab_parse_address(y, pair[i].value, "map", to, &m->to, &to_plen))
+		    !lab_parse_net(y, pair[i].key_id, "map", AF_UNSPEC, pair[i].key, &from) ||
+		    !lab_parse_net(y, pair[i].value, "map", from.addr.family, to, &to_net))
 			continue;
-		if (to_plen != m->plen)
+		if (to_net.plen != from.plen) {
 			ly_fault(y, pair[i].value, "map: %s and %s are not of one size",
 			    pair[i].key, to);
-		else
-			f->nmaps++;
+			continue;
+		}
+		*m = (struct replay_map){ from.addr, to_net.addr, from.plen };
+		f->nmaps++;
 	}
 	free(pair);
+}
+
+/* Nodes, or none. */
+static void
+flow_sink(struct ly *y, int id, void *obj)
+{
+	struct lab_flow *f = obj;
+	const struct lab_words *w;
+
+	lab_parse_words(y, id, "sink", &f->sinks);
+	w = STAILQ_FIRST(&f->sinks);
+	if (w != NULL && strcmp(w->text, "none") == 0 && STAILQ_NEXT(w, next) == NULL) {
+		f->no_sink = true;
+		STAILQ_INIT(&f->sinks);
+	}
+	STAILQ_FOREACH(w, &f->sinks, next)
+		lab_parse_node(y, id, "sink", w->text);
+}
+
+static void
+flow_family(struct ly *y, int id, void *obj)
+{
+	struct lab_flow *f = obj;
+	const char *text;
+
+	if (!ly_value(y, id, "family", LY_STRING, 0, 0, &text))
+		return;
+	if (strcmp(text, "ipv4") == 0)
+		f->family = AF_INET;
+	else if (strcmp(text, "ipv6") == 0)
+		f->family = AF_INET6;
+	else
+		ly_fault(y, id, "family: '%s' is neither ipv4 nor ipv6", text);
 }
 
 enum flow_field {
@@ -160,6 +195,7 @@ enum flow_field {
 	FLOW_TOS,
 	FLOW_TTL,
 	FLOW_SINK,
+	FLOW_FAMILY,
 	FLOW_EVERY,
 	FLOW_WAIT,
 	FLOW_DF,
@@ -190,7 +226,8 @@ static const struct ly_field flow_fields[] = {
 	[FLOW_FLOWS] = { "flows", LY_U32, offsetof(struct lab_flow, flows), 1, 60000, NULL },
 	[FLOW_TOS] = { "tos", LY_U32, offsetof(struct lab_flow, tos), 0, 255, NULL },
 	[FLOW_TTL] = { "ttl", LY_U32, offsetof(struct lab_flow, ttl), 1, 255, NULL },
-	[FLOW_SINK] = { "sink", LY_STRING, offsetof(struct lab_flow, sink), 0, 0, NULL },
+	[FLOW_SINK] = { "sink", .type = LY_CUSTOM, .fn = flow_sink },
+	[FLOW_FAMILY] = { "family", .type = LY_CUSTOM, .fn = flow_family },
 	[FLOW_EVERY] = { "every", LY_DURATION, offsetof(struct lab_flow, every_ns), NS_PER_US,
 	    LAB_TIME_MAX, NULL },
 	[FLOW_WAIT] = { "wait", LY_DURATION, offsetof(struct lab_flow, wait_ns), NS_PER_MS,
@@ -213,11 +250,11 @@ static const struct {
 	[LAB_FLOW_UDP] = { "udp",
 	    BIT(FLOW_UDP) | BIT(FLOW_FROM) | BIT(FLOW_TO) | BIT(FLOW_RATE) | BIT(FLOW_SIZE) |
 		BIT(FLOW_PATTERN) | BIT(FLOW_COUNT) | BIT(FLOW_FLOWS) | BIT(FLOW_TOS) |
-		BIT(FLOW_TTL) | BIT(FLOW_SINK),
+		BIT(FLOW_TTL) | BIT(FLOW_SINK) | BIT(FLOW_FAMILY),
 	    BIT(FLOW_FROM) | BIT(FLOW_TO) | BIT(FLOW_RATE) },
 	[LAB_FLOW_PING] = { "ping",
 	    BIT(FLOW_PING) | BIT(FLOW_FROM) | BIT(FLOW_EVERY) | BIT(FLOW_COUNT) | BIT(FLOW_SIZE) |
-		BIT(FLOW_TOS) | BIT(FLOW_TTL) | BIT(FLOW_WAIT) | BIT(FLOW_DF),
+		BIT(FLOW_TOS) | BIT(FLOW_TTL) | BIT(FLOW_WAIT) | BIT(FLOW_DF) | BIT(FLOW_FAMILY),
 	    BIT(FLOW_FROM) },
 	[LAB_FLOW_REPLAY] = { "replay",
 	    BIT(FLOW_REPLAY) | BIT(FLOW_ON) | BIT(FLOW_WAY) | BIT(FLOW_SPEED) | BIT(FLOW_RATE) |
@@ -251,10 +288,6 @@ flow_check(struct ly *y, int id, struct lab_flow *f, uint64_t seen)
 			ly_fault(y, id,
 			    "size: at least %d bytes, which sequence number and time need",
 			    UDP_TRAFFIC_MIN);
-		if (f->rate_pps != 0)
-			f->rate_bps = f->rate_pps * (f->size + 28) * 8;
-		if (f->sink != NULL && strcmp(f->sink, "none") != 0)
-			lab_parse_node(y, id, "sink", f->sink);
 	}
 	if (f->kind == LAB_FLOW_REPLAY) {
 		if (f->rate_bps != 0)
@@ -285,6 +318,7 @@ flow_parse(struct ly *y, int id)
 
 	f->line = ly_line(y, id);
 	f->size = 56;
+	STAILQ_INIT(&f->sinks);
 	f->flows = f->loops = 1;
 	f->every_ns = NS_PER_SEC;
 	f->wait_ns = NS_PER_SEC;

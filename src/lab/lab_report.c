@@ -248,13 +248,12 @@ static void
 udp_json(struct lab *lab, struct emitter *e, const struct lab_flow *f)
 {
 	uint64_t packets, bytes, errors, ns = flow_ns(lab, f), lost = lab_flow_lost(f, NULL);
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 
 	udp_sender_stats(f->sender, &packets, &bytes, &errors);
-	if (f->sink_ep != NULL)
-		udp_sink_stats(f->sink_ep, &st);
+	lab_flow_received(f, &st);
 	emit_uint(e, "requested-bps", NULL, f->rate_bps);
-	emit_uint(e, "sent-bps", NULL, lab_rate_of(packets * (f->size + 28), ns));
+	emit_uint(e, "sent-bps", NULL, lab_rate_of(packets * lab_flow_packet_len(f), ns));
 	emit_uint(e, "goodput-bps", NULL, lab_rate_of(st.ip_bytes, ns));
 	emit_uint(e, "sent", NULL, packets);
 	emit_uint(e, "refused", NULL, errors);
@@ -273,7 +272,7 @@ flow_json(struct lab *lab, struct emitter *e, const struct lab_flow *f)
 	static const char *const kinds[] = { "", "udp", "ping", "replay" };
 	struct ping_stats ps;
 	struct replay_stats rs;
-	char text[16];
+	char text[IPADDR_TEXT];
 
 	emit_object(e, NULL);
 	emit_str(e, "name", NULL, f->name);
@@ -282,12 +281,12 @@ flow_json(struct lab *lab, struct emitter *e, const struct lab_flow *f)
 	emit_uint(e, "start-ns", NULL, f->start_ns);
 	switch (f->kind) {
 	case LAB_FLOW_UDP:
-		emit_str(e, "to", NULL, in_ntoa(f->dst, text));
+		emit_str(e, "to", NULL, ipaddr_ntoa(&f->dst, text));
 		udp_json(lab, e, f);
 		break;
 	case LAB_FLOW_PING:
 		ping_stats(f->ping, &ps);
-		emit_str(e, "to", NULL, in_ntoa(f->dst, text));
+		emit_str(e, "to", NULL, ipaddr_ntoa(&f->dst, text));
 		emit_uint(e, "sent", NULL, ps.sent);
 		emit_uint(e, "received", NULL, ps.received);
 		emit_uint(e, "lost", NULL, lab_flow_lost(f, NULL));
@@ -325,7 +324,7 @@ static void
 flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 {
 	uint64_t packets, bytes, errors, lost = lab_flow_lost(f, &packets);
-	struct udp_sink_stats st = {};
+	struct udp_sink_stats st;
 	struct ping_stats ps;
 	struct replay_stats rs;
 	const char *loss = rounded(lab, LAB_SHARE, share(lost, packets));
@@ -333,17 +332,16 @@ flow_row(struct lab *lab, struct lab_table *t, const struct lab_flow *f)
 	switch (f->kind) {
 	case LAB_FLOW_UDP:
 		udp_sender_stats(f->sender, &packets, &bytes, &errors);
-		if (f->sink_ep != NULL)
-			udp_sink_stats(f->sink_ep, &st);
+		lab_flow_received(f, &st);
 		lab_table_row(t,
 		    (const char *[]){ f->name, lab_printf(lab, "udp %s > %s", f->from->name, f->to),
 			unit(lab, LAB_RATE, (double)f->rate_bps), "|",
 			unit(lab, LAB_RATE,
-			    (double)lab_rate_of(packets * (f->size + 28), flow_ns(lab, f))),
-			f->sink_ep == NULL ?
+			    (double)lab_rate_of(packets * lab_flow_packet_len(f), flow_ns(lab, f))),
+			f->nsinks == 0 ?
 			    "no sink" :
 			    unit(lab, LAB_RATE, (double)lab_rate_of(st.ip_bytes, flow_ns(lab, f))),
-			f->sink_ep == NULL ? "-" : loss, times_text(lab, st.delay, 0.5),
+			f->nsinks == 0 ? "-" : loss, times_text(lab, st.delay, 0.5),
 			times_text(lab, st.delay, 0.99),
 			lost == 0               ? "" :
 			    queues_dropped(lab) ? "asked for more than the path carried" :

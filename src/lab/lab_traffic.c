@@ -2,10 +2,12 @@
  * lab_traffic.c - traffic of a lab: from its words to senders, sinks, pings and replays.
  *
  * All of it runs by itself once it is made. A sink is opened on the stack that has the flow's
- * destination address, one for each flow: what arrives is counted for the flow alone.
+ * destination address, one for each flow: what arrives is counted for the flow alone. A flow to a
+ * group may have sinks on many.
  */
 #include "inet/icmp.h"
 #include "inet/in.h"
+#include "inet6/in6.h"
 #include "lab/lab_model.h"
 #include "net/epair.h"
 
@@ -14,52 +16,73 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The first IPv4 address of a stack's interfaces, other than the loopback's; 0 if it has none. */
-uint32_t
-lab_node_address(const struct lab_node *n)
+/* The first address of an interface that others can use: not a link-local one. */
+static bool
+interface_address(const struct ifnet *ifp, int af, struct ipaddr *a)
+{
+	const struct in_ifaddr *ia = in_ifaddr_first(ifp);
+	const struct in6_ifaddr *ia6 = NULL;
+
+	if (af == AF_INET) {
+		if (ia != NULL)
+			*a = ipaddr4(ia->addr);
+		return ia != NULL;
+	}
+	while ((ia6 = in6_ifaddr_next(ifp, ia6)) != NULL)
+		if (!in6_is_linklocal(&ia6->addr)) {
+			*a = ipaddr6(&ia6->addr);
+			return true;
+		}
+	return false;
+}
+
+bool
+lab_node_address(const struct lab_node *n, int af, struct ipaddr *a)
 {
 	struct ifnet *ifp;
 
 	VNET_SCOPE(n->prison->vnet);
-	IF_FOREACH(ifp) {
-		const struct in_ifaddr *ia = in_ifaddr_first(ifp);
-
-		if (ia != NULL && !(ifp->if_flags & IFF_LOOPBACK_))
-			return ia->addr;
-	}
-	return 0;
+	IF_FOREACH(ifp)
+		if (!(ifp->if_flags & IFF_LOOPBACK_) && interface_address(ifp, af, a))
+			return true;
+	return false;
 }
 
 /* The address of `to` on a link with `from`, where they are neighbours: the nearest one. */
-static uint32_t
-address_seen_from(const struct lab_node *from, const struct lab_node *to)
+static bool
+address_seen_from(const struct lab_node *from, const struct lab_node *to, int af, struct ipaddr *a)
 {
 	struct lab_end *e;
 
 	STAILQ_FOREACH(e, &from->ends, of_node) {
 		struct lab_end *peer = lab_end_peer(e);
 
-		if (peer->node == to && peer->ifp != NULL) {
-			const struct in_ifaddr *ia = in_ifaddr_first(peer->ifp);
-
-			if (ia != NULL)
-				return ia->addr;
-		}
+		if (peer->node == to && peer->ifp != NULL && interface_address(peer->ifp, af, a))
+			return true;
 	}
-	return lab_node_address(to);
+	return lab_node_address(to, af, a);
 }
 
 static struct lab_node *
-owner_of(const struct lab *lab, uint32_t addr)
+owner_of(const struct lab *lab, const struct ipaddr *addr)
 {
 	struct lab_node *n;
 
 	STAILQ_FOREACH(n, &lab->nodes, next) {
 		VNET_SCOPE(n->prison->vnet);
-		if (in_local(addr) != NULL)
+		if (addr->family == AF_INET ? in_local(ipaddr_in(addr)) != NULL :
+					      in6_local(ipaddr_in6(addr)) != NULL)
 			return n;
 	}
 	return NULL;
+}
+
+/* The text of an address as node n means it: its interfaces' names are zones. */
+static bool
+address_in(const struct lab_node *n, const char *text, int af, struct ipaddr *a)
+{
+	VNET_SCOPE(n->prison->vnet);
+	return ipaddr_aton(text, af, a);
 }
 
 /* f->to -> f->dst, and the node that has it. */
@@ -68,48 +91,104 @@ resolve(struct lab *lab, struct lab_flow *f, char **why)
 {
 	struct lab_node *n = lab_node_find(lab, f->to);
 
-	if (in_aton(f->to, &f->dst)) {
-		f->to_node = owner_of(lab, f->dst);
+	if (address_in(f->from, f->to, f->family, &f->dst)) {
+		f->to_node = owner_of(lab, &f->dst);
 		return 0;
 	}
 	if (n == NULL)
 		return lab_fail(lab, why, -EINVAL, f->line,
-		    "traffic %s: '%s' is neither an address nor a node", f->name, f->to);
+		    "traffic %s: '%s' is neither an address%s nor a node", f->name, f->to,
+		    f->family == AF_INET      ? " of IPv4" :
+			f->family == AF_INET6 ? " of IPv6" :
+						"");
 	f->to_node = n;
-	f->dst = address_seen_from(f->from, n);
-	if (f->dst == 0)
-		return lab_fail(lab, why, -EINVAL, f->line,
-		    "traffic %s: node %s has no IPv4 address", f->name, n->name);
-	return 0;
+	if (f->family != AF_INET6 && address_seen_from(f->from, n, AF_INET, &f->dst))
+		return 0;
+	if (f->family != AF_INET && address_seen_from(f->from, n, AF_INET6, &f->dst))
+		return 0;
+	return lab_fail(lab, why, -EINVAL, f->line, "traffic %s: node %s has no %saddress", f->name,
+	    n->name,
+	    f->family == AF_INET      ? "IPv4 " :
+		f->family == AF_INET6 ? "IPv6 " :
+					"");
 }
 
 static int
-sink_build(struct lab *lab, struct lab_flow *f, char **why)
+sink_open(struct lab *lab, struct lab_flow *f, const struct lab_node *n, char **why)
 {
-	struct ipaddr addr;
-	bool group = in_is_multicast(f->dst) || f->dst == UINT32_MAX;
+	struct ipaddr addr = f->dst;
 
-	if (f->sink != NULL && strcmp(f->sink, "none") == 0) {
-		f->to_node = NULL;
+	/* a link-local address has its zone in the sender's words: here any will do */
+	if ((addr.family == AF_INET && ipaddr_in(&addr) == UINT32_MAX) ||
+	    (addr.family == AF_INET6 && in6_is_linklocal(ipaddr_in6(&addr))))
+		memset(addr.b, 0, sizeof(addr.b));
+	VNET_SCOPE(n->prison->vnet);
+	f->sink[f->nsinks] = udp_sink_new(&addr, (uint16_t)f->port, false);
+	if (f->sink[f->nsinks] != NULL) {
+		f->nsinks++;
 		return 0;
 	}
-	if (f->sink != NULL)
-		f->to_node = lab_node_find(lab, f->sink);
-	if (f->to_node == NULL)
+	return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s",
+	    f->name, f->port, n->name,
+	    errno == EADDRINUSE ? "in use: each flow to an address needs a port of its own" :
+				  strerror(errno));
+}
+
+static int
+sinks_build(struct lab *lab, struct lab_flow *f, char **why)
+{
+	const struct lab_words *w;
+	size_t n = 1;
+	int error = 0;
+
+	if (f->no_sink)
+		return 0;
+	if (f->to_node == NULL && STAILQ_EMPTY(&f->sinks))
 		return lab_fail(lab, why, -EINVAL, f->line,
 		    "traffic %s: no node has the address %s: say on which "
 		    "node the sink is (sink: NODE), or that there is none (sink: none)",
 		    f->name, f->to);
-	VNET_SCOPE(f->to_node->prison->vnet);
-	addr = ipaddr4(group ? 0 : f->dst);
-	f->sink_ep = udp_sink_new(&addr, (uint16_t)f->port, false);
-	if (f->sink_ep == NULL)
-		return lab_fail(lab, why, -errno, f->line, "traffic %s: port %" PRIu32 " of %s: %s",
-		    f->name, f->port, f->to_node->name,
-		    errno == EADDRINUSE ?
-			"in use: each flow to an address needs a port of its own" :
-			strerror(errno));
-	return 0;
+	STAILQ_FOREACH(w, &f->sinks, next)
+		n++;
+	f->sink = calloc(n, sizeof(struct udp_sink *));
+	if (f->sink == NULL || (n > 2 && (f->all_delays = delay_hist_new()) == NULL))
+		return -ENOMEM;
+	if (STAILQ_EMPTY(&f->sinks))
+		return sink_open(lab, f, f->to_node, why);
+	STAILQ_FOREACH(w, &f->sinks, next)
+		if (error == 0)
+			error = sink_open(lab, f, lab_node_find(lab, w->text), why);
+	return error;
+}
+
+void
+lab_flow_received(const struct lab_flow *f, struct udp_sink_stats *st)
+{
+	struct udp_sink_stats one;
+
+	*st = (struct udp_sink_stats){};
+	if (f->nsinks == 1)
+		udp_sink_stats(f->sink[0], st);
+	if (f->nsinks <= 1)
+		return;
+	delay_hist_clear(f->all_delays);
+	for (uint32_t i = 0; i < f->nsinks; i++) {
+		udp_sink_stats(f->sink[i], &one);
+		st->packets += one.packets;
+		st->bytes += one.bytes;
+		st->ip_bytes += one.ip_bytes;
+		st->lost += one.lost;
+		st->reordered += one.reordered;
+		st->duplicated += one.duplicated;
+		delay_hist_merge(f->all_delays, one.delay);
+	}
+	st->delay = f->all_delays;
+}
+
+uint32_t
+lab_flow_packet_len(const struct lab_flow *f)
+{
+	return f->size + (uint32_t)sizeof(struct udp_hdr) + ip_family(f->dst.family)->hdrlen;
 }
 
 static int
@@ -118,7 +197,6 @@ udp_build(struct lab *lab, struct lab_flow *f, char **why)
 	struct udp_flow_config c = {
 		.dport = (uint16_t)f->port,
 		.flows = f->flows,
-		.rate_bps = f->rate_bps,
 		.size = f->size,
 		.pattern = f->pattern,
 		.start_ns = f->start_ns,
@@ -131,10 +209,13 @@ udp_build(struct lab *lab, struct lab_flow *f, char **why)
 	int error = resolve(lab, f, why);
 
 	if (error == 0)
-		error = sink_build(lab, f, why);
+		error = sinks_build(lab, f, why);
 	if (error != 0)
 		return error;
-	c.dst = ipaddr4(f->dst);
+	if (f->rate_pps != 0)
+		f->rate_bps = f->rate_pps * lab_flow_packet_len(f) * 8;
+	c.rate_bps = f->rate_bps;
+	c.dst = f->dst;
 	VNET_SCOPE(f->from->prison->vnet);
 	f->sender = udp_sender_new(&c);
 	if (f->sender == NULL)
@@ -148,7 +229,7 @@ ping_reply(void *ctx, const struct ping_reply *r)
 {
 	struct lab_flow *f = ctx;
 
-	if (r->icmp_type != ICMP_ECHOREPLY_ || r->dup || r->late)
+	if (r->icmp_type != ip_family(f->dst.family)->reply || r->dup || r->late)
 		return;
 	if (f->nreplies == f->replies_room) {
 		size_t room = f->replies_room > 0 ? f->replies_room * 2 : 64;
@@ -188,7 +269,7 @@ ping_build(struct lab *lab, struct lab_flow *f, char **why)
 
 	if (error != 0)
 		return error;
-	c.dst = ipaddr4(f->dst);
+	c.dst = f->dst;
 	VNET_SCOPE(f->from->prison->vnet);
 	f->ping = ping_new(&c, ping_reply, ping_over, f);
 	if (f->ping == NULL)
@@ -324,15 +405,19 @@ lab_traffic_free(struct lab *lab)
 	STAILQ_FOREACH(f, &lab->flows, next) {
 		if (f->sender != NULL)
 			udp_sender_free(f->sender);
-		if (f->sink_ep != NULL)
-			udp_sink_free(f->sink_ep);
+		for (uint32_t i = 0; i < f->nsinks; i++)
+			udp_sink_free(f->sink[i]);
 		if (f->ping != NULL)
 			ping_free(f->ping);
 		if (f->replay != NULL)
 			replay_free(f->replay);
 		free(f->reply);
+		free(f->sink);
+		delay_hist_free(f->all_delays);
 		f->sender = NULL;
-		f->sink_ep = NULL;
+		f->sink = NULL;
+		f->nsinks = 0;
+		f->all_delays = NULL;
 		f->ping = NULL;
 		f->replay = NULL;
 		f->reply = NULL;

@@ -11,6 +11,7 @@
 
 #include "net/bpf.h"
 #include "inet/in.h"
+#include "inet/ipaddr.h"
 
 struct capture;
 
@@ -97,11 +98,11 @@ struct replay_config {
 	const char *filter;
 	/*
 	 * Address maps "10.0.0.0/8 -> 192.168.0.0/16": host bits kept; checksums are updated.
-	 * Source and destination of IPv4 headers, behind VLAN tags too; not the packets quoted in
-	 * ICMP errors, nor ARP.
+	 * Source and destination of IP headers, behind VLAN tags too; not the packets quoted in
+	 * ICMP errors, nor ARP and ND messages.
 	 */
 	struct replay_map {
-		uint32_t from, to;
+		struct ipaddr from, to; /* of one family */
 		uint8_t plen;
 	} map[16];
 	unsigned nmaps;
@@ -109,7 +110,7 @@ struct replay_config {
 	    set_dst_mac; /* destination MAC = next_mac (the router) unless it is a group, source = ifp's */
 	uint8_t next_mac[6];
 	bool
-	    route; /* true: strip the link header, and send IPv4 packets through ifp's stack's routing (ip forwarding path out) */
+	    route; /* true: strip the link header, and send IP packets through ifp's stack's routing (ip forwarding path out) */
 };
 /*
  * read: records of the file. Each is sent, or skipped (by the filter; for a link type or protocol

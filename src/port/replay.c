@@ -2,17 +2,16 @@
  * replay.c - the packets of a capture as traffic of a lab.
  *
  * The whole file is read once through libpcap (so: pcap and pcapng, any link type that carries
- * IPv4), filtered and mapped, into a list of ready packets; an event source then sends them when
- * their times come, in batches whose packets each have their own time. Checksums are mended
- * incrementally (RFC 1624), so that a packet that was right stays right and one that was wrong
- * stays wrong.
+ * IP), filtered and mapped (replay_map.c), into a list of ready packets; an event source then sends
+ * them when their times come, in batches whose packets each have their own time.
  */
-#include "port/pcap.h"
+#include "port/replay_map.h"
 
 #include "base/log.h"
 #include "base/sched.h"
 #include "inet/icmp.h"
 #include "inet/udp.h"
+#include "inet6/ip6.h"
 #include "kern/eventhandler.h"
 #include "net/ethernet.h"
 
@@ -118,84 +117,6 @@ link_header(int dlt, const uint8_t *p, uint32_t len, unsigned *type)
 	return *type != 0 ? (int)skip : -1;
 }
 
-/* sum (as on the wire) after a 32-bit word changed from `old` to `new`: RFC 1624, eqn. 3. */
-static uint16_t
-cksum_replace32(uint16_t sum, uint32_t old, uint32_t new)
-{
-	uint64_t s = (uint64_t)(uint16_t)~sum + (uint16_t)~old + (uint16_t) ~(old >> 16) +
-	    (uint16_t) new + (uint16_t)(new >> 16);
-
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	return (uint16_t)~s;
-}
-
-static uint32_t
-map_address(const struct replay_config *c, uint32_t addr)
-{
-	for (unsigned i = 0; i < c->nmaps; i++) {
-		uint32_t mask = in_plen_mask(c->map[i].plen);
-
-		if ((addr & mask) == (c->map[i].from & mask))
-			return (c->map[i].to & mask) | (addr & ~mask);
-	}
-	return addr;
-}
-
-/*
- * The transport's checksum covers the addresses. p: the IP header; at: the sum's offset behind
- * hlen.
- */
-static void
-map_transport(uint8_t *p, uint32_t len, unsigned hlen, bool udp, uint32_t old, uint32_t new)
-{
-	uint8_t *at = p + hlen + (udp ? 6 : 16);
-	uint16_t sum;
-
-	if (hlen < sizeof(struct ip_hdr) || len < hlen + (udp ? 8 : 18))
-		return;
-	sum = load16(at);
-	if (udp && sum == 0)
-		return; /* the sender made none */
-	sum = cksum_replace32(sum, old, new);
-	store16(at, udp && sum == 0 ? 0xffff : sum);
-}
-
-/* Change both addresses of an IPv4 packet as the maps say, and the checksums that cover them. */
-static void
-map_packet(const struct replay_config *c, uint8_t *p, uint32_t len)
-{
-	struct ip_hdr *ip = (struct ip_hdr *)(void *)p;
-	uint8_t *field[2] = { p + 12, p + 16 };
-
-	if (c->nmaps == 0 || len < sizeof(*ip) || ip->vhl >> 4 != 4)
-		return;
-	for (int i = 0; i < 2; i++) {
-		uint32_t old = load32(field[i]), new = map_address(c, old);
-
-		if (new == old)
-			continue;
-		store32(field[i], new);
-		ip->sum = cksum_replace32(ip->sum, old, new);
-		if ((from_be16(ip->off) & IP_OFFMASK_) == 0 &&
-		    (ip->proto == IPPROTO_TCP_ || ip->proto == IPPROTO_UDP_))
-			map_transport(p, len, ip_hlen(ip), ip->proto == IPPROTO_UDP_, old, new);
-	}
-}
-
-/* Could a stack have sent this? Padding behind the packet is cut off. */
-static bool
-is_sound(const uint8_t *p, uint32_t *len)
-{
-	const struct ip_hdr *ip = (const struct ip_hdr *)(const void *)p;
-
-	if (*len < sizeof(*ip) || ip->vhl >> 4 != 4 || ip_hlen(ip) < sizeof(*ip) ||
-	    from_be16(ip->len) < ip_hlen(ip) || from_be16(ip->len) > *len)
-		return false;
-	*len = from_be16(ip->len);
-	return true;
-}
-
 static int
 replay_keep(struct replay *r, uint64_t offset_ns, const uint8_t *frame, uint32_t len)
 {
@@ -254,7 +175,7 @@ replay_take(struct replay *r, int dlt, const struct pcap_pkthdr *h, const uint8_
 	int skip = link_header(dlt, bytes, h->caplen, &type);
 	uint32_t head = 0, len;
 
-	if (skip < 0 || (c->route && type != ETHERTYPE_IP_) ||
+	if (skip < 0 || (c->route && type != ETHERTYPE_IP_ && type != ETHERTYPE_IPV6_) ||
 	    h->caplen > REPLAY_FRAME_MAX - sizeof(*eh)) {
 		r->st.skipped_type++;
 		return 0;
@@ -263,12 +184,12 @@ replay_take(struct replay *r, int dlt, const struct pcap_pkthdr *h, const uint8_
 		head = dlt == DLT_EN10MB ? (uint32_t)skip : (uint32_t)sizeof(*eh);
 	len = h->caplen - (uint32_t)skip;
 	memcpy(frame + head, bytes + skip, len);
-	if (c->route && !is_sound(frame, &len)) {
+	if (c->route && !replay_is_sound(frame, &len)) {
 		r->st.errors++;
 		return 0;
 	}
-	if (type == ETHERTYPE_IP_)
-		map_packet(c, frame + head, len);
+	if (type == ETHERTYPE_IP_ || type == ETHERTYPE_IPV6_)
+		replay_map_packet(c, frame + head, len);
 	if (!c->route) {
 		if (dlt == DLT_EN10MB)
 			memcpy(frame, bytes, head);
@@ -441,12 +362,29 @@ replay_step(struct replay *r)
 		r->st.done = true;
 }
 
+static inline bool
+is_inet6(const struct mbuf *m)
+{
+	return m->data[0] >> 4 == 6;
+}
+
 static void
 replay_route_out(struct ifnet *ifp, struct batch *b)
 {
 	if (b->n > 0)
-		ip_send(ifp, b);
+		(is_inet6(b->m[0]) ? ip6_send : ip_send)(ifp, b);
 	b->n = 0;
+}
+
+/* The packet's next hop; NULL if it has none to another stack. */
+static struct nexthop *
+replay_nexthop(const struct mbuf *m)
+{
+	struct nexthop *nh = is_inet6(m) ?
+	    fib_lookup6(m->fib, &mtod(m, const struct ip6_hdr *)->dst) :
+	    fib_lookup4(m->fib, mtod(m, const struct ip_hdr *)->dst);
+
+	return nh != NULL && (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_LOCAL_)) ? NULL : nh;
 }
 
 /*
@@ -463,16 +401,16 @@ replay_route(struct replay *r, struct batch *b)
 		struct nexthop *nh;
 
 		m->fib = r->ifp->if_fib;
-		nh = fib_lookup4(m->fib, mtod(m, struct ip_hdr *)->dst);
-		if (nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_LOCAL_))) {
+		nh = replay_nexthop(m);
+		if (nh == NULL) {
 			r->st.errors++;
 			r->st.sent--;
 			r->st.bytes -= m->len;
 			clock_at(m->when_ns);
-			m_drop(m, &DROP_IP_NOROUTE);
+			m_drop(m, is_inet6(m) ? &DROP_IP6_NOROUTE : &DROP_IP_NOROUTE);
 			continue;
 		}
-		if (nh->ifp != ifp)
+		if (out.n > 0 && (nh->ifp != ifp || is_inet6(m) != is_inet6(out.m[0])))
 			replay_route_out(ifp, &out);
 		ifp = nh->ifp;
 		m->nh = nh;

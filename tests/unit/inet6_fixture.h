@@ -8,6 +8,7 @@
 #ifndef WARREN_TESTS_UNIT_INET6_FIXTURE_H
 #define WARREN_TESTS_UNIT_INET6_FIXTURE_H
 
+#define INET6_TESTS
 #include "inet_fixture.h"
 
 #include "inet6/icmp6.h"
@@ -156,8 +157,9 @@ chain6(unsigned n)
 		for (unsigned to = 1; to < n; to++) {
 			if (to == k || to + 1 == k)
 				continue;
-			snprintf(line, sizeof(line), "route -6 add 2001:db8:%u::/64 2001:db8:%u::%u",
-			    to, to > k ? k : k - 1, to > k ? 2 : 1);
+			snprintf(line, sizeof(line),
+			    "route -6 add 2001:db8:%u::/64 2001:db8:%u::%u", to, to > k ? k : k - 1,
+			    to > k ? 2 : 1);
 			command_in(jail, line);
 		}
 	}

@@ -275,15 +275,17 @@ test_a_link_local_address_by_hand_is_the_only_one(void **state)
 }
 
 static void
-test_an_interface_that_does_not_want_one_gets_no_link_local_address(void **state)
+test_without_auto_linklocal_the_address_comes_with_the_first_other_one(void **state)
 {
 	struct memif quiet;
 
 	(void)state;
 	expect_line("sysctl net.inet6.ip6.auto_linklocal=0", 0, NULL, "");
 	memif_open(&quiet, 2);
+	assert_int_equal(if_up(quiet.ifp), 0);
+	assert_int_equal(addresses(quiet.ifp), 0);
 	assert_int_equal(give(quiet.ifp, "2001:db8:2::1", 64), 0);
-	assert_int_equal(addresses(quiet.ifp), 1);
+	assert_int_equal(addresses(quiet.ifp), 2);
 	memif_close(&quiet);
 }
 
@@ -790,7 +792,7 @@ main(void)
 		IN6_TEST(test_the_link_local_address_comes_when_the_interface_comes_up),
 		IN6_TEST(test_the_link_local_address_comes_before_the_first_other_one),
 		IN6_TEST(test_a_link_local_address_by_hand_is_the_only_one),
-		IN6_TEST(test_an_interface_that_does_not_want_one_gets_no_link_local_address),
+		IN6_TEST(test_without_auto_linklocal_the_address_comes_with_the_first_other_one),
 		IN6_TEST(test_lo0_gets_its_addresses_when_it_comes_up),
 		IN6_TEST(test_a_prefix_on_two_interfaces_moves_to_the_second_when_the_first_goes),
 		IN6_TEST(test_an_alias_inherits_the_routes_of_its_prefix),

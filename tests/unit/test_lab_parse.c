@@ -113,6 +113,16 @@ test_lab_ranges_make_a_chain(void **state)
 }
 
 static void
+assert_end_has(struct lab *lab, const char *name, unsigned family, const char *addr, unsigned plen)
+{
+	const struct lab_net *net = &lab_end_find(lab, name)->net[family];
+	char text[IPADDR_TEXT];
+
+	assert_string_equal(ipaddr_ntoa(&net->addr, text), addr);
+	assert_int_equal(net->plen, plen);
+}
+
+static void
 test_lab_gives_each_link_a_network_and_passes_over_given_ones(void **state)
 {
 	struct lab *lab = good(
@@ -122,13 +132,48 @@ test_lab_gives_each_link_a_network_and_passes_over_given_ones(void **state)
 	    "  - {endpoints: [\"a:x\", \"b:x\"]}\n"
 	    "  - {endpoints: [\"a:y\", \"b:y\"], ipv4: [10.0.0.5/30, 10.0.0.6/30]}\n"
 	    "  - {endpoints: [\"a:z\", \"b:z\"]}\n");
-	uint32_t want;
 
 	(void)state;
-	assert_true(in_aton("10.0.0.1", &want));
-	assert_int_equal(lab_end_find(lab, "a:x")->addr, want);
-	assert_true(in_aton("10.0.0.10", &want));
-	assert_int_equal(lab_end_find(lab, "b:z")->addr, want);
+	assert_end_has(lab, "a:x", LAB_INET, "10.0.0.1", 30);
+	assert_end_has(lab, "b:z", LAB_INET, "10.0.0.10", 30);
+	assert_int_equal(lab_end_find(lab, "a:x")->net[LAB_INET6].addr.family, 0);
+	lab_free(lab);
+}
+
+static void
+test_lab_gives_addresses_of_both_families(void **state)
+{
+	struct lab *lab = good(
+	    "addresses: dual\n"
+	    "nodes: {a: {}, b: {}}\n"
+	    "links:\n"
+	    "  - {endpoints: [\"a:x\", \"b:x\"], ipv4: [192.0.2.1/24, 192.0.2.2/24]}\n"
+	    "  - endpoints: [\"a:y\", \"b:y\"]\n"
+	    "    ipv6: [\"2001:db8:0:1::7/64\", \"2001:db8:0:1::8/64\"]\n"
+	    "  - {endpoints: [\"a:z\", \"b:z\"]}\n");
+
+	(void)state;
+	assert_end_has(lab, "b:x", LAB_INET, "192.0.2.2", 24);
+	assert_end_has(lab, "b:x", LAB_INET6, "2001:db8::2", 64);
+	assert_end_has(lab, "b:y", LAB_INET, "10.0.0.2", 30);
+	assert_end_has(lab, "b:y", LAB_INET6, "2001:db8:0:1::8", 64);
+	/* the second /64 is taken */
+	assert_end_has(lab, "a:z", LAB_INET6, "2001:db8:0:2::1", 64);
+	lab_free(lab);
+}
+
+static void
+test_lab_takes_ipv6_addresses_from_a_network_to_its_last(void **state)
+{
+	struct lab *lab = good("addresses: [\"fd00::/63\", 172.16.0.0/12]\n"
+			       "nodes: {a: {}, b: {}}\n"
+			       "links:\n"
+			       "  - {endpoints: [\"a:x\", \"b:x\"]}\n"
+			       "  - {endpoints: [\"a:y\", \"b:y\"]}\n");
+
+	(void)state;
+	assert_end_has(lab, "a:y", LAB_INET6, "fd00:0:0:1::1", 64);
+	assert_end_has(lab, "a:y", LAB_INET, "172.16.0.5", 30);
 	lab_free(lab);
 }
 
@@ -323,6 +368,8 @@ main(void)
 		cmocka_unit_test(test_lab_links_differ_by_direction),
 		cmocka_unit_test(test_lab_ranges_make_a_chain),
 		cmocka_unit_test(test_lab_gives_each_link_a_network_and_passes_over_given_ones),
+		cmocka_unit_test(test_lab_gives_addresses_of_both_families),
+		cmocka_unit_test(test_lab_takes_ipv6_addresses_from_a_network_to_its_last),
 		cmocka_unit_test(test_lab_merges_what_an_alias_says),
 		cmocka_unit_test(test_lab_tells_all_faults_in_order_of_lines),
 		cmocka_unit_test(test_lab_bounds_the_number_of_faults),
