@@ -96,12 +96,13 @@ is_prefix_option(const uint8_t *o)
 
 /* The option for a prefix among options; NULL. */
 static const struct nd_opt_prefix *
-find_prefix(const uint8_t *options, size_t len, const struct in6 *prefix, unsigned plen)
+find_prefix(const uint8_t *o, size_t len, const struct in6 *prefix, unsigned plen)
 {
-	for (const uint8_t *o = options; o < options + len; o += o[1] * 8) {
-		const struct nd_opt_prefix *opt = (const void *)o;
+	for (size_t at = 0; at < len; at += o[at + 1] * 8u) {
+		const struct nd_opt_prefix *opt = (const void *)(o + at);
 
-		if (is_prefix_option(o) && opt->plen == plen && in6_equal(&opt->prefix, prefix))
+		if (is_prefix_option(o + at) && opt->plen == plen &&
+		    in6_equal(&opt->prefix, prefix))
 			return opt;
 	}
 	return NULL;
@@ -150,7 +151,7 @@ gather(const struct rtadv_if *ra, uint8_t *buf, size_t room)
 		memcpy(buf + len, o, sizeof(*opt));
 		len += sizeof(*opt);
 	}
-	if (ra->c.options_len <= room - len) {
+	if (ra->c.options_len > 0 && ra->c.options_len <= room - len) {
 		memcpy(buf + len, ra->c.options, ra->c.options_len);
 		len += ra->c.options_len;
 	}
