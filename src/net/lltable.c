@@ -12,6 +12,7 @@
 #include "net/lltable.h"
 
 #include "base/bytes.h"
+#include "base/rng.h"
 #include "net/ethernet.h"
 
 #include <assert.h>
@@ -60,19 +61,20 @@ hash_block_of(struct llentry **hash)
 	return (struct hash_block *)(void *)((uint8_t *)hash - offsetof(struct hash_block, slot));
 }
 
+/*
+ * Both halves of a product (as in Wang Yi's wyhash), with a key: addresses that differ in their last
+ * bytes only, or that somebody chose so that they meet, are spread all the same.
+ */
 static inline uint32_t
 addr_hash(const struct lltable *t, const void *addr)
 {
-	uint64_t h;
+	const uint8_t *a = addr;
+	uint64_t first = t->addrlen == 4 ? load32(a) : load64(a);
+	uint64_t last = t->addrlen == 4 ? 0 : load64(a + 8);
+	unsigned __int128 product = (unsigned __int128)(first ^ t->hash_key[0]) *
+	    (last ^ t->hash_key[1]);
 
-	if (t->addrlen == 4) {
-		h = load32(addr);
-	} else {
-		h = load64(addr) * UINT64_C(0x9e3779b97f4a7c15) ^ load64((const uint8_t *)addr + 8);
-		/* neighbours differ in the last bytes, the highest here: a product moves upwards */
-		h ^= h >> 32;
-	}
-	return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
+	return (uint32_t)(product ^ product >> 64);
 }
 
 static inline bool
@@ -167,9 +169,13 @@ struct lltable *
 lltable_new(struct ifnet *ifp, int family, uint32_t limit)
 {
 	struct lltable *t = vnet_malloc(sizeof(*t));
+	struct rng rng;
 
 	if (t == NULL)
 		return NULL;
+	rng_seed(&rng, rng_process_seed, "lltable");
+	t->hash_key[0] = rng_u64(&rng);
+	t->hash_key[1] = rng_u64(&rng);
 	t->ifp = ifp;
 	t->family = family;
 	t->addrlen = family == AF_INET ? 4 : 16;

@@ -64,6 +64,7 @@ struct lltable {
 	uint32_t from_traffic, limit; /* those that traffic made; made by hand come on top */
 	struct llentry **hash;        /* NULL until the first entry; grows */
 	uint32_t hash_mask;
+	uint64_t hash_key[2];
 	LIST_ENTRY(lltable) all; /* the stack's tables, for show */
 	struct vnet *vnet;       /* of which stack */
 	uint32_t refs;           /* its own and one for each llentry alive, linked or not */

@@ -261,6 +261,45 @@ test_b15_tables_and_entries_are_shown_and_their_handles_taken(void **state)
 	assert_true(says("show llentry 0x1", false, "no such llentry"));
 }
 
+/* The longest chain that a look-up may have to walk. */
+static unsigned
+longest_chain(const struct lltable *t)
+{
+	unsigned longest = 0;
+
+	for (uint32_t i = 0; i <= t->hash_mask; i++) {
+		unsigned n = 0;
+
+		for (const struct llentry *lle = t->hash[i]; lle != NULL; lle = lle->hnext)
+			n++;
+		longest = n > longest ? n : longest;
+	}
+	return longest;
+}
+
+/* Neighbours differ in their last bytes, or in their last but few, or by a vendor's pattern. */
+static void
+test_addresses_in_a_row_spread_over_the_hash(void **state)
+{
+	(void)state;
+	for (int family = 0; family < 2; family++) {
+		for (unsigned at = 0; at <= 12; at += family == 0 ? 13 : 3) {
+			struct lltable *t = lltable_new(
+			    wire, family == 0 ? AF_INET : AF_INET6, 1 << 20);
+			uint8_t addr[16] = { 0x20, 0x01 };
+
+			for (uint32_t i = 0; i < 20000; i++) {
+				be32 n = to_be32(i);
+
+				memcpy(addr + at, &n, 4);
+				assert_non_null(lla_create(t, addr, 0, true));
+			}
+			assert_in_range(longest_chain(t), 2, 12);
+			lltable_free(t);
+		}
+	}
+}
+
 static const char *
 state_name(const struct llentry *lle)
 {
@@ -354,6 +393,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		LL_TEST(test_entries_are_found_while_the_hash_grows_and_after_deletions),
+		LL_TEST(test_addresses_in_a_row_spread_over_the_hash),
 		LL_TEST(test_a_resolved_entry_has_its_link_header_ready),
 		LL_TEST(test_b10_an_entry_refreshed_many_times_has_one_timers_reference),
 		LL_TEST(test_b10_an_entry_that_a_route_holds_outlives_its_table),
