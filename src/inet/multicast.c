@@ -572,18 +572,21 @@ routed_if(uint8_t fib, const struct ipaddr *group)
 struct ifnet *
 mcast_default_if(uint8_t fib, const struct ipaddr *group)
 {
-	struct ifnet *ifp = routed_if(fib, group), *loop = NULL;
+	struct ifnet *ifp = routed_if(fib, group), *down = NULL, *loop = NULL;
 
 	if (ifp != NULL && can_multicast(ifp, group->family))
 		return ifp;
 	IF_FOREACH(ifp) {
-		if (!can_multicast(ifp, group->family) || !if_is_usable(ifp))
+		if (!can_multicast(ifp, group->family))
 			continue;
-		if (!(ifp->if_flags & IFF_LOOPBACK_))
+		if (ifp->if_flags & IFF_LOOPBACK_)
+			loop = ifp;
+		else if (if_is_usable(ifp))
 			return ifp;
-		loop = ifp;
+		else if (down == NULL)
+			down = ifp;
 	}
-	return loop;
+	return down != NULL ? down : loop;
 }
 
 /* Which interface, and the group with its zone there. 0 or -errno. */

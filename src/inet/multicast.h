@@ -19,7 +19,10 @@ enum mcast_mode { MCAST_MODE_INCLUDE, MCAST_MODE_EXCLUDE };
 
 struct mcast_member;
 
-/* The interface of the route to the group, else the first that can; NULL. In curvnet. */
+/*
+ * The interface of the route to the group, else the first that can, if possible one that is up and
+ * no loopback; NULL. In curvnet.
+ */
 struct ifnet *mcast_default_if(uint8_t fib, const struct ipaddr *group);
 /*
  * Join: exclude nobody. ifp NULL = the interface of the group's zone, or mcast_default_if's. A group
