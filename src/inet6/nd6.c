@@ -213,7 +213,7 @@ enter(struct llentry *lle, enum nd6_state state)
 		life_ns = VNET(nd6_delay) * NS_PER_SEC;
 		break;
 	}
-	lle->state = state;
+	lle->state = (uint8_t)state;
 	set_flags(lle, state == ND6_STALE ? LLE_STALE : 0, LLE_STALE);
 	/* to the end of the queue: oldest means unused for longest */
 	lle_idle(lle, false);
