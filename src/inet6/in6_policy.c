@@ -155,6 +155,20 @@ table_copy(uint32_t more, const struct in6_policy *but)
 	return t;
 }
 
+/* t without the room that it has too much; as it is if there is no memory. Takes t. */
+static struct table *
+table_fit(struct table *t)
+{
+	struct table *fit = table_new(t->n);
+
+	if (fit == NULL)
+		return t;
+	memcpy(fit->row, t->row, t->n * sizeof(t->row[0]));
+	fit->n = t->n;
+	vnet_free(t);
+	return fit;
+}
+
 static struct in6_policy *
 row_find(struct in6_policy *row, uint32_t n, const struct in6_policy *wanted)
 {
@@ -356,7 +370,7 @@ install_file(struct verb_run *v, const char *path)
 			     read_file(v, path, f, t);
 	fclose(f);
 	if (status == 0)
-		table_publish(t);
+		table_publish(table_fit(t));
 	else
 		vnet_free(t);
 	return status;
