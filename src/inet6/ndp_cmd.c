@@ -484,7 +484,10 @@ watch_start(const struct ndp_run *r)
 
 /* --- the tool ------------------------------------------------------------ */
 
-/* Options that say what to do exclude each other. */
+/*
+ * Options that say what to do exclude each other. Behind -i IF come flags, "-nud" too, with or
+ * without "--" before them.
+ */
 static int
 ndp_options(struct ndp_run *r, int *ind)
 {
@@ -492,7 +495,7 @@ ndp_options(struct ndp_run *r, int *ind)
 	int c;
 
 	verb_opts_init(&o, r->v, r->v->argc, r->v->argv, "acd:f:Ii:nprstA:HPR");
-	while ((c = verb_opts_next(&o)) != -1) {
+	while (r->mode != 'i' && (c = verb_opts_next(&o)) != -1) {
 		if (c == 'n')
 			r->numeric = true;
 		else if (c == 't')
@@ -506,6 +509,8 @@ ndp_options(struct ndp_run *r, int *ind)
 	if (r->mode == 'A' && !verb_number(r->arg, 1, 86400 * 365, &r->every_s))
 		return verb_error(r->v, 1, "illegal repeat time '%s'", r->arg);
 	*ind = o.ind;
+	if (r->mode == 'i' && o.ind < r->v->argc && strcmp(r->v->argv[o.ind], "--") == 0)
+		(*ind)++;
 	return 0;
 }
 

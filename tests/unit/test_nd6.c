@@ -538,7 +538,7 @@ test_our_own_address_is_no_neighbour(void **state)
 
 /* --- limits ----------------------------------------------------------------------------------- */
 
-enum { FLOOD = 1000000, LIMIT = 256 };
+enum { FLOOD = 1000000, LIMIT = 4096 };
 
 /* 2001:db8::1:0:0 and n. */
 static struct in6
