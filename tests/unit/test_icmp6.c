@@ -170,6 +170,29 @@ test_echo6_to_a_group_is_answered_from_an_address_of_the_interface(void **state)
 }
 
 static void
+test_echo6_comes_from_the_address_that_was_asked(void **state)
+{
+	(void)state;
+	address6(&lan, "2001:db8:ffff::b", 64, 0);
+	settle6();
+	receive6(message6("2001:db8::2", "2001:db8:ffff::b", ICMP6_ECHO_REQUEST_, 0, 8));
+	assert_in6(&frame_ip6(sent_one_of(1))->src, "2001:db8:ffff::b");
+}
+
+static void
+test_echo6_to_a_group_never_comes_from_another_interface(void **state)
+{
+	(void)state;
+	memif_open(&wan, 1);
+	assert_int_equal(if_up(wan.ifp), 0); /* it has a link-local address only */
+	settle6();
+	receive6_by(&wan, message6("2001:db8::9", "ff02::1", ICMP6_ECHO_REQUEST_, 0, 8));
+	for (const struct mbuf *m = lan.sent.head; m != NULL; m = m->next)
+		assert_int_not_equal(frame_ip6(m)->nxt, IPPROTO_ICMPV6_);
+	assert_int_equal(drops("icmp6.nosource"), 1);
+}
+
+static void
 test_echo6_to_an_anycast_address_is_answered_from_a_unicast_one(void **state)
 {
 	(void)state;
@@ -373,6 +396,7 @@ test_no_error_goes_to_who_is_not_one_node(void **state)
 	icmp6_error(m, ICMP6_DST_UNREACH_, 0, 0);
 	m_free(m);
 	assert_int_equal(lan.sent.len, 0);
+	assert_int_equal(V_icmp6stat.errhist[ICMP6_ERR_NOROUTE], 0); /* not even to ourselves */
 }
 
 static void
@@ -475,6 +499,20 @@ test_errors6_are_limited_by_a_token_bucket(void **state)
 	assert_int_equal(burst(250), 10);
 	sched_run(clock_now() + 3600 * NS_PER_SEC);
 	assert_int_equal(burst(250), 100);
+}
+
+static void
+test_an_error_is_made_at_its_packets_time(void **state)
+{
+	const uint64_t when = clock_now() + NS_PER_SEC;
+	struct mbuf *m = packet6("2001:db8::2", "2001:db8:7::7", 17, 64);
+
+	(void)state;
+	command("sysctl net.inet6.icmp6.errppslimit=1");
+	assert_int_equal(burst(2), 1);
+	m->when_ns = when; /* the next of a batch: the bucket has filled by then */
+	assert_true(answered(m, ICMP6_DST_UNREACH_, ICMP6_UNREACH_NOROUTE, 0));
+	assert_int_equal(sent_one_of(2)->when_ns, when);
 }
 
 static void
@@ -668,6 +706,8 @@ main(void)
 		ICMP6_TEST(test_echo6_leaves_at_its_requests_time),
 		ICMP6_TEST(test_the_largest_echo6_comes_back_whole),
 		ICMP6_TEST(test_echo6_to_a_group_is_answered_from_an_address_of_the_interface),
+		ICMP6_TEST(test_echo6_comes_from_the_address_that_was_asked),
+		ICMP6_TEST(test_echo6_to_a_group_never_comes_from_another_interface),
 		ICMP6_TEST(test_echo6_to_an_anycast_address_is_answered_from_a_unicast_one),
 		ICMP6_TEST(test_echo6_from_nobody_gets_no_answer),
 		ICMP6_TEST(test_echo6_replies_are_not_limited),
@@ -685,6 +725,7 @@ main(void)
 		ICMP6_TEST(test_an_error_comes_from_the_address_that_was_asked_or_by_the_way_back),
 		ICMP6_TEST(test_an_error_is_not_from_an_anycast_or_a_tentative_address),
 		ICMP6_TEST(test_errors6_are_limited_by_a_token_bucket),
+		ICMP6_TEST(test_an_error_is_made_at_its_packets_time),
 		ICMP6_TEST(test_the_limit_of_errors6_is_set_by_a_sysctl),
 		ICMP6_TEST(test_an_error_that_rules_forbid_takes_no_token),
 		ICMP6_TEST(test_an_error_reaches_the_protocol_of_the_quoted_packet),
