@@ -100,15 +100,16 @@ class Linux:
         atexit.register(child.kill)
         return child
 
-    def take(self, tap, address, gateway=None):
+    def take(self, tap, address=None, gateway=None):
         """Bring a tap of Warren's here, with an address and the default route."""
         done = run(["ip", "link", "set", tap, "netns", str(self.holder.pid)])
         if done.status != 0:
             raise SystemExit(f"{self.name}: cannot take {tap}: {done}")
-        self.must("ip", "addr", "add", address, "dev", tap)
+        if address:
+            self.must("ip", "addr", "add", address, "dev", tap)
         self.must("ip", "link", "set", tap, "up")
         if gateway:
-            self.must("ip", "route", "add", "default", "via", gateway)
+            self.must("ip", *(["-6"] if ":" in gateway else []), "route", "add", "default", "via", gateway)
 
     def counter(self, name):
         """A counter of nstat's."""
@@ -169,3 +170,26 @@ class Warren:
 
 def finds(pattern, text):
     return re.search(pattern, text, re.MULTILINE) is not None
+
+
+def serve_file(warren, server, client, address):
+    """nginx on one host, curl on the other: is the file the same? (bool, curl's Result)"""
+    www, got = os.path.join(warren.dir, "www"), os.path.join(warren.dir, "got")
+    conf = os.path.join(warren.dir, "nginx.conf")
+    os.mkdir(www)
+    os.chmod(warren.dir, 0o711)
+    with open(os.path.join(www, "big"), "wb") as f:
+        f.write(os.urandom(3_000_000))
+    with open(conf, "w", encoding="utf-8") as f:
+        f.write(f"""daemon off; pid {warren.dir}/nginx.pid; error_log {warren.dir}/nginx.log; user root;
+events {{}}
+http {{ access_log off; client_body_temp_path {warren.dir}/t1; proxy_temp_path {warren.dir}/t2; fastcgi_temp_path {warren.dir}/t3;
+uwsgi_temp_path {warren.dir}/t4; scgi_temp_path {warren.dir}/t5; server {{ listen {address}:80; root {www}; }} }}
+""")
+    server.start("nginx", "-c", conf)
+    wait_until(lambda: ":80 " in server("ss", "-ltn").out)
+    done = client("curl", "-sS", "-m", "30", "-o", got, f"http://{address}/big")
+    if done.status != 0:
+        return False, done
+    with open(got, "rb") as a, open(os.path.join(www, "big"), "rb") as b:
+        return a.read() == b.read(), done
