@@ -5,12 +5,15 @@
  *	udp echo [ADDR:]PORT [for 10s]
  *	udp sink [ADDR:]PORT [for 10s]
  *
- * An IPv6 address with a port stands in brackets: [2001:db8::1]:5001. The words are those of a lab file's `traffic`. A sender ends with its last packet; an echo and a
- * sink stay until ^C or the end of `for`. All print what they counted.
+ * An IPv6 address with a port stands in brackets: [2001:db8::1]:5001. ADDR may be a group, which is
+ * joined: on `via IF`, from `source ADDR` only. The words are those of a lab file's `traffic`. A
+ * sender ends with its last packet; an echo and a sink stay until ^C or the end of `for`. All print
+ * what they counted.
  */
 #include "inet/udp_traffic.h"
 
 #include "kern/verb.h"
+#include "net/if.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -18,7 +21,7 @@
 #include <stdlib.h>
 
 /* UDP's length field; over IPv4 the IP header takes 20 bytes more, which the sender says. */
-enum { SIZE_DEFAULT = 1200, SIZE_MAX_ = 65527 };
+enum { SIZE_DEFAULT = 1200, SIZE_MAX_ = 65527, SOURCES_MAX = 64 };
 
 struct udp_cmd {
 	struct verb_run *v;
@@ -28,6 +31,9 @@ struct udp_cmd {
 	struct udp_flow_config c;
 	int family;         /* -4, -6; AF_UNSPEC = by the words */
 	struct ipaddr addr; /* of a sink */
+	struct ipaddr source[SOURCES_MAX];
+	unsigned nsources;
+	struct ifnet *ifp; /* via */
 	uint16_t port;
 	uint64_t for_ns;
 };
@@ -158,16 +164,35 @@ parse_u8(const char *value, uint64_t max, uint8_t *to)
 	return true;
 }
 
-/* One key of `udp send` and its value. False: unknown, or not a value for it. */
+/* A key of all and its value. False: unknown, or not a value for it. */
 static bool
 parse_pair(struct udp_cmd *c, const char *key, const char *value)
+{
+	if (strcmp(key, "for") == 0)
+		return verb_duration(value, &c->for_ns) && c->for_ns > 0;
+	if (strcmp(key, "via") == 0)
+		return (c->ifp = if_byname(value)) != NULL;
+	return false;
+}
+
+/* One of `udp sink` and `udp echo`. */
+static bool
+parse_sink_pair(struct udp_cmd *c, const char *key, const char *value)
+{
+	if (strcmp(key, "source") == 0)
+		return c->nsources < SOURCES_MAX &&
+		    ipaddr_resolve(value, c->addr.family, &c->source[c->nsources++]);
+	return parse_pair(c, key, value);
+}
+
+/* One of `udp send`. */
+static bool
+parse_send_pair(struct udp_cmd *c, const char *key, const char *value)
 {
 	struct udp_flow_config *f = &c->c;
 	uint64_t n;
 	uint8_t dscp;
 
-	if (strcmp(key, "for") == 0)
-		return verb_duration(value, &c->for_ns) && c->for_ns > 0;
 	if (strcmp(key, "to") == 0)
 		return parse_host_port(value, c->family, true, &f->dst, &f->dport);
 	if (strcmp(key, "from") == 0)
@@ -194,20 +219,24 @@ parse_pair(struct udp_cmd *c, const char *key, const char *value)
 		f->pattern = strcmp(value, "poisson") == 0 ? UDP_POISSON : UDP_CONSTANT;
 		return f->pattern == UDP_POISSON || strcmp(value, "constant") == 0;
 	}
-	return false;
+	if (strcmp(key, "loop") == 0) {
+		f->no_loop = strcmp(value, "off") == 0;
+		return f->no_loop || strcmp(value, "on") == 0;
+	}
+	return parse_pair(c, key, value);
 }
 
 /* Words from `at` on in pairs. Status. */
 static int
-parse_pairs(struct udp_cmd *c, int at, bool only_for)
+parse_pairs(
+    struct udp_cmd *c, int at, bool (*pair)(struct udp_cmd *c, const char *key, const char *value))
 {
 	struct verb_run *v = c->v;
 
 	for (; at < v->argc; at += 2) {
 		if (at + 1 == v->argc)
 			return verb_error(v, EXIT_USAGE_, "%s: a value is missing", v->argv[at]);
-		if ((only_for && strcmp(v->argv[at], "for") != 0) ||
-		    !parse_pair(c, v->argv[at], v->argv[at + 1]))
+		if (!pair(c, v->argv[at], v->argv[at + 1]))
 			return verb_error(v, EXIT_USAGE_,
 			    "%s %s: unknown word, or not a value for it", v->argv[at],
 			    v->argv[at + 1]);
@@ -225,7 +254,7 @@ static int
 start_sender(struct udp_cmd *c, int at)
 {
 	struct verb_run *v = c->v;
-	int status = parse_pairs(c, at, false);
+	int status = parse_pairs(c, at, parse_send_pair);
 
 	if (status != 0)
 		return status;
@@ -233,6 +262,9 @@ start_sender(struct udp_cmd *c, int at)
 		return verb_error(v, EXIT_USAGE_, "send: no destination (to HOST:PORT)");
 	if (c->c.rate_bps == 0)
 		return verb_error(v, EXIT_USAGE_, "send: no rate (rate 10Mbit/s)");
+	if (c->ifp != NULL && !ipaddr_is_multicast(&c->c.dst))
+		return verb_error(v, EXIT_USAGE_, "send: via: the destination is not a group");
+	c->c.mcast_ifp = c->ifp;
 	c->c.start_ns = clock_now();
 	c->c.stop_ns = c->for_ns != 0 ? clock_now() + c->for_ns : NS_NEVER;
 	c->sender = udp_sender_new(&c->c);
@@ -253,9 +285,12 @@ start_sink(struct udp_cmd *c, int at, bool echo)
 	if (!parse_host_port(v->argv[at], c->family, false, &c->addr, &c->port))
 		return verb_error(v, EXIT_USAGE_,
 		    "%s: not a port, nor an address of ours and a port", v->argv[at]);
-	if ((status = parse_pairs(c, at + 1, true)) != 0)
+	if ((status = parse_pairs(c, at + 1, parse_sink_pair)) != 0)
 		return status;
-	c->sink = udp_sink_new(&c->addr, c->port, echo);
+	if (!ipaddr_is_multicast(&c->addr) && (c->ifp != NULL || c->nsources > 0))
+		return verb_error(
+		    v, EXIT_USAGE_, "%s: not a group: via and source are for groups", v->argv[at]);
+	c->sink = udp_sink_new_member(&c->addr, c->port, echo, c->ifp, c->source, c->nsources);
 	if (c->sink == NULL)
 		return verb_error(v, 1, "%s: %s: %s", v->argv[1], v->argv[at], strerror(errno));
 	if (c->for_ns != 0)
@@ -315,6 +350,7 @@ VERB_DEFINE(udp, .name = "udp",
     .usage =
 	"udp send [-46] to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
 	"                [pattern constant|poisson] [from ADDR] [port N] [dscp N | tos N] [ttl N]\n"
-	"       udp echo [-46] [ADDR:]PORT [for TIME]\n"
-	"       udp sink [-46] [ADDR:]PORT [for TIME]",
+	"                [via IF] [loop on|off]\n"
+	"       udp echo [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR]…\n"
+	"       udp sink [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR]…",
     .summary = "send UDP traffic, echo it, or measure what arrives", .run = udp_verb_run);

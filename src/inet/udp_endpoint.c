@@ -286,7 +286,9 @@ int
 udp_connect(struct udp_endpoint *ep, const struct ipaddr *addr, uint16_t port,
     void (*error_fn)(void *, int))
 {
-	struct ipaddr laddr = ep->laddr;
+	struct ipaddr laddr = ep->laddr, faddr = *addr;
+	struct ip_opts_out o = { .ifp = NULL };
+	int error = 0;
 
 	if (ep->vnet == NULL)
 		return -ENETDOWN;
@@ -295,10 +297,12 @@ udp_connect(struct udp_endpoint *ep, const struct ipaddr *addr, uint16_t port,
 	if (ipaddr_is_any(addr) || port == 0)
 		return -EADDRNOTAVAIL;
 	VNET_SCOPE(ep->vnet);
-	if (ipaddr_is_any(&laddr) && !ep->family->source_for(ep->fib, NULL, addr, &laddr))
+	if (ipaddr_is_multicast(&faddr) && (error = udp_group_way(ep, &faddr, &o)) != 0)
+		return error;
+	if (ipaddr_is_any(&laddr) && !ep->family->source_for(ep->fib, o.ifp, &faddr, &laddr))
 		return -EHOSTUNREACH;
 	ep->laddr = laddr;
-	ep->faddr = *addr;
+	ep->faddr = faddr;
 	ep->fport = port;
 	ep->error_fn = error_fn;
 	return 0;

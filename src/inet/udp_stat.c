@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ENDPOINT_TEXT = IPADDR_TEXT + 6 };
+enum { ENDPOINT_TEXT = IPADDR_TEXT + 8 };
 
 static inline const char *
 proto_name(const struct udp_info *info)
@@ -32,37 +32,71 @@ endpoint_text(const struct ipaddr *addr, uint16_t port, char *text, size_t len)
 	snprintf(text, len, "%s.%s", ipaddr_is_any(addr) ? "*" : ipaddr_ntoa(addr, a), p);
 }
 
+/* A column is as wide as its widest entry: a part of an address is no address. */
+enum { COLUMN_MIN = 22 };
+
 struct list {
 	struct emitter *e;
 	const struct netstat_opts *o;
+	int family; /* of the pass: the BSDs list one protocol behind the other */
+	int width;  /* of the columns of addresses */
 	bool header;
 };
+
+/* Without -a only those that talk to somebody. */
+static bool
+is_wanted(const struct list *l, const struct udp_info *info)
+{
+	return (l->o->all || !ipaddr_is_any(&info->faddr)) &&
+	    (l->o->family == AF_UNSPEC || l->o->family == info->laddr.family);
+}
+
+static int
+endpoint_width(const struct udp_info *info, void *ctx)
+{
+	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT];
+	struct list *l = ctx;
+	size_t len;
+
+	if (!is_wanted(l, info))
+		return 0;
+	endpoint_text(&info->laddr, info->lport, local, sizeof(local));
+	endpoint_text(&info->faddr, info->fport, foreign, sizeof(foreign));
+	len = strlen(local) > strlen(foreign) ? strlen(local) : strlen(foreign);
+	if (len > (size_t)l->width)
+		l->width = (int)len;
+	return 0;
+}
+
+static void
+list_header(struct list *l)
+{
+	if (l->header)
+		return;
+	l->header = true;
+	emit_text(l->e, "Active Internet connections%s\n", l->o->all ? " (including servers)" : "");
+	emit_text(l->e, "%-5.5s %-6.6s %-6.6s  %-*s %-*s %s\n", "Proto", "Recv-Q", "Send-Q",
+	    l->width, "Local Address", l->width, "Foreign Address", "(state)");
+}
 
 static int
 endpoint_line(const struct udp_info *info, void *ctx)
 {
-	struct list *l = ctx;
 	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT];
+	struct list *l = ctx;
 
-	/* Without -a only those that talk to somebody. */
-	if (!l->o->all && ipaddr_is_any(&info->faddr))
+	if (!is_wanted(l, info) || info->laddr.family != l->family)
 		return 0;
-	if (!l->header) {
-		l->header = true;
-		emit_text(l->e, "Active Internet connections%s\n",
-		    l->o->all ? " (including servers)" : "");
-		emit_text(l->e, "%-5.5s %-6.6s %-6.6s  %-22.22s %-22.22s %s\n", "Proto", "Recv-Q",
-		    "Send-Q", "Local Address", "Foreign Address", "(state)");
-	}
+	list_header(l);
 	endpoint_text(&info->laddr, info->lport, local, sizeof(local));
 	endpoint_text(&info->faddr, info->fport, foreign, sizeof(foreign));
 	emit_object(l->e, NULL);
 	emit_str(l->e, "protocol", "%-5.5s ", proto_name(info));
 	emit_uint(l->e, "receive-bytes-waiting", "%6" PRIu64 " ", 0);
 	emit_uint(l->e, "send-bytes-waiting", "%6" PRIu64 "  ", 0);
-	emit_str(l->e, "local", "%-22.22s ", local);
-	emit_str(l->e, "remote", "%-22.22s ", foreign);
-	emit_text(l->e, "\n");
+	emit_str(l->e, "local", NULL, local);
+	emit_str(l->e, "remote", NULL, foreign);
+	emit_text(l->e, "%-*s %-*s \n", l->width, local, l->width, foreign);
 	emit_end(l->e);
 	return 0;
 }
@@ -70,13 +104,16 @@ endpoint_line(const struct udp_info *info, void *ctx)
 static int
 udp_netstat(struct verb_run *v, const struct netstat_opts *o)
 {
-	struct list l = { .e = v->out, .o = o };
+	struct list l = { .e = v->out, .o = o, .family = AF_INET, .width = COLUMN_MIN };
 
 	/* Queues of listeners (-L) are TCP's; datagrams are handed on at once. */
 	emit_list(v->out, "socket");
-	if (!o->listening && (o->family == AF_UNSPEC || o->family == AF_INET) &&
-	    (o->proto == NULL || strcmp(o->proto, "udp") == 0))
+	if (!o->listening && (o->proto == NULL || strcmp(o->proto, "udp") == 0)) {
+		udp_foreach(endpoint_width, &l);
 		udp_foreach(endpoint_line, &l);
+		l.family = AF_INET6;
+		udp_foreach(endpoint_line, &l);
+	}
 	emit_end(v->out);
 	return 0;
 }
@@ -110,29 +147,46 @@ udp_stats(struct verb_run *v, const struct netstat_opts *o)
 }
 NETSTAT_STATS_DEFINE(udp, "udp", AF_INET, udp_stats);
 
+/* The counters are those of both families: with -f inet6 they stand there too. */
+static void
+udp6_stats(struct verb_run *v, const struct netstat_opts *o)
+{
+	if (o->family == AF_INET6)
+		udp_stats(v, o);
+}
+NETSTAT_STATS_DEFINE(udp6, "udp", AF_INET6, udp6_stats);
+
 /* --- sockstat --------------------------------------------------------------------------------- */
 
 struct socks {
 	struct emitter *e;
-	bool connected, listening;
+	bool inet, inet6, connected, listening;
 };
+
+/* "10.0.0.1:53", "[2001:db8::1]:53" as it is given to `udp`; "*:*" */
+static void
+socket_text(const struct ipaddr *addr, uint16_t port, char text[ENDPOINT_TEXT])
+{
+	char a[IPADDR_TEXT], p[8];
+	bool brackets = addr->family == AF_INET6 && !ipaddr_is_any(addr);
+
+	snprintf(p, sizeof(p), port == 0 ? "*" : "%u", port);
+	snprintf(text, ENDPOINT_TEXT, "%s%s%s:%s", brackets ? "[" : "",
+	    ipaddr_is_any(addr) ? "*" : ipaddr_ntoa(addr, a), brackets ? "]" : "", p);
+}
 
 static int
 sockstat_line(const struct udp_info *info, void *ctx)
 {
 	const struct socks *s = ctx;
-	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT], a[IPADDR_TEXT];
+	char local[ENDPOINT_TEXT], foreign[ENDPOINT_TEXT];
 
-	/* -c and -l choose; none or both mean all. */
-	if (s->connected != s->listening && s->connected != (!ipaddr_is_any(&info->faddr)))
+	/* -c and -l, -4 and -6 choose; none or both mean all. */
+	if ((s->connected != s->listening && s->connected != !ipaddr_is_any(&info->faddr)) ||
+	    (s->inet != s->inet6 && s->inet6 != (info->laddr.family == AF_INET6)))
 		return 0;
-	snprintf(local, sizeof(local), "%s:%u",
-	    ipaddr_is_any(&info->laddr) ? "*" : ipaddr_ntoa(&info->laddr, a), info->lport);
-	if (ipaddr_is_any(&info->faddr))
-		snprintf(foreign, sizeof(foreign), "*:*");
-	else
-		snprintf(
-		    foreign, sizeof(foreign), "%s:%u", ipaddr_ntoa(&info->faddr, a), info->fport);
+	socket_text(&info->laddr, info->lport, local);
+	socket_text(&info->faddr, info->fport, foreign);
 	emit_object(s->e, NULL);
 	/*
 	 * Endpoints belong to the stack's own programs: there is no user, process or descriptor to
@@ -150,7 +204,7 @@ static int
 sockstat_run(struct verb_run *v)
 {
 	struct socks s = { .e = v->out };
-	bool inet = false, inet6 = false, quiet = false;
+	bool quiet = false;
 	struct verb_opts o;
 	int c;
 
@@ -158,10 +212,10 @@ sockstat_run(struct verb_run *v)
 	while ((c = verb_opts_next(&o)) != -1)
 		switch (c) {
 		case '4':
-			inet = true;
+			s.inet = true;
 			break;
 		case '6':
-			inet6 = true;
+			s.inet6 = true;
 			break;
 		case 'c':
 			s.connected = true;
@@ -183,8 +237,7 @@ sockstat_run(struct verb_run *v)
 		emit_text(v->out, "%-8s %-10s %-5s %-2s %-6s %-21s %-21s\n", "USER", "COMMAND",
 		    "PID", "FD", "PROTO", "LOCAL ADDRESS", "FOREIGN ADDRESS");
 	emit_list(v->out, "socket");
-	if (inet || !inet6)
-		udp_foreach(sockstat_line, &s);
+	udp_foreach(sockstat_line, &s);
 	emit_end(v->out);
 	return 0;
 }

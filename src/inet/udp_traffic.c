@@ -212,7 +212,8 @@ udp_sender_new(const struct udp_flow_config *c)
 		return NULL;
 	}
 	s->c = *c;
-	s->c.name = NULL; /* the caller's */
+	s->c.name = NULL;      /* the caller's */
+	s->c.mcast_ifp = NULL; /* the endpoints hold it */
 	s->c.src.family = c->dst.family;
 	s->vnet = curvnet;
 	s->src.next_ns = NS_NEVER;
@@ -238,6 +239,8 @@ udp_sender_new(const struct udp_flow_config *c)
 		udp_set_tos(ep, c->tos);
 		udp_set_ttl(ep, c->ttl);
 		udp_set_multicast_ttl(ep, c->ttl);
+		udp_set_multicast_if(ep, c->mcast_ifp);
+		udp_set_multicast_loop(ep, !c->no_loop);
 		udp_set_fib(ep, c->fib);
 		s->flow[i].ep = ep;
 	}
@@ -473,11 +476,31 @@ sink_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_p
 		m_free(m);
 }
 
+/* 0 or -errno. */
+static int
+sink_open(struct udp_sink *s, const struct ipaddr *addr, uint16_t port, struct ifnet *ifp,
+    const struct ipaddr *sources, unsigned n)
+{
+	int error;
+
+	if ((s->delay = delay_hist_new()) == NULL)
+		return -ENOMEM;
+	if ((s->ep = udp_open(addr, port, sink_recv, s)) == NULL)
+		return -errno;
+	if (!ipaddr_is_multicast(addr))
+		return 0;
+	error = udp_join(s->ep, ifp, addr);
+	if (error == 0 && n > 0)
+		error = udp_set_filter(s->ep, ifp, addr, MCAST_MODE_INCLUDE, sources, n);
+	return error;
+}
+
 struct udp_sink *
-udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo)
+udp_sink_new_member(const struct ipaddr *group, uint16_t port, bool echo, struct ifnet *ifp,
+    const struct ipaddr *sources, unsigned n)
 {
 	struct udp_sink *s = vnet_malloc(sizeof(*s));
-	int error = ENOMEM;
+	int error;
 
 	if (s == NULL) {
 		errno = ENOMEM;
@@ -485,20 +508,18 @@ udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo)
 	}
 	__atomic_fetch_add(&traffic_live, 1, __ATOMIC_RELAXED);
 	s->echo = echo;
-	s->delay = delay_hist_new();
-	if (s->delay != NULL && (s->ep = udp_open(addr, port, sink_recv, s)) == NULL)
-		error = errno;
-	if (s->ep != NULL && ipaddr_is_multicast(addr) &&
-	    (error = -udp_join(s->ep, NULL, addr)) != 0) {
-		udp_close(s->ep);
-		s->ep = NULL;
-	}
-	if (s->ep == NULL) {
-		udp_sink_free(s);
-		errno = error;
-		return NULL;
-	}
-	return s;
+	error = sink_open(s, group, port, ifp, sources, n);
+	if (error == 0)
+		return s;
+	udp_sink_free(s);
+	errno = -error;
+	return NULL;
+}
+
+struct udp_sink *
+udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo)
+{
+	return udp_sink_new_member(addr, port, echo, NULL, NULL, 0);
 }
 
 void

@@ -40,7 +40,9 @@ struct udp_flow_config {
 	uint64_t count;             /* 0 = no limit */
 	uint8_t tos, ttl;
 	uint8_t fib;
-	const char *name; /* names the random stream */
+	struct ifnet *mcast_ifp; /* to a group: out by this one; NULL = by route */
+	bool no_loop;            /* to a group: members of this stack get no copy */
+	const char *name;        /* names the random stream */
 };
 enum { UDP_TRAFFIC_MIN = 24 };
 
@@ -63,6 +65,9 @@ void udp_sender_stats(
  * the sender's id. NULL with errno.
  */
 struct udp_sink *udp_sink_new(const struct ipaddr *addr, uint16_t port, bool echo);
+/* On a group, joined on ifp (NULL = by route), from n sources (0 = from all). */
+struct udp_sink *udp_sink_new_member(const struct ipaddr *group, uint16_t port, bool echo,
+    struct ifnet *ifp, const struct ipaddr *sources, unsigned n);
 void udp_sink_free(struct udp_sink *s);
 struct udp_sink_stats {
 	uint64_t packets, bytes /* payload */, ip_bytes, lost, reordered, duplicated, first_ns,

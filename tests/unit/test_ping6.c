@@ -146,6 +146,7 @@ test_a_member_of_the_group_hears_itself_unless_L(void **state)
 
 	(void)state;
 	chain6(2);
+	command_in("n1", "ifconfig lo0 up");
 	assert_int_equal(tool(&t, "n1", "ping6 -c 2 -X 3 ff02::1%epair1a"), 0);
 	assert_non_null(strstr(t.out, "(DUP!)\n"));
 	assert_int_equal(tool(&t, "n1", "ping -6 -L -c 2 -t 3 ff02::1%epair1a"), 0);
