@@ -8,7 +8,8 @@
  *		prefer_source	(or with - before it)
  *
  * An address is added beside those that are there, as BSD does; one that is there becomes what the
- * words say. The words behind the family are read to their end before the first acts.
+ * words say. The words behind the family are read to their end before the first acts. `up` may stand
+ * among them: scripts write `inet6 A/64 up no_dad`.
  */
 #include "inet6/in6_internal.h"
 
@@ -108,7 +109,7 @@ enum { PLEN_DEFAULT = 64 };
 
 struct in6_words {
 	struct in6_addr_request rq;
-	bool has_address, has_plen, is_delete, eui64;
+	bool has_address, has_plen, is_delete, eui64, up;
 	/* words that are of the address if there is one, else of the interface */
 	uint32_t nd_set, nd_clear;
 };
@@ -202,6 +203,8 @@ parse_flag(const char *word, struct in6_words *w)
 		}
 	if (strcmp(word, "eui64") == 0)
 		return w->eui64 = true;
+	if (strcmp(word, "up") == 0)
+		return w->up = true;
 	for (size_t i = 0; i < sizeof(flag_words) / sizeof(flag_words[0]); i++) {
 		const struct flag_word *f = &flag_words[i];
 
@@ -286,7 +289,7 @@ parse_words(struct verb_run *v, const struct ifnet *ifp, int argc, char **argv, 
 		return status;
 	if (*used == 0)
 		return verb_error(v, 1, "%s: bad value", argv[0]);
-	if (!w->has_address && w->nd_set == 0 && w->nd_clear == 0)
+	if (!w->has_address && !w->up && w->nd_set == 0 && w->nd_clear == 0)
 		return verb_error(v, 1, "'%s' requires argument", argv[*used - 1]);
 	return 0;
 }
@@ -350,7 +353,7 @@ in6_address(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *u
 		.rq = { .vltime_s = (uint32_t)ND6_INFINITE_LIFETIME,
 		    .pltime_s = (uint32_t)ND6_INFINITE_LIFETIME },
 	};
-	int status;
+	int error, status;
 
 	*used = 0;
 	if (argc == 0)
@@ -364,6 +367,9 @@ in6_address(struct verb_run *v, struct ifnet *ifp, int argc, char **argv, int *u
 	if (w.has_address && change_address(v, ifp, &w) != 0)
 		return 1;
 	in6_flags_set(ifp, (in6_if_of(ifp)->nd.flags & ~w.nd_clear) | w.nd_set);
+	error = w.up ? if_up(ifp) : 0;
+	if (error != 0)
+		return verb_error(v, 1, "ioctl (SIOCSIFFLAGS): %s", verb_strerror(error));
 	return 0;
 }
 

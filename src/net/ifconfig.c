@@ -428,8 +428,8 @@ ifconfig_run(struct verb_run *v)
 static void
 ifconfig_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
 {
-	static const char *const words[] = { "up", "down", "create", "destroy", "inet", "mtu",
-		"ether", "name", "description", "group", "vnet", "promisc", "metric" };
+	static const char *const words[] = { "up", "down", "create", "destroy", "inet", "inet6",
+		"mtu", "ether", "name", "description", "group", "vnet", "promisc", "metric" };
 	struct ifnet *ifp;
 
 	(void)argv;

@@ -202,6 +202,11 @@ test_words_of_the_interface_set_and_clear_its_options(void **state)
 	assert_true(ours("2001:db8::1")->flags & IN6_IFF_PREFER_SOURCE);
 	expect_line("ifconfig mem0 inet6 ifdisabled up", 0, "", "");
 	assert_true(nd_flags() & ND6_IFF_IFDISABLED);
+	assert_true(lan.ifp->if_flags & IFF_UP_);
+	/* as the BSDs' scripts have it */
+	expect_line("ifconfig mem0 inet6 2001:db8::2/64 up no_dad -ifdisabled mtu 1400", 0, "", "");
+	assert_false(ours("2001:db8::2")->flags & IN6_IFF_TENTATIVE);
+	assert_int_equal(lan.ifp->if_mtu, 1400);
 }
 
 static void
