@@ -4,9 +4,9 @@
 usage: conformance.py [ROOT]
 
 A row is `| section | point | tests |`. The third cell names test functions of tests/unit/ in
-backquotes, or begins with "not done: " and says why. A test counts if its file defines it and hands it to
-cmocka. Tests of the files test_conformance_*.c stand for a row each: one that no row names is a fault
-too. Prints one line, FILE:LINE: what is wrong, for each fault and exits 1 if there was any.
+backquotes, or begins with "not done: " and says why. A test counts if its file defines it and hands
+it to cmocka. Tests of the files test_conformance_*.c stand for a row each: one that no row names is
+a fault too. Prints one line, FILE:LINE: what is wrong, for each fault and exits 1 if there was any.
 """
 import pathlib
 import re

@@ -127,8 +127,8 @@ errkind_of(uint8_t type, uint8_t code)
 
 /*
  * The token bucket of f: errppslimit tokens a second, and room for as many. Instead of tokens it
- * keeps the time at which it will be full again (the "virtual scheduling" form of ITU-T I.371), which
- * needs no timer and follows a changed limit at once.
+ * keeps the time at which it will be full again (the "virtual scheduling" form of ITU-T I.371),
+ * which needs no timer and follows a changed limit at once.
  */
 VNET_DEFINE_STATIC(uint64_t, icmp6_full_ns);
 
@@ -219,8 +219,8 @@ error_make(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg)
 }
 
 /*
- * Where it comes from (RFC 4443 2.2): the address that was asked, if it is ours; else what any packet
- * to its destination would come from.
+ * Where it comes from (RFC 4443 2.2): the address that was asked, if it is ours; else what any
+ * packet to its destination would come from.
  */
 static bool
 error_source(const struct mbuf *m, const struct in6 *to, struct in6 *src)
@@ -263,8 +263,8 @@ icmp6_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg)
 /* --- echo ------------------------------------------------------------------------------------- */
 
 /*
- * Where the reply comes from (RFC 4443 4.2): the address that was asked; for a group's or an anycast
- * one, a unicast address of the interface that the request came by.
+ * Where the reply comes from (RFC 4443 4.2): the address that was asked; for a group's or an
+ * anycast one, a unicast address of the interface that the request came by.
  */
 static bool
 echo_source(const struct mbuf *m, const struct ip_info *info, struct in6 *src)
@@ -353,7 +353,7 @@ too_big_input(struct mbuf *m, const struct ip6_hdr *inner, uint32_t mtu)
 
 /*
  * The quoted packet of an error, its addresses with their zones; NULL and *why if it is none that
- * left here. A blind forger must at least know an address of ours (RFC 5927, for IPv6 RFC 4443 5.2).
+ * left here. A blind forger must at least know an address of ours (RFC 4443 5.2, RFC 5927).
  */
 static struct ip6_hdr *
 quoted(struct mbuf *m, unsigned off, const struct drop_reason **why)

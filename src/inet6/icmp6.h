@@ -52,8 +52,8 @@ enum { ICMP6_PARAM_HEADER, ICMP6_PARAM_NEXTHEADER, ICMP6_PARAM_OPTION, ICMP6_PAR
 /*
  * Answer packet m with an error (RFC 4443 2.4 says when not; rate limited by
  * net.inet6.icmp6.errppslimit). m->data at its IPv6 header, as it was received; m->rcvif says on
- * which link its sender is: for a packet made here with a link-local source, set it first. arg: MTU,
- * or pointer (offset). Borrows m.
+ * which link its sender is: for a packet made here with a link-local source, set it first. arg:
+ * MTU, or pointer (offset). Borrows m.
  */
 void icmp6_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg);
 /*
@@ -64,16 +64,16 @@ void icmp6_error(const struct mbuf *m, uint8_t type, uint8_t code, uint32_t arg)
 bool icmp6_rate_ok(uint8_t type, uint8_t code);
 
 /*
- * Complete an ICMPv6 message made here (m->data at its header) between these addresses: fills in the
- * sum, counts it as sent.
+ * Complete an ICMPv6 message made here (m->data at its header) between these addresses: fills in
+ * the sum, counts it as sent.
  */
 void icmp6_finish(struct mbuf *m, const struct in6 *src, const struct in6 *dst);
 
 /*
  * Messages of other rooms, by type: nd6_nbr.c (135, 136, 137), nd6_rtr.c (133, 134), mld.c (130 to
  * 132, 143). Called with a message whose sum and length (at least 8 bytes) are right and that was
- * counted. m->data at the IPv6 header, off to the ICMPv6 header; info has addresses, hop limit. Takes
- * m.
+ * counted. m->data at the IPv6 header, off to the ICMPv6 header; info has addresses, hop limit.
+ * Takes m.
  */
 struct icmp6_message {
 	uint8_t type;

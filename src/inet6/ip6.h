@@ -118,7 +118,8 @@ struct ip6_protocol {
 	void (*input)(struct mbuf *m, unsigned off);
 	/*
 	 * an ICMPv6 error came back for a packet of ours: inner is its IPv6 header (borrowed, len
-	 * bytes are there), off the bytes from it to this protocol's header (at most len)
+	 * bytes are there), its addresses with their zones; off the bytes from it to this
+	 * protocol's header (at most len)
 	 */
 	void (*ctlinput)(uint8_t type, uint8_t code, uint32_t arg, const struct ip6_hdr *inner,
 	    unsigned off, size_t len);

@@ -203,9 +203,9 @@ nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o)
 /* --- beginning --------------------------------------------------------------------------------- */
 
 /*
- * May the first solicitation meet those of others that began for the same reason (RFC 4862 5.4.2): a
- * link that came up for all (the address made of the link address comes then), an advertisement that
- * all have heard?
+ * May the first solicitation meet those of others that began for the same reason (RFC 4862 5.4.2):
+ * a link that came up for all (the address made of the link address comes then), an advertisement
+ * that all have heard?
  */
 static bool
 wants_delay(const struct in6_ifaddr *ia, bool link_came_up)

@@ -185,7 +185,8 @@ netstat_mode_run(struct verb_run *v, const struct netstat_opts *o, char flag)
 		return (*p)->run(v, o);
 	}
 	if (o->image != NULL)
-		return verb_error(v, 1, "-M: only -i, -m, -Q, -r and -s are read from a saved state");
+		return verb_error(
+		    v, 1, "-M: only -i, -m, -Q, -r and -s are read from a saved state");
 	if (flag == 0)
 		return verb_usage(v, "there are no endpoints to list");
 	return verb_error(v, 1, "-%c: not in this program", flag);

@@ -106,8 +106,8 @@ void netstat_counter(struct emitter *e, const struct netstat_opts *o, const char
 void netstat_value(struct emitter *e, const struct netstat_opts *o, const char *json,
     uint64_t value, const char *text);
 /*
- * Counters by type or number under a title line; those that are 0 are left out, and the title too if
- * all are. names[i] NULL (or names NULL): "#i". -z sets all of them to 0.
+ * Counters by type or number under a title line; those that are 0 are left out, and the title too
+ * if all are. names[i] NULL (or names NULL): "#i". -z sets all of them to 0.
  */
 void netstat_histogram(struct emitter *e, const struct netstat_opts *o, const char *json,
     const char *title, const char *const *names, uint64_t *hist, unsigned n);

@@ -189,7 +189,7 @@ packet6(const char *src, const char *dst, uint8_t nxt, uint32_t payload)
 	return m;
 }
 
-/* Put `len` bytes of headers between the IPv6 header and the rest; bytes[0] gets the next header. */
+/* Put `len` bytes of headers between the IPv6 header and the rest; bytes[0] is the next header. */
 static inline struct mbuf *
 with_headers6(struct mbuf *m, uint8_t nxt, const uint8_t *bytes, uint32_t len)
 {

@@ -1,6 +1,6 @@
 /*
- * Conformance of a host towards routers, and of its addresses, seen from outside: RFC 4861 section 6.3
- * (advertisements believed), RFC 4862 (duplicate detection, autoconfiguration). The rows of
+ * Conformance of a host towards routers, and of its addresses, seen from outside: RFC 4861 section
+ * 6.3 (advertisements believed), RFC 4862 (duplicate detection, autoconfiguration). The rows of
  * docs/ipv6-conformance.md name these tests.
  */
 #include "nd6_frames.h"

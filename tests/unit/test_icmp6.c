@@ -1,5 +1,6 @@
 /*
- * Unit tests of ICMPv6 (inet6/icmp6.c, icmp6_stat.c). "c", "e.3" and the like: RFC 4443 section 2.4.
+ * Unit tests of ICMPv6 (inet6/icmp6.c, icmp6_stat.c). "c", "e.3" and the like: RFC 4443 section
+ * 2.4.
  */
 #include "inet6_fixture.h"
 
