@@ -1,9 +1,9 @@
 /*
  * in_hash.h - which addresses are ours: the question that every packet asks, for both families.
  *
- * Open addressing, at most half full (an eighth while small), so that a stranger's address is mostly
- * answered by the first slot. Rebuilt beside the old one when it is full; deleted slots keep a key
- * that no packet asks for. Readers take no lock; the upper half writes.
+ * Open addressing, at most half full (an eighth while small), so that a stranger's address is
+ * mostly answered by the first slot. Rebuilt beside the old one when it is full; deleted slots keep
+ * a key that no packet asks for. Readers take no lock; the upper half writes.
  *
  * A key is an IPv4 address itself, or a digest of an IPv6 one (in6.h). Addresses with one key stand
  * in a chain: nearly always one address on several interfaces.

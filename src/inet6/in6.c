@@ -4,8 +4,8 @@
  * An address of ours is in the places where an IPv4 one is (inet/in.c): the interface's list, the
  * hash that packets ask (in6_local), a host route through lo0, and the route of its prefix
  * (route/rib_prefix.c); hash and routes are the same code. Beside them it listens to its
- * solicited-node group (in6_groups.c), has a time (in6_life.c), and begins tentative: nobody uses it
- * before duplicate detection has found it free (nd6_dad.c).
+ * solicited-node group (in6_groups.c), has a time (in6_life.c), and begins tentative: nobody uses
+ * it before duplicate detection has found it free (nd6_dad.c).
  *
  * in6_addr_add() puts an address into all of them or none, and brings the interface up, and the
  * link-local address that every interface has (in6_auto.c).
@@ -61,6 +61,16 @@ struct in6_ifaddr *
 in6_ifaddr_first(const struct ifnet *ifp)
 {
 	return in6_ifaddr_next(ifp, NULL);
+}
+
+static struct in6_ifaddr *
+in6_ifaddr_last(const struct ifnet *ifp)
+{
+	struct ifaddr *ifa = TAILQ_LAST(&ifp->if_addrs, ifaddrhead);
+
+	while (ifa != NULL && ifa->family != AF_INET6)
+		ifa = TAILQ_PREV(ifa, ifaddrhead, link);
+	return ifa == NULL ? NULL : in6_ifaddr_of(ifa);
 }
 
 struct in6_ifaddr *
@@ -336,13 +346,10 @@ addr_new(struct ifnet *ifp, const struct in6_addr_request *rq)
 static void
 addrs_undo(struct ifnet *ifp, const struct in6_ifaddr *last)
 {
-	struct in6_ifaddr *ia, *next;
+	struct in6_ifaddr *ia;
 
-	while ((ia = in6_ifaddr_next(ifp, last)) != NULL) {
-		while ((next = in6_ifaddr_next(ifp, ia)) != NULL)
-			ia = next;
+	while ((ia = in6_ifaddr_last(ifp)) != last)
 		in6_addr_remove(ia);
-	}
 }
 
 int
@@ -351,7 +358,7 @@ in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq_)
 	VNET_SCOPE(ifp->if_vnet);
 	struct in6_addr_request rq = *rq_;
 	bool was_up = ifp->if_flags & IFF_UP_;
-	struct in6_ifaddr *ia, *last = NULL;
+	struct in6_ifaddr *ia, *last = in6_ifaddr_last(ifp);
 	int error;
 
 	if (in6_zone(&rq.addr) == 0)
@@ -362,8 +369,6 @@ in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq_)
 		return error;
 	if ((ia = in6_ifaddr_exact(ifp, &rq.addr)) != NULL)
 		return addr_update(ia, &rq);
-	while ((ia = in6_ifaddr_next(ifp, last)) != NULL)
-		last = ia;
 	if (!in6_is_linklocal(&rq.addr) && !in6_is_loopback(&rq.addr))
 		error = in6_auto_addresses(ifp, true);
 	if (error == 0)

@@ -1,8 +1,8 @@
 /*
  * in6.h - IPv6 addresses of interfaces (RFC 4291, 4862), and which addresses are ours.
  *
- * Addresses here carry their zone (net/in6addr.h). Prefix route, host route through lo0 and hash are
- * as for IPv4 (inet/in.h); new are states and lifetimes: an address begins tentative (duplicate
+ * Addresses here carry their zone (net/in6addr.h). Prefix route, host route through lo0 and hash
+ * are as for IPv4 (inet/in.h); new are states and lifetimes: an address begins tentative (duplicate
  * detection, nd6_dad.c), is preferred, deprecated, and expires. An interface joins the groups that
  * its addresses need: all nodes, solicited nodes (inet/multicast.h).
  */
@@ -97,7 +97,7 @@ in6_lltable(const struct ifnet *ifp)
 
 	return i == NULL ? NULL : i->llt;
 }
-/* The MTU for IPv6 on the link: the interface's, less if an advertisement says so. At least 1280. */
+/* The link's MTU for IPv6: the interface's, less if an advertisement says so. At least 1280. */
 uint32_t in6_ifmtu(const struct ifnet *ifp);
 
 /* Add an address, as ifconfig, autoconfiguration and labs do. */
@@ -105,8 +105,11 @@ struct in6_addr_request {
 	struct in6 addr; /* a link-local one without a zone gets the interface's */
 	unsigned plen;
 	struct in6 dst; /* :: = none */
-	uint32_t
-	    flags; /* ANYCAST, AUTOCONF, TEMPORARY, NODAD, DEPRECATED, PREFER_SOURCE; TENTATIVE: begin DAD although NO_DAD */
+	/*
+	 * ANYCAST, AUTOCONF, TEMPORARY, NODAD, DEPRECATED, PREFER_SOURCE; TENTATIVE: begin DAD
+	 * although the interface has NO_DAD
+	 */
+	uint32_t flags;
 	uint32_t vltime_s, pltime_s; /* ND6_INFINITE_LIFETIME for ever */
 	bool no_prefix_route; /* on-link is not implied (RFC 5942; SLAAC without the L flag) */
 };
@@ -120,8 +123,8 @@ int in6_addr_add(struct ifnet *ifp, const struct in6_addr_request *rq);
 int in6_addr_delete(struct ifnet *ifp, const struct in6 *addr); /* -EADDRNOTAVAIL */
 /*
  * Addresses that come by themselves, if the interface wants them (auto_linklocal, accept_rtadv) or
- * IPv6 is used on it now, and they are not there: the link-local one, lo0's ::1. 0 (also when none is
- * wanted), -ENOMEM, errors of rib_add.
+ * IPv6 is used on it now, and they are not there: the link-local one, lo0's ::1. 0 (also when none
+ * is wanted), -ENOMEM, errors of rib_add.
  */
 int in6_auto_addresses(struct ifnet *ifp, bool used);
 /*

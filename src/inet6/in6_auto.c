@@ -3,8 +3,8 @@
  * lo0's ::1.
  *
  * They come when the interface comes up (auto_linklocal), or when IPv6 is first used on it: before
- * its first other address, with accept_rtadv; for IPv6 needs one (RFC 4291 2.1). The identifier of a
- * link-local address is made of the interface's link address; one without takes another's of the
+ * its first other address, with accept_rtadv; for IPv6 needs one (RFC 4291 2.1). The identifier of
+ * a link-local address is made of the interface's link address; one without takes another's of the
  * stack, else a number by chance.
  */
 #include "inet6/in6_internal.h"

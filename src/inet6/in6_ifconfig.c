@@ -1,5 +1,5 @@
 /*
- * in6_ifconfig.c - the family "inet6" of ifconfig, and how an address looks there and in netstat -i.
+ * in6_ifconfig.c - the family "inet6" of ifconfig, and an address's lines there and in netstat -i.
  *
  *	ifconfig IF [inet6] A[/len] [prefixlen N] [D] [alias | add | -alias | delete | remove]
  *		[anycast] [tentative] [deprecated] [autoconf] [no_dad] [prefer_source] [eui64]
@@ -8,8 +8,8 @@
  *		prefer_source	(or with - before it)
  *
  * An address is added beside those that are there, as BSD does; one that is there becomes what the
- * words say. The words behind the family are read to their end before the first acts. `up` may stand
- * among them: scripts write `inet6 A/64 up no_dad`.
+ * words say. The words behind the family are read to their end before the first acts. `up` may
+ * stand among them: scripts write `inet6 A/64 up no_dad`.
  */
 #include "inet6/in6_internal.h"
 
@@ -296,7 +296,7 @@ parse_words(struct verb_run *v, const struct ifnet *ifp, int argc, char **argv, 
 
 /* --- what the words do ---------------------------------------------------- */
 
-/* The interface's identifier, as its link-local address has it, behind the prefix that was given. */
+/* The interface's identifier, as its link-local address has it, behind the prefix. */
 static int
 apply_eui64(struct verb_run *v, const struct ifnet *ifp, struct in6_words *w)
 {

@@ -1,8 +1,8 @@
 /*
  * in6_policy.c - the policy table of address selection (RFC 6724 2.1), and the tool ip6addrctl.
  *
- * Each stack begins with the RFC's default table. The first change makes one of its own; each change
- * is a new table beside the old one, which goes behind its readers.
+ * Each stack begins with the RFC's default table. The first change makes one of its own; each
+ * change is a new table beside the old one, which goes behind its readers.
  */
 #include "inet6/in6_policy.h"
 

@@ -2,8 +2,8 @@
  * rib_prefix.c - the routes that addresses of interfaces bring: their prefix is on the link.
  *
  * An address says what its route leads to (ifaddr_ops.prefix): its prefix, or the peer of a
- * point-to-point link. Of several addresses in one prefix, on one interface or on several, one holds
- * the route (has_route); when it leaves, or its interface is set down, the next one gets it.
+ * point-to-point link. Of several addresses in one prefix, on one interface or on several, one
+ * holds the route (has_route); when it leaves, or its interface is set down, the next one gets it.
  */
 #include "route/rib.h"
 

@@ -308,7 +308,7 @@ test_lo0_gets_its_addresses_when_it_comes_up(void **state)
 	expect_line("ifconfig lo1 destroy", 0, NULL, "");
 }
 
-/* --- prefixes on several interfaces ------------------------------------------------------------ */
+/* --- prefixes on several interfaces -------------------------------------- */
 
 static void
 test_a_prefix_on_two_interfaces_moves_to_the_second_when_the_first_goes(void **state)
@@ -407,7 +407,7 @@ test_neighbours_leave_with_the_prefix_that_reached_them(void **state)
 	assert_non_null(lla_find(in6_lltable(lan.ifp), &ll));
 }
 
-/* --- the hash ---------------------------------------------------------------------------------- */
+/* --- the hash ------------------------------------------------------------ */
 
 static struct in6
 numbered(uint32_t n)
@@ -483,7 +483,7 @@ test_addresses_whose_keys_meet_are_told_apart(void **state)
 	assert_non_null(in6_local(&b));
 }
 
-/* --- states and lifetimes ------------------------------------------------------------------------ */
+/* --- states and lifetimes ------------------------------------------------ */
 
 static unsigned events;
 
@@ -602,7 +602,7 @@ test_an_address_deprecated_by_hand_stays_so(void **state)
 	assert_null(ours("2001:db8::1"));
 }
 
-/* --- interfaces ------------------------------------------------------------------------------------ */
+/* --- interfaces ---------------------------------------------------------- */
 
 static void
 test_what_is_on_the_link_say_addresses_and_routes(void **state)
@@ -725,7 +725,7 @@ test_each_allocation_may_fail_and_nothing_has_changed(void **state)
 			break;
 		vnet_malloc_fail_at(0);
 		if (error == 0) {
-			/* what could do without: detection begins with the next change of the link */
+			/* detection could do without: it begins with the link */
 			undo_give();
 			continue;
 		}

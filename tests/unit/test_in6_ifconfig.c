@@ -1,6 +1,6 @@
 /*
- * Unit tests of the family inet6 of ifconfig (inet6/in6_ifconfig.c): its words, its output, and that
- * a command that fails has changed nothing.
+ * Unit tests of the family inet6 of ifconfig (inet6/in6_ifconfig.c): its words, its output, and
+ * that a command that fails has changed nothing.
  */
 #include "kern_fixture.h"
 

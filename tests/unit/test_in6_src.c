@@ -315,7 +315,7 @@ test_a_packet_comes_from_a_prefix_of_the_router_it_goes_to(void **state)
 	expect_source("2001:db8:2::9", "2001:db8:b::1");
 }
 
-/* --- RFC 6724 10.2: destinations ----------------------------------------------------------------- */
+/* --- RFC 6724 10.2: destinations ----------------------------------------- */
 
 static void
 default_routes(void)
@@ -411,7 +411,7 @@ test_destinations_that_cannot_be_reached_go_last(void **state)
 	assert_int_equal(in6_compare_destinations(0, &a, &b), 0);
 }
 
-/* --- the policy table ------------------------------------------------------------------------------ */
+/* --- the policy table ---------------------------------------------------- */
 
 static void
 test_the_default_policy_is_the_rfcs(void **state)
