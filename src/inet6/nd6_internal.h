@@ -71,6 +71,9 @@ DROP_DECLARE(DROP_ND6_FOREIGN);
 
 /* --- nd6_send.c ------------------------------------------------------------------------------- */
 
+/* A message of ours, from its ICMPv6 header on, by ifp. src :: stays so. Takes m. */
+void nd6_message_send(
+    struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *dst);
 /* Answer a solicitation of src (:: = one who detects duplicates) for an address that is ours. */
 void nd6_answer(struct ifnet *ifp, const struct in6 *src, const struct in6 *target);
 /* An advertisement that nobody asked for, to all nodes: the address is here, at this link address. */

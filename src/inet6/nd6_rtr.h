@@ -199,9 +199,6 @@ void nd6_rtsol_ifdetach(struct in6_if *i);
 /* An advertisement was accepted: by the RFC one with a router lifetime is enough. */
 void nd6_rtsol_answered(struct ifnet *ifp, const struct in6 *router, uint16_t lifetime_s);
 
-/* Send an ND message of ours to a group of the link. Takes m, its data at the ICMPv6 header. */
-void nd6_rtr_send(
-    struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *group);
 /* The option with our link address, 8 bytes, and how many there are: none on links without. */
 unsigned nd6_rtr_source_option(const struct ifnet *ifp, uint8_t *option);
 

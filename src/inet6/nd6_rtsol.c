@@ -94,24 +94,6 @@ tell(const struct ifnet *ifp, const char *what, const struct in6 *who)
 
 /* --- asking ----------------------------------------------------------------------------------- */
 
-/* Takes m, an ND message from its ICMPv6 header on. */
-void
-nd6_rtr_send(struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *group)
-{
-	const struct ip_opts_out o = {
-		.ttl = ND6_HOP_LIMIT,
-		.ifp = ifp,
-		.src_unspecified = true,
-		.no_loop = true,
-	};
-	struct in6 dst = *group;
-
-	in6_embed(&dst, ifp->if_index);
-	m->fib = ifp->if_fib;
-	icmp6_finish(m, src, &dst);
-	(void)ip6_output(m, src, &dst, IPPROTO_ICMPV6_, &o);
-}
-
 /* The option with our link address; returns how many bytes it has: none on links without. */
 unsigned
 nd6_rtr_source_option(const struct ifnet *ifp, uint8_t *option)
@@ -128,6 +110,7 @@ static void
 solicit(struct ifnet *ifp, const struct in6 *src)
 {
 	struct mbuf *m = m_get(sizeof(struct icmp6_hdr) + 8);
+	struct in6 all = in6_allrouters;
 
 	if (m == NULL)
 		return;
@@ -138,7 +121,8 @@ solicit(struct ifnet *ifp, const struct in6 *src)
 		m->len += nd6_rtr_source_option(ifp, m->data + m->len);
 	V_rtadvstat.rs_out++;
 	tell(ifp, "router solicitation sent", NULL);
-	nd6_rtr_send(ifp, m, src, &in6_allrouters);
+	in6_embed(&all, ifp->if_index);
+	nd6_message_send(ifp, m, src, &all);
 }
 
 static void

@@ -52,9 +52,8 @@ put_option(struct mbuf *m, enum nd6_opt type, const uint8_t six[6])
 	memcpy(opt->lladdr, six, 6);
 }
 
-/* Takes m. src :: is what it says. */
-static void
-message_send(struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *dst)
+void
+nd6_message_send(struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *dst)
 {
 	const struct ip_opts_out o = {
 		.ttl = ND6_HOP_LIMIT,
@@ -104,7 +103,7 @@ nd6_ns_send(struct ifnet *ifp, const struct in6 *target, const struct in6 *unica
 		put_option(m, ND_OPT_SOURCE_LL, ifp->if_lladdr);
 	else if (nonce != NULL)
 		put_option(m, ND_OPT_NONCE, nonce);
-	message_send(ifp, m, &from, &dst);
+	nd6_message_send(ifp, m, &from, &dst);
 }
 
 /* In the name of a published entry, or in our own: with its link address. */
@@ -129,7 +128,7 @@ nd6_na_send(struct ifnet *ifp, const struct in6 *to, const struct in6 *target, b
 		return;
 	if (ifp->if_addrlen == 6)
 		put_option(m, ND_OPT_TARGET_LL, proxied != NULL ? proxied->header : ifp->if_lladdr);
-	message_send(ifp, m, &src, to);
+	nd6_message_send(ifp, m, &src, to);
 }
 
 static struct in6

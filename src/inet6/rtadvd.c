@@ -195,10 +195,13 @@ message_begin(struct writer *w)
 static void
 message_end(struct writer *w)
 {
+	struct in6 all = in6_allnodes;
+
 	if (w->m == NULL)
 		return;
+	in6_embed(&all, w->ra->ifp->if_index);
 	V_rtadvstat.ra_out++;
-	nd6_rtr_send(w->ra->ifp, w->m, &w->src, &in6_allnodes);
+	nd6_message_send(w->ra->ifp, w->m, &w->src, &all);
 	w->m = NULL;
 }
 
