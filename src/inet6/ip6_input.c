@@ -34,7 +34,7 @@ DROP_DEFINE(DROP_IP6_BADSCOPE, "ip6", "badscope", "address that may not be where
 DROP_DEFINE(DROP_IP6_IFDISABLED, "ip6", "ifdisabled", "IPv6 is disabled on the interface");
 DROP_DEFINE(
     DROP_IP6_CANTFORWARD, "ip6", "cantforward", "not for this stack, and not to be forwarded");
-DROP_DEFINE(DROP_IP6_NOTMEMBER, "ip6", "notmember", "multicast group that nobody here has joined");
+DROP_DEFINE_IGNORED(DROP_IP6_NOTMEMBER, "ip6", "notmember", "multicast group that nobody here has joined");
 DROP_DEFINE(
     DROP_IP6_NOTREADY, "ip6", "notready", "for an address that is tentative or a duplicate");
 DROP_DEFINE(DROP_IP6_HLIM, "ip6", "hlim", "hop limit exceeded in transit");

@@ -85,8 +85,12 @@ drop_total(const struct vnet *vnet)
 	const struct sorted_set *list = drop_list();
 	uint64_t sum = 0;
 
-	for (size_t i = 0; i < list->n; i++)
-		sum += drop_get(vnet, list->object[i]);
+	for (size_t i = 0; i < list->n; i++) {
+		const struct drop_reason *why = list->object[i];
+
+		if (!why->ignored)
+			sum += drop_get(vnet, why);
+	}
 	return sum;
 }
 

@@ -21,11 +21,18 @@ struct drop_reason {
 	const char *name;  /* "ttl": unique with the layer */
 	const char *text;  /* for people: "time to live exceeded in transit" */
 	uint64_t *entry;   /* the per-stack counter's place in the section */
+	bool ignored;      /* it was not for us: counted and traced, but nothing is lost */
 };
 
 #define DROP_DEFINE(ident, layer, name, text)                                                      \
 	VNET_DEFINE(uint64_t, ident##_count);                                                      \
-	const struct drop_reason ident = { layer, name, text, &vnet_entry_##ident##_count };       \
+	const struct drop_reason ident = { layer, name, text, &vnet_entry_##ident##_count,         \
+		false };                                                                           \
+	LINKERSET_ADD(drop, ident)
+/* The same for what a stack rightly ignores: other stations' frames, groups that it is not in. */
+#define DROP_DEFINE_IGNORED(ident, layer, name, text)                                              \
+	VNET_DEFINE(uint64_t, ident##_count);                                                      \
+	const struct drop_reason ident = { layer, name, text, &vnet_entry_##ident##_count, true }; \
 	LINKERSET_ADD(drop, ident)
 #define DROP_DECLARE(ident) extern const struct drop_reason ident
 
@@ -35,7 +42,7 @@ void m_drop(struct mbuf *m, const struct drop_reason *why);
 /* Count and trace n more drops for which no packet exists (any more). */
 void drop_count(const struct drop_reason *why, uint64_t n);
 
-/* The counter in a stack, and the sum of all of a stack's counters. */
+/* The counter in a stack, and the sum of all of a stack's counters but those of what it ignored. */
 uint64_t drop_get(const struct vnet *vnet, const struct drop_reason *why);
 uint64_t drop_total(const struct vnet *vnet);
 /* By "layer.name"; NULL if there is none. */

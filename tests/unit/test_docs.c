@@ -189,12 +189,14 @@ test_the_page_of_drops_lists_them_all(void **state)
 	    "A packet that a stack does not pass on is counted under a name. `netstat -s -p drop` and `show drops` print a\n"
 	    "stack's counters, a lab's report those that are not zero, `drop.NAME` is a figure for expectations. A capture with\n"
 	    "`drops: true`, and `tcpdump -k`, write the reason beside the packet ([captures.md](captures.md)).\n"
+	    "What is *ignored* was not for this stack (another station's frame, a group that nobody here is in): it is counted\n"
+	    "and shown, but nothing is lost, and a node's sum, `NODE.drops`, leaves it out.\n"
 	    "This page is checked against the program (tests/unit/test_docs.c).\n\n"
 	    "| name | meaning |\n| --- | --- |\n");
 	for (size_t i = 0; i < n; i++) {
 		fprintf(f, "| %s.%s | ", sorted[i]->layer, sorted[i]->name);
 		cell(f, sorted[i]->text);
-		fprintf(f, " |\n");
+		fprintf(f, "%s |\n", sorted[i]->ignored ? " (ignored)" : "");
 	}
 	fclose(f);
 	free(sorted);

@@ -8,6 +8,7 @@
 
 DROP_DEFINE(DROP_T_SHORT, "test", "short", "packet is too short");
 DROP_DEFINE(DROP_T_ALIEN, "test", "alien", "packet is from elsewhere");
+DROP_DEFINE_IGNORED(DROP_T_OTHERS, "test", "others", "packet is for somebody else");
 
 static void
 test_drop_is_counted_in_its_stack_and_frees_the_packet(void **state)
@@ -26,6 +27,16 @@ test_drop_is_counted_in_its_stack_and_frees_the_packet(void **state)
 	assert_int_equal(drop_get(pr->vnet, &DROP_T_SHORT), 1);
 	assert_int_equal(drop_get(pr->vnet, &DROP_T_ALIEN), 5);
 	assert_int_equal(drop_total(pr->vnet), 6);
+	assert_int_equal(drop_total(vnet0), 1);
+}
+
+static void
+test_what_a_stack_ignores_is_counted_but_no_loss(void **state)
+{
+	(void)state;
+	m_drop(m_get(10), &DROP_T_OTHERS);
+	m_drop(m_get(10), &DROP_T_SHORT);
+	assert_int_equal(drop_get(vnet0, &DROP_T_OTHERS), 1);
 	assert_int_equal(drop_total(vnet0), 1);
 }
 
@@ -98,6 +109,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KERN_TEST(test_drop_is_counted_in_its_stack_and_frees_the_packet),
+		KERN_TEST(test_what_a_stack_ignores_is_counted_but_no_loss),
 		KERN_TEST(test_drops_are_found_by_layer_and_name),
 		KERN_TEST(test_listing_hides_zeros_unless_all_are_asked_for),
 		KERN_TEST(test_tracers_see_the_packet_before_it_is_freed),
