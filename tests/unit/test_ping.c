@@ -1,5 +1,5 @@
 /*
- * Unit tests of ping: the engine (inet/ping.c) and the tool (inet/ping_cmd.c).
+ * Unit tests of ping: the engine (inet/ping.c) and the tool (inet/ping_cmd.c, inet/ping_lines.c).
  */
 #include "inet_fixture.h"
 
@@ -225,6 +225,38 @@ test_patterns_sweeps_routes_and_timestamps(void **state)
 }
 
 static void
+test_the_mask_of_an_interface_is_asked_for(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	chain(2);
+	command_in("n2", "sysctl net.inet.icmp.maskrepl=1");
+	assert_int_equal(tool(&t, "n1", "ping -M mask -c 1 10.1.0.2"), 0);
+	assert_non_null(strstr(t.out, "68 bytes from 10.1.0.2: icmp_seq=0 ttl=64 time=0.000 ms"));
+	assert_non_null(strstr(t.out, " mask=255.255.255.0\n"));
+}
+
+static void
+test_an_interface_is_for_groups_only(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	assert_int_equal(tool(&t, NULL, "ping -c 1 -I mem0 10.0.0.2"), 64);
+	assert_string_equal(
+	    t.err, "ping: -I, -L, -T flags cannot be used with unicast destination\n");
+	assert_int_equal(tool(&t, NULL, "ping -c 1 -T 4 10.0.0.2"), 64);
+	assert_int_equal(tool(&t, NULL, "ping -c 1 -I nope0 224.0.0.1"), 64);
+	assert_string_equal(t.err, "ping: invalid interface: `nope0'\n");
+	assert_int_equal(tool(&t, NULL, "ping -P in -c 1 10.0.0.2"), 64);
+	assert_string_equal(t.err, "ping: -P in: there is no IPsec here\n");
+	assert_int_equal(tool(&t, NULL, "ping -L -T 4 -c 1 -W 10 -I mem0 224.0.0.5"), 2);
+	assert_int_equal(frame_ip(sent_one_of(1))->dst, a4("224.0.0.5"));
+	assert_int_equal(frame_ip(sent_one_of(1))->ttl, 4);
+}
+
+static void
 test_json_holds_the_same_facts(void **state)
 {
 	static struct tool t;
@@ -303,6 +335,8 @@ main(void)
 		INET_TEST(test_cancel_prints_the_statistics),
 		INET_TEST(test_a_stack_that_ends_cancels_its_ping),
 		INET_TEST(test_patterns_sweeps_routes_and_timestamps),
+		INET_TEST(test_the_mask_of_an_interface_is_asked_for),
+		INET_TEST(test_an_interface_is_for_groups_only),
 		INET_TEST(test_json_holds_the_same_facts),
 		INET_TEST(test_the_engine_may_be_freed_when_it_is_done),
 	};

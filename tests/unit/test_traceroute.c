@@ -1,5 +1,5 @@
 /*
- * Unit tests of traceroute (inet/traceroute.c).
+ * Unit tests of traceroute (inet/traceroute.c, inet/traceroute_cmd.c).
  */
 #include "inet_fixture.h"
 
@@ -122,6 +122,57 @@ test_a_pause_lies_between_probes(void **state)
 }
 
 static void
+test_udp_probes_may_forbid_fragments_and_choose_a_source(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	command("ifconfig mem0 inet 10.0.0.5/32 alias");
+	memif_clear(&lan); /* gratuitous ARP */
+	assert_int_equal(tool(&t, NULL, "traceroute -F -q 1 -m 1 -w 1 -s 10.0.0.5 10.0.0.2"), 0);
+	assert_int_equal(from_be16(frame_ip(sent_one_of(1))->off), IP_DF_);
+	assert_int_equal(frame_ip(sent_one_of(1))->src, a4("10.0.0.5"));
+	assert_int_equal(tool(&t, NULL, "traceroute -i mem0 -q 1 -m 1 -w 1 10.0.0.2"), 0);
+	assert_non_null(strstr(t.out, "traceroute to 10.0.0.2 (10.0.0.2) from 10.0.0.1, "));
+	assert_int_equal(tool(&t, NULL, "traceroute -r -q 1 -m 1 -w 1 99.0.0.1"), 0);
+	assert_string_equal(t.err, "traceroute: sendto: No route to host\n");
+}
+
+static void
+test_gateways_are_a_loose_source_route(void **state)
+{
+	struct tool t;
+	struct mbuf *m;
+	const uint8_t *opt;
+
+	(void)state;
+	assert_int_equal(
+	    tool(&t, NULL, "traceroute -q 1 -m 1 -w 1 -g 10.0.0.2 -g 10.7.0.1 10.8.0.1"), 0);
+	m = sent_one_of(1);
+	opt = (const uint8_t *)(frame_ip(m) + 1);
+	assert_int_equal(frame_ip(m)->dst, a4("10.0.0.2"));
+	assert_int_equal(ip_hlen(frame_ip(m)), 32);
+	assert_int_equal(opt[0], 131);
+	assert_int_equal(opt[1], 11);
+	assert_int_equal(opt[2], 4);
+	assert_int_equal(load32(opt + 3), a4("10.7.0.1"));
+	assert_int_equal(load32(opt + 7), a4("10.8.0.1"));
+	assert_int_equal(opt[11], 0);
+	/* and the routers on it answer */
+	chain(4);
+	for (unsigned k = 2; k <= 4; k++) {
+		char jail[8];
+
+		snprintf(jail, sizeof(jail), "n%u", k);
+		command_in(jail, "sysctl net.inet.ip.sourceroute=1");
+		command_in(jail, "sysctl net.inet.ip.accept_sourceroute=1");
+	}
+	assert_int_equal(tool(&t, "n1", "traceroute -n -q 1 -g 10.2.0.2 10.3.0.2"), 0);
+	assert_non_null(strstr(
+	    t.out, "\n 1  10.1.0.2  0.000 ms\n 2  10.2.0.2  0.000 ms\n 3  10.3.0.2  0.000 ms\n"));
+}
+
+static void
 test_wrong_words_are_refused(void **state)
 {
 	struct tool t;
@@ -169,6 +220,8 @@ main(void)
 		INET_TEST(test_own_address_is_one_hop),
 		INET_TEST(test_names_of_hosts_are_printed_unless_n),
 		INET_TEST(test_a_pause_lies_between_probes),
+		INET_TEST(test_udp_probes_may_forbid_fragments_and_choose_a_source),
+		INET_TEST(test_gateways_are_a_loose_source_route),
 		INET_TEST(test_wrong_words_are_refused),
 		INET_TEST(test_cancel_ends_it_in_the_middle),
 	};
