@@ -222,7 +222,7 @@ prefix_new(struct ifnet *ifp, const struct in6 *prefix, unsigned plen)
 
 /* --- what an advertisement says --------------------------------------------------------------- */
 
-/* It lives so long from now on; 0 = its route goes at once, itself as soon as the caller has done. */
+/* It lives so long from now on. 0: its route goes at once, itself when the caller has done. */
 static void
 prefix_lifetimes(struct nd6_prefix *pr, uint32_t vltime_s, uint32_t pltime_s)
 {

@@ -9,8 +9,7 @@
  *	the sender, and its routes	to nd6_defrtr.c
  *	prefixes			to nd6_prefix.c
  *
- * What a value out of bounds would do to a host is why each is checked: anybody on the link can send
- * these messages.
+ * Each value has bounds, for anybody on the link can send these messages.
  */
 #include "inet6/nd6_rtr.h"
 

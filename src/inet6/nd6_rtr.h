@@ -112,7 +112,7 @@ bool nd6_router_is_default(const struct nd6_router *r);
 /* Is it known, or likely, to answer (RFC 4861 6.3.6)? */
 bool nd6_router_is_reachable(const struct nd6_router *r);
 /*
- * r offers the way to dst/plen for so long; 0 = no more. Whom packets go to is chosen anew. r stays.
+ * r offers the way to dst/plen for so long; 0 = no more. Whom packets go to is chosen anew. Keeps r.
  */
 void nd6_route_offer(struct nd6_router *r, const struct in6 *dst, unsigned plen, enum nd6_pref pref,
     uint32_t lifetime_s);
@@ -173,10 +173,10 @@ int nd6_prefix_router_foreach(
 /* ndp -P: with the addresses made of them; ifp NULL = of all interfaces. */
 void nd6_prefixes_flush(const struct ifnet *ifp);
 
-/* --- addresses made of prefixes (nd6_slaac.c) -------------------------------------------------- */
+/* --- addresses made of prefixes (nd6_slaac.c) ------------------------------------------------- */
 
 void nd6_slaac_init(struct nd6_prefix *pr);
-/* An advertisement with the A flag: make the address, or give those that are there new lifetimes. */
+/* An advertisement with the A flag: make the address, or give those there new lifetimes. */
 void nd6_slaac_heard(struct nd6_prefix *pr, uint32_t vltime_s, uint32_t pltime_s);
 /* The prefix goes; its addresses live on. */
 void nd6_slaac_fini(struct nd6_prefix *pr);

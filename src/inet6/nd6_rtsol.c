@@ -6,8 +6,8 @@
  * link-local address, so it waits for that one's duplicate detection; without one it asks from ::.
  * An advertisement of a default router ends it.
  *
- * The tool begins anew on the interfaces named and stays until each has got an advertisement, or has
- * asked in vain.
+ * The tool begins anew on the interfaces named and stays until each has got an advertisement, or
+ * has asked in vain.
  */
 #include "inet6/nd6_rtr.h"
 

@@ -6,9 +6,9 @@
  * that tells nothing but stays the same on this link (RFC 7217, nd6_stable.c).
  *
  * With net.inet6.ip6.use_tempaddr a temporary address stands beside it: by chance, preferred for a
- * day, valid for longer. Shortly before it is deprecated the next one is made; so old connections go
- * on while new ones leave from another address. The prefix's timer (`remake`) is for that, and for
- * another try where an address turned out to be somebody else's.
+ * day, valid for longer. Shortly before it is deprecated the next one is made; so old connections
+ * go on while new ones leave from another address. The prefix's timer (`remake`) is for that, and
+ * for another try where an address turned out to be somebody else's.
  */
 #include "inet6/nd6_rtr.h"
 
@@ -239,8 +239,8 @@ temp_is_due(const struct nd6_prefix *pr)
 }
 
 /*
- * A new temporary address beside the lasting one, which gives it its time (RFC 8981 3.4). None if it
- * would be deprecated too soon.
+ * A new temporary address beside the lasting one, which gives it its time (RFC 8981 3.4). None if
+ * it would be deprecated too soon.
  */
 static void
 temp_make(struct nd6_prefix *pr)
@@ -378,8 +378,8 @@ remake(void *arg)
 }
 
 /*
- * Somebody else has an address of ours: another one, a few times. Without use_stableaddr there is no
- * other lasting one.
+ * Somebody else has an address of ours: another one, a few times. Without use_stableaddr there is
+ * no other lasting one.
  */
 static void
 duplicate(struct nd6_prefix *pr, const struct in6_ifaddr *ia)

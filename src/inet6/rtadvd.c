@@ -1,11 +1,11 @@
 /*
  * rtadvd.c - router advertisements out (RFC 4861 6.2).
  *
- * An interface that advertises has a timer. It sends to all nodes and sets the timer anew: by chance
- * between min_ns and max_ns, sooner for the first three, and sooner when somebody asks (6.2.6), but
- * never within three seconds of the last one. What it says is made afresh each time: from the
- * configuration, from whether the stack forwards, and from the interface's addresses. A prefix that
- * it said before and says no more goes out with lifetime 0 in the next three.
+ * An interface that advertises has a timer. It sends to all nodes and sets the timer anew: by
+ * chance between min_ns and max_ns, sooner for the first three, and sooner when somebody asks
+ * (6.2.6), but never within three seconds of the last one. What it says is made afresh each time:
+ * from the configuration, from whether the stack forwards, and from the interface's addresses. A
+ * prefix that it said before and says no more goes out with lifetime 0 in the next three.
  *
  * Options that would make a message longer than the link's MTU go into another one behind it, for
  * ND messages may not be fragmented (RFC 6980).
@@ -135,7 +135,7 @@ rtadvd_own_prefixes(const struct ifnet *ifp, uint8_t *buf, size_t room)
 	return len;
 }
 
-/* All options but the link's own: what the configuration says wins over the interface's addresses. */
+/* All options but the link's own: the configuration wins over the interface's addresses. */
 static size_t
 gather(const struct rtadv_if *ra, uint8_t *buf, size_t room)
 {

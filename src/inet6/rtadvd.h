@@ -41,12 +41,12 @@ struct rtadv_info {
 int rtadvd_start(struct ifnet *ifp, const struct rtadv_config *config);
 /* A last word that says so, and no more. -ENOENT. */
 int rtadvd_stop(struct ifnet *ifp);
+/* Print what they advertise; only NULL = all interfaces (rtadvd_show.c). */
+void rtadvd_show(struct emitter *e, const struct ifnet *only);
 /* False if it doesn't advertise. */
 bool rtadvd_info(const struct ifnet *ifp, struct rtadv_info *info);
 
-/*
- * Prefix options made of the interface's own addresses, into buf, as many as fit; returns the bytes.
- */
+/* Prefix options of the interface's own addresses, as many as fit; returns their bytes. */
 size_t rtadvd_own_prefixes(const struct ifnet *ifp, uint8_t *buf, size_t room);
 
 /* Another router's advertisement (6.2.7). True if ifp advertises itself. Borrows all. */
