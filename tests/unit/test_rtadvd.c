@@ -790,7 +790,7 @@ test_of_two_routers_the_preferred_one_is_used_and_its_death_healed(void **state)
 	assert_non_null(strstr(t.out, "inet6 2001:db8:1:"));
 	assert_non_null(strstr(t.out, "inet6 2001:db8:2:"));
 	assert_int_equal(hub_ping(port, 5), 5);
-	/* the cable breaks: neighbour unreachability detection finds out, the other one takes over */
+	/* the cable breaks: the host finds out, the other one takes over */
 	port[1].cut = true;
 	assert_in_range(hub_ping(port, 60), 10, 59);
 	assert_true(hub_default_is("fe80::ff:fe00:106%mem3"));
