@@ -15,13 +15,14 @@ LONG = os.environ.get("LONG") == "1"
 
 LAB = """name: replay
 nodes:
-  src: {{run: ["ifconfig eth0 inet 10.250.0.2/24"]}}
-  gw: {{forwarding: true, run: ["ifconfig lan inet 10.250.0.1/24", "ifconfig wan inet 10.250.1.1/24",
-                               "route add default 10.250.1.2"]}}
-  dst: {{run: ["ifconfig eth0 inet 10.250.1.2/24"]}}
+  src: {{}}
+  gw: {{forwarding: true, run: [route add default 10.250.1.2, "route -6 add default 2001:db8:250:1::2"]}}
+  dst: {{}}
 links:
-  - {{endpoints: ["src:eth0", "gw:lan"], delay: 1ms}}
-  - {{endpoints: ["gw:wan", "dst:eth0"], delay: 1ms}}
+  - {{endpoints: ["src:eth0", "gw:lan"], delay: 1ms, ipv4: [10.250.0.2/24, 10.250.0.1/24],
+     ipv6: ["2001:db8:250::2/64", "2001:db8:250::1/64"]}}
+  - {{endpoints: ["gw:wan", "dst:eth0"], delay: 1ms, ipv4: [10.250.1.1/24, 10.250.1.2/24],
+     ipv6: ["2001:db8:250:1::1/64", "2001:db8:250:1::2/64"]}}
 traffic:
   - {{name: file, replay: {file}, on: "{on}", way: {way}, rate: {rate}}}
 capture:
