@@ -1,7 +1,11 @@
 /*
- * bench_forward.c - what one stack takes to forward a packet of 64 bytes, driver memory to driver
- * memory: the whole path (Ethernet, sanity with checksum, empty filter hooks in and out, for-us
- * test, route, ttl, neighbour, statistics), on one core.
+ * bench_forward.c - what one stack takes to forward a packet, driver memory to driver memory: the
+ * whole path (Ethernet, sanity with checksum, empty filter hooks in and out, for-us test, route,
+ * ttl, neighbour, statistics), on one core.
+ *
+ *	forward_…	IPv4, frames of 64 bytes (60 without their checksum)
+ *	forward6_…	IPv6, UDP with 64 bytes of payload, in turn with
+ *	forward4_…	IPv4, UDP with 64 bytes of payload
  *
  * The driver here is memory. Its receive ring hands over batches of 64 mbufs and prefetches one
  * batch ahead, as drivers of network cards do; its transmit side makes the frame what it was, while
@@ -14,6 +18,7 @@
 #include "base/clock.h"
 #include "base/mbuf.h"
 #include "inet/ip.h"
+#include "inet6/ip6.h"
 #include "kern/verb.h"
 #include "kern/vnet.h"
 #include "net/ethernet.h"
@@ -21,34 +26,61 @@
 
 #include <string.h>
 
-enum { FRAME_LEN = 60, RING_MAX = 1 << 16, SLICES = 30, SLICE_PACKETS = 400000 };
+enum {
+	MIN_FRAME = 60,
+	PAYLOAD_FRAME4 = 14 + 20 + 8 + 64,
+	PAYLOAD_FRAME6 = 14 + 40 + 8 + 64,
+	RING_MAX = 1 << 16,
+	SLICES = 30,
+	SLICE_PACKETS = 400000,
+};
 
-static struct {
+/* Packets in flight: of one family and length. */
+struct ring {
 	struct mbuf *slot[RING_MAX];
 	uint32_t head, count, mask;
+	uint32_t frame_len;
 	uint64_t sent;
-} ring;
+};
+
+static struct ring rings[2], *ring;
 
 static const uint8_t router_mac[6] = { 2, 0, 0, 0, 1, 1 }, sender_mac[6] = { 2, 0, 0, 0, 9, 9 };
+
+static inline void
+ring_put(struct mbuf *m)
+{
+	memcpy(m->data, router_mac, 6);
+	m->flags = 0;
+	m->len = ring->frame_len;
+	ring->slot[(ring->head + ring->count++) & ring->mask] = m;
+}
 
 /* The driver's way out: restore the frame, queue it for receiving again. */
 static void
 mem_transmit(struct ifnet *ifp, struct batch *b)
 {
 	(void)ifp;
-	batch_foreach(b, m) {
-		uint8_t *p = m->data;
-		struct ip_hdr *ip = (struct ip_hdr *)(void *)(p + ETHER_HDR_LEN_);
-		uint32_t sum = (uint32_t)ip->sum + 0xfffe; /* minus one */
-
-		memcpy(p, router_mac, 6);
-		ip->ttl++;
-		ip->sum = (uint16_t)((sum & 0xffff) + (sum >> 16));
-		m->flags = 0;
-		m->len = FRAME_LEN;
-		ring.slot[(ring.head + ring.count++) & ring.mask] = m;
+	if (ring == NULL) {
+		batch_free(b); /* what interfaces say of themselves while the router is set up */
+		return;
 	}
-	ring.sent += b->n;
+	ring->sent += b->n;
+	if (ring->frame_len == PAYLOAD_FRAME6) {
+		batch_foreach(b, m) {
+			((struct ip6_hdr *)(void *)(m->data + ETHER_HDR_LEN_))->hlim++;
+			ring_put(m);
+		}
+	} else {
+		batch_foreach(b, m) {
+			struct ip_hdr *ip = (struct ip_hdr *)(void *)(m->data + ETHER_HDR_LEN_);
+			uint32_t sum = (uint32_t)ip->sum + 0xfffe; /* minus one */
+
+			ip->ttl++;
+			ip->sum = (uint16_t)((sum & 0xffff) + (sum >> 16));
+			ring_put(m);
+		}
+	}
 	b->n = 0;
 }
 
@@ -77,28 +109,52 @@ command(const char *line)
 	free(err);
 }
 
-/* A frame of flow number i to 10.3.x.y. */
-static struct mbuf *
-frame(uint32_t i)
+/* IPv4 from one of 200 senders to 10.3.x.y, address number i. */
+static void
+header4(uint8_t *p, uint32_t len, uint32_t i)
 {
-	struct mbuf *m = m_get(FRAME_LEN);
-	struct ether_header_ *eh;
-	struct ip_hdr *ip;
+	struct ip_hdr *ip = (struct ip_hdr *)(void *)p;
 
-	bench_require(m != NULL);
-	memset(m->data, 0, FRAME_LEN);
-	eh = mtod(m, struct ether_header_ *);
-	memcpy(eh->dst, router_mac, 6);
-	memcpy(eh->src, sender_mac, 6);
-	eh->type = to_be16(ETHERTYPE_IP_);
-	ip = (struct ip_hdr *)(void *)(eh + 1);
 	ip->vhl = 0x45;
-	ip->len = to_be16(46);
+	ip->len = to_be16((uint16_t)len);
 	ip->ttl = 64;
 	ip->proto = IPPROTO_UDP_;
 	store32(&ip->src, __builtin_bswap32(0x0a010002 + i % 200));
 	store32(&ip->dst, __builtin_bswap32(0x0a030001 + i));
 	ip->sum = ip_cksum(ip);
+}
+
+/* The same for IPv6, to 2001:db8:3::/48. */
+static void
+header6(uint8_t *p, uint32_t len, uint32_t i)
+{
+	struct ip6_hdr *ip6 = (struct ip6_hdr *)(void *)p;
+
+	ip6->flow = to_be32(0x60000000);
+	ip6->plen = to_be16((uint16_t)(len - IP6_HDRLEN));
+	ip6->nxt = IPPROTO_UDP_;
+	ip6->hlim = 64;
+	ip6->src = (struct in6){ { 0x20, 1, 0xd, 0xb8, 0, 1, [15] = (uint8_t)(2 + i % 200) } };
+	ip6->dst = (struct in6){ { 0x20, 1, 0xd, 0xb8, 0, 3 } };
+	store32(ip6->dst.b + 12, __builtin_bswap32(1 + i));
+}
+
+/* A frame of flow number i, of the length that the ring has. */
+static struct mbuf *
+frame(uint32_t i)
+{
+	bool six = ring->frame_len == PAYLOAD_FRAME6;
+	struct mbuf *m = m_get(ring->frame_len);
+	uint32_t len = ring->frame_len == MIN_FRAME ? 46 : ring->frame_len - ETHER_HDR_LEN_;
+	struct ether_header_ *eh;
+
+	bench_require(m != NULL);
+	memset(m->data, 0, m->len);
+	eh = mtod(m, struct ether_header_ *);
+	memcpy(eh->dst, router_mac, 6);
+	memcpy(eh->src, sender_mac, 6);
+	eh->type = to_be16(six ? ETHERTYPE_IPV6_ : ETHERTYPE_IP_);
+	(six ? header6 : header4)((uint8_t *)(eh + 1), len, i);
 	return m;
 }
 
@@ -122,51 +178,86 @@ prefetch_frame(const struct mbuf *m)
 	__builtin_prefetch((const uint8_t *)m + sizeof(*m) + M_HEADROOM, 1);
 }
 
-/* ns per packet of one slice of the measurement. */
+/* ns per packet of one slice of the measurement, with the packets in r. */
 static double
-slice(struct ifnet *in, uint64_t packets)
+slice(struct ifnet *in, struct ring *r, uint64_t packets)
 {
-	uint64_t start = bench_now_ns(), sent = ring.sent;
+	uint64_t start, sent = r->sent;
 
+	ring = r;
+	start = bench_now_ns();
 	for (uint64_t done = 0; done < packets; done += BATCH_MAX) {
 		struct batch b;
 
 		b.n = BATCH_MAX;
 		for (uint32_t i = 0; i < BATCH_MAX; i++) {
-			b.m[i] = ring.slot[(ring.head + i) & ring.mask];
-			prefetch_frame(ring.slot[(ring.head + BATCH_MAX + i) & ring.mask]);
+			b.m[i] = r->slot[(r->head + i) & r->mask];
+			prefetch_frame(r->slot[(r->head + BATCH_MAX + i) & r->mask]);
 		}
-		ring.head += BATCH_MAX;
-		ring.count -= BATCH_MAX;
+		r->head += BATCH_MAX;
+		r->count -= BATCH_MAX;
 		if_receive(in, &b);
 	}
-	return (double)(bench_now_ns() - start) / (double)(ring.sent - sent);
+	return (double)(bench_now_ns() - start) / (double)(r->sent - sent);
+}
+
+static void
+ring_fill(struct ring *r, uint32_t frame_len, uint32_t in_flight, uint32_t flows)
+{
+	ring = r;
+	r->head = r->count = 0;
+	r->mask = RING_MAX - 1;
+	r->frame_len = frame_len;
+	for (uint32_t i = 0; i < in_flight; i++)
+		r->slot[r->count++] = frame(i % flows);
+}
+
+static void
+ring_drain(struct ring *r, uint32_t in_flight)
+{
+	bench_require(r->count == in_flight);
+	for (; r->count > 0; r->count--)
+		m_free(r->slot[r->head++ & r->mask]);
 }
 
 /*
  * Median ns per packet over SLICES slices, after a third of them to warm up: the machine may be
- * shared.
+ * shared. Several kinds of frames take turns, so that its moods meet them all.
  */
-static double
-measure(struct ifnet *in, uint32_t in_flight, uint32_t flows)
+static void
+measure(struct ifnet *in, const uint32_t *frame_len, unsigned kinds, uint32_t in_flight,
+    uint32_t flows, double *median)
 {
-	double ns[SLICES];
+	static double ns[2][SLICES];
 
-	ring.head = 0;
-	ring.count = 0;
-	ring.mask = RING_MAX - 1;
-	for (uint32_t i = 0; i < in_flight; i++)
-		ring.slot[ring.count++] = frame(i % flows);
-	for (int i = 0; i < SLICES / 3; i++)
-		slice(in, SLICE_PACKETS);
-	for (int i = 0; i < SLICES; i++)
-		ns[i] = slice(in, SLICE_PACKETS);
-	bench_require(ring.count == in_flight);
-	while (ring.count > 0) {
-		m_free(ring.slot[ring.head++ & ring.mask]);
-		ring.count--;
+	for (unsigned k = 0; k < kinds; k++)
+		ring_fill(&rings[k], frame_len[k], in_flight, flows);
+	for (int i = -SLICES / 3; i < SLICES; i++)
+		for (unsigned k = 0; k < kinds; k++)
+			ns[k][i < 0 ? 0 : i] = slice(in, &rings[k], SLICE_PACKETS);
+	for (unsigned k = 0; k < kinds; k++) {
+		ring_drain(&rings[k], in_flight);
+		median[k] = bench_median(ns[k], SLICES);
 	}
-	return bench_median(ns, SLICES);
+}
+
+static void
+router(void)
+{
+	command("ifconfig mem0 inet 10.1.0.1/24");
+	command("ifconfig mem1 inet 10.2.0.1/24");
+	command("arp -s 10.2.0.2 02:00:00:00:02:02");
+	command("route add 10.3.0.0/16 10.2.0.2");
+	command("sysctl net.inet.ip.forwarding=1");
+	command("ifconfig mem0 inet6 2001:db8:1::1/64 no_dad");
+	command("ifconfig mem1 inet6 2001:db8:2::1/64 no_dad");
+	command("ndp -s 2001:db8:2::2 02:00:00:00:02:02");
+	command("route -6 add 2001:db8:3::/48 2001:db8:2::2");
+	command("sysctl net.inet6.ip6.forwarding=1");
+	for (int point = PFIL_INET; point <= PFIL_INET6; point++) {
+		bench_require(pfil_add(point, PFIL_IN, pass_all, NULL, 0) == 0);
+		bench_require(pfil_add(point, PFIL_OUT, pass_all, NULL, 0) == 0);
+	}
 }
 
 int
@@ -176,27 +267,34 @@ main(void)
 		const char *name;
 		uint32_t in_flight, flows;
 	} runs[] = {
-		{ "forward_warm_1_flow", 1000, 1 },
-		{ "forward_warm_10000_flows", 1000, 10000 },
-		{ "forward_cold_1_flow", 60000, 1 },
-		{ "forward_cold_10000_flows", 60000, 10000 },
+		{ "warm_1_flow", 1000, 1 },
+		{ "warm_10000_flows", 1000, 10000 },
+		{ "cold_1_flow", 60000, 1 },
+		{ "cold_10000_flows", 60000, 10000 },
 	};
+	static const uint32_t smallest[] = { MIN_FRAME },
+			      families[] = { PAYLOAD_FRAME4, PAYLOAD_FRAME6 };
+	double median[2];
 	struct ifnet *in;
+	char name[64];
 
 	bench_require(worker_attach(0, CLOCK_VIRTUAL) != NULL);
 	kern_init();
 	VNET_SCOPE(vnet0);
 	in = mem_interface(0, router_mac);
 	mem_interface(1, (const uint8_t[6]){ 2, 0, 0, 0, 1, 2 });
-	command("ifconfig mem0 inet 10.1.0.1/24");
-	command("ifconfig mem1 inet 10.2.0.1/24");
-	command("arp -s 10.2.0.2 02:00:00:00:02:02");
-	command("route add 10.3.0.0/16 10.2.0.2");
-	command("sysctl net.inet.ip.forwarding=1");
-	bench_require(pfil_add(PFIL_INET, PFIL_IN, pass_all, NULL, 0) == 0);
-	bench_require(pfil_add(PFIL_INET, PFIL_OUT, pass_all, NULL, 0) == 0);
-	ring.sent = 0;
-	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++)
-		bench_say(runs[i].name, measure(in, runs[i].in_flight, runs[i].flows), "ns/packet");
+	router();
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		measure(in, smallest, 1, runs[i].in_flight, runs[i].flows, median);
+		snprintf(name, sizeof(name), "forward_%s", runs[i].name);
+		bench_say(name, median[0], "ns/packet");
+	}
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		measure(in, families, 2, runs[i].in_flight, runs[i].flows, median);
+		for (int six = 0; six < 2; six++) {
+			snprintf(name, sizeof(name), "forward%c_%s", six ? '6' : '4', runs[i].name);
+			bench_say(name, median[six], "ns/packet");
+		}
+	}
 	return 0;
 }

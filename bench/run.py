@@ -28,6 +28,9 @@ GOALS = {
 }
 # Who is measured beside whom: the peer's figure that a figure is compared with.
 PEERS = {name: ("kernel_forward", "Linux kernel, veth to veth") for name in GOALS if name.startswith("forward_")}
+for run in ("warm_1_flow", "warm_10000_flows", "cold_1_flow", "cold_10000_flows"):
+    PEERS["forward6_" + run] = ("forward4_" + run, "IPv4 with the same payload")
+    GOALS["forward6_" + run] = "ratio >= 0.8"  # at most 1.25 times IPv4's cost
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks"]
 HERE = os.path.dirname(os.path.abspath(__file__))
 
