@@ -235,6 +235,8 @@ nd6_rtr_flags_changed(struct ifnet *ifp, uint32_t old)
 		forget(ifp);
 	if (!nd6_rtr_takes_routers(ifp))
 		nd6_routers_flush(ifp);
+	if (changed & old & ND6_IFF_IFDISABLED)
+		rtadvd_linkchange(ifp);
 	if (!nd6_rtr_accepts(ifp))
 		nd6_rtsol_stop(ifp);
 	else if ((changed & (ND6_IFF_ACCEPT_RTADV | ND6_IFF_IFDISABLED | ND6_IFF_NO_RADR)) &&

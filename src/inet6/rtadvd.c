@@ -302,7 +302,10 @@ source_of(const struct ifnet *ifp)
 {
 	const struct in6_ifaddr *ia = in6_linklocal(ifp);
 
-	return ia == NULL || (ia->flags & IN6_IFF_NOTREADY) || !if_is_usable(ifp) ? NULL : ia;
+	if (ia == NULL || (ia->flags & IN6_IFF_NOTREADY) || !if_is_usable(ifp) ||
+	    !nd6_is_active(ifp))
+		return NULL;
+	return ia;
 }
 
 /* Send all there is to say. False: it can't now. */

@@ -392,6 +392,20 @@ test_a_link_that_comes_back_is_told_at_once(void **state)
 }
 
 static void
+test_a_disabled_interface_is_silent_until_it_is_enabled(void **state)
+{
+	(void)state;
+	start("");
+	memif_clear(&lan);
+	command("ifconfig mem0 inet6 ifdisabled");
+	pass_s(1000);
+	assert_int_equal(count_icmp6(&lan, ND_ROUTER_ADVERT_), 0);
+	command("ifconfig mem0 inet6 -ifdisabled");
+	pass_s(40);
+	assert_in_range(count_icmp6(&lan, ND_ROUTER_ADVERT_), 3, 4);
+}
+
+static void
 test_an_interface_that_leaves_advertises_no_more(void **state)
 {
 	(void)state;
@@ -867,6 +881,7 @@ main(void)
 		ROUTER_TEST(test_bad_solicitations_are_dropped_and_counted),
 		ROUTER_TEST(test_advertising_begins_when_the_link_local_address_is_ready),
 		ROUTER_TEST(test_a_link_that_comes_back_is_told_at_once),
+		ROUTER_TEST(test_a_disabled_interface_is_silent_until_it_is_enabled),
 		ROUTER_TEST(test_an_interface_that_leaves_advertises_no_more),
 		ROUTER_TEST(test_a_router_that_contradicts_us_is_logged_once_a_minute),
 		ROUTER_TEST(test_words_that_are_wrong_change_nothing),
