@@ -7,8 +7,8 @@
  *			group 224.0.0.1 mode exclude
  *				mcast-macaddr 01:00:5e:00:00:01
  *
- * For each family the first address, what is spoken to the routers, and the groups; -v adds sources,
- * members and the timers of old queriers, and the link's own filter, which -f link shows alone.
+ * For each family the first address, what is spoken to the routers, and the groups; -v adds
+ * sources, members and the timers of old queriers, and the link's own filter, which -f link shows alone.
  */
 #include "inet/multicast_internal.h"
 #include "kern/verb.h"
@@ -27,7 +27,7 @@ struct ifmcstat {
 	bool verbose;
 };
 
-/* --- a family's groups ------------------------------------------------------------------------- */
+/* --- a family's groups ------------------------------------------------------------------------ */
 
 static const char *
 family_name(int family)
@@ -167,7 +167,7 @@ print_family(const struct ifmcstat *s, const struct ifnet *ifp, int family)
 	emit_end(s->e);
 }
 
-/* --- the link's filter ------------------------------------------------------------------------- */
+/* --- the link's filter ------------------------------------------------------------------------ */
 
 static int
 print_link_group(const uint8_t group[6], unsigned holders, void *ctx)
@@ -197,7 +197,7 @@ print_link(const struct ifmcstat *s, const struct ifnet *ifp)
 	emit_end(s->e);
 }
 
-/* --- the tool ---------------------------------------------------------------------------------- */
+/* --- the tool --------------------------------------------------------------------------------- */
 
 static int
 any(const uint8_t group[6], unsigned holders, void *ctx)

@@ -84,7 +84,7 @@ enum { TENTHS_V1 = 100, TOS_INTERNETWORK_CONTROL = 0xc0, OPT_ROUTER_ALERT = 148 
 
 static const uint8_t router_alert[4] = { OPT_ROUTER_ALERT, 4, 0, 0 };
 
-/* --- out --------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 /* Takes m, a message but for its sum. */
 static void
@@ -140,7 +140,7 @@ igmp_send_leave(struct mcast_if *mi, const struct ipaddr *group)
 		send_short(mi, IGMP_V2_LEAVE, ALL_ROUTERS, ipaddr_in(group));
 }
 
-/* --- in ---------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* Max Resp Code and QQIC: from 128 on a mantissa and an exponent (RFC 3376 4.1.1). */
 static uint32_t
@@ -304,7 +304,7 @@ igmp_input(struct mbuf *m, unsigned hlen)
 }
 IP_PROTOCOL_DEFINE(igmp, .proto = IPPROTO_IGMP_, .input = igmp_input);
 
-/* --- its place among the families -------------------------------------------------------------- */
+/* --- its place among the families ------------------------------------------------------------- */
 
 static unsigned
 igmp_version(void)
@@ -333,7 +333,7 @@ MCAST_PROTO_DEFINE(igmp, .family = AF_INET, .newest = 3, .addrlen = 4,
     .query_limit = igmp_query_limit, .reported = igmp_reported, .send = igmp_send_report,
     .send_old = igmp_send_old, .send_leave = igmp_send_leave);
 
-/* --- netstat -s -p igmp ------------------------------------------------------------------------ */
+/* --- netstat -s -p igmp ----------------------------------------------------------------------- */
 
 static void
 igmp_stats(struct verb_run *v, const struct netstat_opts *o)

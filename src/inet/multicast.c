@@ -8,13 +8,8 @@
  *	mcast_accepts	a packet to a group has come
  *	mcast_leave	the reverse of all this
  *
- * The merge is not made from the members but from counts: a group knows how many members exclude at
- * all, and of each source how many members include it and how many exclude it. So a thousand
- * members cost no more than one.
- *
- * The packet side finds the group in a table (open addressing, at most half full, rebuilt beside
- * the old one when it is full) and reads its filter, a sorted array that is never changed but
- * replaced. What has changed is said to the routers by multicast_report.c; for that a group may
+ * Packets find the group in a table (multicast_table.c) and read its filter, which is never changed
+ * but replaced. What has changed is said to the routers by multicast_report.c; for that a group may
  * outlive its members for a while.
  */
 #include "inet/multicast_internal.h"
@@ -25,7 +20,6 @@
 #include "net/if_multi.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 VNET_DEFINE_STATIC(bool, in_mcast_loop) = true;
@@ -94,273 +88,11 @@ group_compare(const struct mcast_group *a, const struct mcast_group *b)
 	return ipaddr_compare(&a->group, &b->group);
 }
 
-static int
-count_compare(const struct mcast_count *a, const struct mcast_count *b)
-{
-	return ipaddr_compare(&a->source, &b->source);
-}
-
 /* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
 #define UNUSED_STATIC static __attribute__((unused))
 RB_GENERATE_INTERNAL(mcast_groups, mcast_group, node, group_compare, UNUSED_STATIC)
-RB_GENERATE_INTERNAL(mcast_counts, mcast_count, node, count_compare, UNUSED_STATIC)
 
-/* --- filters ----------------------------------------------------------------------------------- */
-
-const struct mcast_filter mcast_nobody = { .mode = MCAST_MODE_INCLUDE };
-const struct mcast_filter mcast_everybody = { .mode = MCAST_MODE_EXCLUDE };
-
-static int
-source_compare(const void *a, const void *b)
-{
-	return ipaddr_compare(a, b);
-}
-
-bool
-mcast_filter_accepts(const struct mcast_filter *f, const struct ipaddr *source)
-{
-	bool listed = f->n > 0 &&
-	    bsearch(source, f->source, f->n, sizeof(f->source[0]), source_compare) != NULL;
-
-	return listed == (f->mode == MCAST_MODE_INCLUDE);
-}
-
-/* With room for n sources; a constant for none. NULL without memory. */
-static const struct mcast_filter *
-filter_new(enum mcast_mode mode, const struct ipaddr *sources, unsigned n)
-{
-	struct mcast_filter *f;
-
-	if (n == 0)
-		return mode == MCAST_MODE_INCLUDE ? &mcast_nobody : &mcast_everybody;
-	f = vnet_malloc(sizeof(*f) + n * sizeof(f->source[0]));
-	if (f == NULL)
-		return NULL;
-	f->mode = mode;
-	memcpy(f->source, sources, n * sizeof(f->source[0]));
-	qsort(f->source, n, sizeof(f->source[0]), source_compare);
-	/* nobody is named twice */
-	for (unsigned i = 0; i < n; i++)
-		if (f->n == 0 || !ipaddr_equal(&f->source[f->n - 1], &f->source[i]))
-			f->source[f->n++] = f->source[i];
-	return f;
-}
-
-static void
-filter_free_late(struct rcu_head *h)
-{
-	vnet_free(h); /* first in its filter */
-}
-
-static void
-filter_free(const struct mcast_filter *f)
-{
-	if (f != NULL && f->n > 0)
-		rcu_call(&((struct mcast_filter *)(uintptr_t)f)->rcu, filter_free_late);
-}
-
-static bool
-filter_equal(const struct mcast_filter *a, const struct mcast_filter *b)
-{
-	return a->mode == b->mode && a->n == b->n &&
-	    memcmp(a->source, b->source, a->n * sizeof(a->source[0])) == 0;
-}
-
-/* --- the packets' table ------------------------------------------------------------------------ */
-
-enum { TABLE_FIRST_LOG2 = 2 };
-struct mcast_table {
-	struct rcu_head rcu;
-	uint32_t shift, mask; /* 32 - log2 of the slots; slots - 1 */
-	uint32_t used, live;  /* slots that are not free, and not deleted */
-	struct mcast_group *slot[];
-};
-/* Stands in the slots of groups that have gone; no packet asks for its address. */
-static struct mcast_group deleted;
-
-static inline uint32_t
-table_start(const struct mcast_table *t, const struct ipaddr *group)
-{
-	uint64_t h = load64(group->b) * UINT64_C(0x9e3779b97f4a7c15) ^ load64(group->b + 8);
-
-	return (uint32_t)(h * UINT64_C(0xd6e8feb86659fd93) >> 32) >> t->shift;
-}
-
-struct mcast_group *
-mcast_group_find(const struct mcast_if *mi, const struct ipaddr *group)
-{
-	const struct mcast_table *t = rcu_deref(&mi->table);
-	struct mcast_group *g;
-
-	if (t == NULL)
-		return NULL;
-	for (uint32_t i = table_start(t, group); (g = rcu_deref(&t->slot[i])) != NULL;
-	     i = (i + 1) & t->mask)
-		if (ipaddr_equal(&g->group, group))
-			return g;
-	return NULL;
-}
-
-static void
-table_put(struct mcast_table *t, struct mcast_group *g)
-{
-	uint32_t i = table_start(t, &g->group);
-
-	while (t->slot[i] != NULL)
-		i = (i + 1) & t->mask;
-	t->used++;
-	t->live++;
-	rcu_publish(&t->slot[i], g);
-}
-
-static void
-table_remove(struct mcast_table *t, struct mcast_group *g)
-{
-	uint32_t i = table_start(t, &g->group);
-
-	while (t->slot[i] != g)
-		i = (i + 1) & t->mask;
-	t->live--;
-	rcu_publish(&t->slot[i], &deleted);
-}
-
-static void
-table_free_late(struct rcu_head *h)
-{
-	vnet_free(h); /* first in its table */
-}
-
-static void
-table_publish(struct mcast_if *mi, struct mcast_table *t)
-{
-	struct mcast_table *old = mi->table;
-
-	rcu_publish(&mi->table, t);
-	if (old != NULL)
-		rcu_call(&old->rcu, table_free_late);
-}
-
-/* Room for one more. 0, -ENOMEM. */
-static int
-table_reserve(struct mcast_if *mi)
-{
-	const struct mcast_table *old = mi->table;
-	uint32_t live = old != NULL ? old->live : 0, bits = TABLE_FIRST_LOG2;
-	struct mcast_table *t;
-
-	if (old != NULL && 2 * (old->used + 1) <= old->mask + 1)
-		return 0;
-	while (UINT32_C(1) << bits < 2 * (live + 1) + live)
-		bits++;
-	t = vnet_malloc(sizeof(*t) + sizeof(struct mcast_group *) * ((size_t)1 << bits));
-	if (t == NULL)
-		return -ENOMEM;
-	t->shift = 32 - bits;
-	t->mask = (UINT32_C(1) << bits) - 1;
-	for (uint32_t i = 0; live > 0 && i <= old->mask; i++)
-		if (old->slot[i] != NULL && old->slot[i] != &deleted)
-			table_put(t, old->slot[i]);
-	table_publish(mi, t);
-	return 0;
-}
-
-/* --- counts and their merge -------------------------------------------------------------------- */
-
-static struct mcast_count *
-count_find(struct mcast_group *g, const struct ipaddr *source)
-{
-	struct mcast_count key = { .source = *source };
-
-	return RB_FIND(mcast_counts, &g->counts, &key);
-}
-
-/* Make the counts that a filter needs. 0, -ENOMEM; empty ones may be left: counts_sweep. */
-static int
-counts_reserve(struct mcast_group *g, const struct mcast_filter *f)
-{
-	for (unsigned i = 0; i < f->n; i++) {
-		struct mcast_count *c;
-
-		if (count_find(g, &f->source[i]) != NULL)
-			continue;
-		if ((c = vnet_malloc(sizeof(*c))) == NULL)
-			return -ENOMEM;
-		c->source = f->source[i];
-		RB_INSERT(mcast_counts, &g->counts, c);
-	}
-	return 0;
-}
-
-/* One member more (by = 1) or less (-1) has this filter. */
-static void
-counts_add(struct mcast_group *g, const struct mcast_filter *f, int by)
-{
-	bool exclude = f->mode == MCAST_MODE_EXCLUDE;
-
-	if (exclude)
-		g->nexclude += (unsigned)by;
-	for (unsigned i = 0; i < f->n; i++) {
-		struct mcast_count *c = count_find(g, &f->source[i]);
-
-		*(exclude ? &c->ex : &c->in) += (unsigned)by;
-	}
-}
-
-/* Free what counts nobody; how many are left. */
-static unsigned
-counts_sweep(struct mcast_group *g)
-{
-	struct mcast_count *c, *next;
-	unsigned left = 0;
-
-	for (c = RB_MIN(mcast_counts, &g->counts); c != NULL; c = next) {
-		next = RB_NEXT(mcast_counts, &g->counts, c);
-		if (c->in > 0 || c->ex > 0) {
-			left++;
-			continue;
-		}
-		RB_REMOVE(mcast_counts, &g->counts, c);
-		vnet_free(c);
-	}
-	return left;
-}
-
-static unsigned
-counts_live(struct mcast_group *g)
-{
-	struct mcast_count *c;
-	unsigned n = 0;
-
-	RB_FOREACH(c, mcast_counts, &g->counts)
-		n += c->in > 0 || c->ex > 0;
-	return n;
-}
-
-/*
- * RFC 3376 3.2: if any member excludes, what all of those exclude and nobody includes; else what
- * any member includes. NULL without memory.
- */
-static const struct mcast_filter *
-counts_merge(struct mcast_group *g)
-{
-	enum mcast_mode mode = g->nexclude > 0 ? MCAST_MODE_EXCLUDE : MCAST_MODE_INCLUDE;
-	const struct mcast_filter *f;
-	struct ipaddr *sources;
-	struct mcast_count *c;
-	unsigned n = 0;
-
-	if (RB_EMPTY(&g->counts))
-		return filter_new(mode, NULL, 0);
-	sources = malloc(counts_live(g) * sizeof(*sources) + 1);
-	if (sources == NULL)
-		return NULL;
-	RB_FOREACH(c, mcast_counts, &g->counts)
-		if (mode == MCAST_MODE_EXCLUDE ? c->ex == g->nexclude && c->in == 0 : c->in > 0)
-			sources[n++] = c->source;
-	f = filter_new(mode, sources, n);
-	free(sources);
-	return f;
-}
+/* --- filters ---------------------------------------------------------------------------------- */
 
 /* The merge is this from now on. Takes f. */
 static void
@@ -368,13 +100,13 @@ group_publish(struct mcast_group *g, const struct mcast_filter *f)
 {
 	const struct mcast_filter *old = g->filter;
 
-	if (filter_equal(old, f)) {
-		filter_free(f);
+	if (mcast_filter_equal(old, f)) {
+		mcast_filter_free(f);
 		return;
 	}
 	rcu_publish(&g->filter, f);
 	mcast_report_change(g, old);
-	filter_free(old);
+	mcast_filter_free(old);
 }
 
 /*
@@ -385,28 +117,16 @@ static int
 group_refilter(
     struct mcast_group *g, const struct mcast_filter *from, const struct mcast_filter *to)
 {
-	const struct mcast_filter *merged = NULL;
-	int error = counts_reserve(g, to);
+	const struct mcast_filter *merged;
+	int error = mcast_merge_change(
+	    &g->merge, from, to, mcast_maxgrpsrc(g->mi->family), &merged);
 
-	if (error == 0) {
-		counts_add(g, to, 1);
-		counts_add(g, from, -1);
-		if (to->n > 0 && counts_live(g) > mcast_maxgrpsrc(g->mi->family))
-			error = -ENOBUFS;
-		else if ((merged = counts_merge(g)) == NULL)
-			error = -ENOMEM;
-		if (error != 0) {
-			counts_add(g, from, 1);
-			counts_add(g, to, -1);
-		}
-	}
-	(void)counts_sweep(g);
 	if (error == 0)
 		group_publish(g, merged);
 	return error;
 }
 
-/* --- groups ------------------------------------------------------------------------------------ */
+/* --- groups ----------------------------------------------------------------------------------- */
 
 static enum af_slot
 slot_of(int family)
@@ -466,18 +186,18 @@ group_new(struct mcast_if *mi, const struct ipaddr *group)
 	if (mi->ngroups >= maxgroups(mi->family))
 		return NULL;
 	errno = ENOMEM;
-	if (table_reserve(mi) != 0 || (g = vnet_malloc(sizeof(*g))) == NULL)
+	if (mcast_table_reserve(mi) != 0 || (g = vnet_malloc(sizeof(*g))) == NULL)
 		return NULL;
 	g->mi = mi;
 	g->group = *group;
 	g->filter = &mcast_nobody;
 	LIST_INIT(&g->members);
-	RB_INIT(&g->counts);
+	mcast_merge_init(&g->merge);
 	mcast_report_group_init(g);
 	RB_INSERT(mcast_groups, &mi->groups, g);
 	mi->ngroups++;
 	groups_live++;
-	table_put(mi->table, g);
+	mcast_table_add(mi, g);
 	return g;
 }
 
@@ -493,12 +213,11 @@ group_free(struct mcast_group *g)
 	struct mcast_if *mi = g->mi;
 
 	mcast_report_group_stop(g);
-	(void)counts_sweep(g);
-	table_remove(mi->table, g);
+	mcast_table_remove(mi, g);
 	RB_REMOVE(mcast_groups, &mi->groups, g);
 	mi->ngroups--;
 	groups_live--;
-	filter_free(g->filter);
+	mcast_filter_free(g->filter);
 	rcu_call(&g->rcu, group_free_late);
 }
 
@@ -522,7 +241,7 @@ mcast_if_unused(struct mcast_if *mi)
 		return;
 	mcast_report_if_stop(mi);
 	rcu_publish(&mi->ifp->if_mcast[slot_of(mi->family)], NULL);
-	table_publish(mi, NULL);
+	mcast_table_free(mi);
 	rcu_call(&mi->rcu, mcast_if_free_late);
 }
 
@@ -551,7 +270,7 @@ group_exit(struct mcast_group *g)
 	(void)if_multi_delete(g->mi->ifp, mac);
 }
 
-/* --- members ----------------------------------------------------------------------------------- */
+/* --- members ---------------------------------------------------------------------------------- */
 
 static bool
 can_multicast(const struct ifnet *ifp, int family)
@@ -623,8 +342,7 @@ member_part(struct mcast_member *mm)
 
 	/* without memory for the new merge the group hears all: what is too much is the members' */
 	if (group_refilter(g, mm->filter, &mcast_nobody) != 0) {
-		counts_add(g, mm->filter, -1);
-		(void)counts_sweep(g);
+		mcast_merge_leave(&g->merge, mm->filter);
 		group_publish(g, g->nmembers > 1 ? &mcast_everybody : &mcast_nobody);
 	}
 	LIST_REMOVE(mm, link);
@@ -705,7 +423,7 @@ mcast_leave(struct mcast_member *mm)
 		member_part(mm);
 		mcast_if_unused(mi);
 	}
-	filter_free(mm->filter);
+	mcast_filter_free(mm->filter);
 	members_live--;
 	rcu_call(&mm->rcu, member_free_late);
 }
@@ -736,12 +454,12 @@ mcast_set_filter(
 	VNET_SCOPE(mm->ifp->if_vnet);
 	if (n > maxsocksrc(mm->group.family))
 		return -ENOBUFS;
-	if ((f = filter_new(mode, sources, n)) == NULL)
+	if ((f = mcast_filter_new(mode, sources, n)) == NULL)
 		return -ENOMEM;
 	error = group_refilter(mm->g, old, f);
 	if (error == 0)
 		rcu_publish(&mm->filter, f);
-	filter_free(error == 0 ? old : f);
+	mcast_filter_free(error == 0 ? old : f);
 	return error;
 }
 
@@ -764,7 +482,7 @@ mcast_member_group(const struct mcast_member *mm)
 	return &mm->group;
 }
 
-/* --- questions --------------------------------------------------------------------------------- */
+/* --- questions -------------------------------------------------------------------------------- */
 
 /* 224.0.0.1, ff02::1 and ff01::1: every host is a member (RFC 1112 4, RFC 4291 2.7.1). */
 static inline bool
@@ -825,7 +543,7 @@ mcast_foreach(const struct ifnet *ifp, int family,
 	return 0;
 }
 
-/* --- interfaces come and go -------------------------------------------------------------------- */
+/* --- interfaces come and go ------------------------------------------------------------------- */
 
 /* All members are deaf from now on; they are freed by who holds them (behaviours 37). */
 static void

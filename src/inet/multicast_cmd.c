@@ -1,11 +1,12 @@
 /*
  * multicast_cmd.c - the tool mcast: to be in a group by hand, and who is in which.
  *
- *	mcast join GROUP [on IF] [from SOURCE[,SOURCE]…|except SOURCE[,SOURCE]…] [for TIME]
+ *	mcast join GROUP [via IF] [source ADDR[,ADDR]… | except ADDR[,ADDR]…] [for TIME]
  *	mcast show [IF]
  *
  * A membership is there until ^C, or the end of `for`: so a lab's node or a person at the console
- * is a listener for a while. What arrives is counted by `udp sink GROUP:PORT`, which joins by itself.
+ * is a listener for a while. What arrives is counted by `udp sink GROUP:PORT`, which joins by
+ * itself.
  */
 #include "inet/multicast.h"
 #include "kern/verb.h"
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- mcast join -------------------------------------------------------------------------------- */
+/* --- mcast join ------------------------------------------------------------------------------- */
 
 struct mcast_cmd {
 	struct verb_run *v;
@@ -57,26 +58,28 @@ cmd_cancel(struct verb_run *v)
 	cmd_finish(v->state);
 }
 
-/* "10.0.0.1,10.0.0.2". Exit status. */
+/* "10.0.0.1,10.0.0.2", behind those that were named before. Exit status. */
 static int
 parse_sources(struct mcast_cmd *c, const char *word, enum mcast_mode mode)
 {
-	unsigned n = 1;
+	unsigned n = c->nsources + 1;
+	struct ipaddr *sources;
 	char *copy, *rest, *one;
 
-	if (c->sources != NULL)
-		return verb_error(c->v, EXIT_USAGE_, "join: sources are named twice");
+	if (c->nsources > 0 && c->mode != mode)
+		return verb_error(c->v, EXIT_USAGE_, "join: either source or except");
 	for (const char *p = word; *p != '\0'; p++)
 		n += *p == ',';
-	c->mode = mode;
-	c->sources = calloc(n, sizeof(c->sources[0]));
+	if ((sources = realloc(c->sources, n * sizeof(*sources))) != NULL)
+		c->sources = sources;
 	copy = rest = strdup(word);
-	if (c->sources == NULL || copy == NULL) {
+	if (sources == NULL || copy == NULL) {
 		free(copy);
 		return verb_error(c->v, 1, "join: %s", verb_strerror(ENOMEM));
 	}
+	c->mode = mode;
 	while ((one = strsep(&rest, ",")) != NULL &&
-	    ipaddr_resolve(one, c->group.family, &c->sources[c->nsources]))
+	    ipaddr_resolve(one, c->group.family, &sources[c->nsources]))
 		c->nsources++;
 	if (one != NULL)
 		(void)verb_error(c->v, EXIT_USAGE_, "join: %s: not a source's address", one);
@@ -88,11 +91,11 @@ parse_sources(struct mcast_cmd *c, const char *word, enum mcast_mode mode)
 static int
 parse_pair(struct mcast_cmd *c, const char *key, const char *value)
 {
-	if (strcmp(key, "from") == 0)
+	if (strcmp(key, "source") == 0)
 		return parse_sources(c, value, MCAST_MODE_INCLUDE);
 	if (strcmp(key, "except") == 0)
 		return parse_sources(c, value, MCAST_MODE_EXCLUDE);
-	if (strcmp(key, "on") == 0) {
+	if (strcmp(key, "via") == 0) {
 		c->ifp = if_byname(value);
 		return c->ifp != NULL ?
 		    0 :
@@ -197,7 +200,7 @@ run_join(struct verb_run *v)
 	return VERB_PENDING;
 }
 
-/* --- mcast show -------------------------------------------------------------------------------- */
+/* --- mcast show ------------------------------------------------------------------------------- */
 
 struct show_walk {
 	struct emitter *e;

@@ -24,7 +24,6 @@ struct mcast_filter {
 };
 extern const struct mcast_filter mcast_nobody;    /* INCLUDE {}: no membership */
 extern const struct mcast_filter mcast_everybody; /* EXCLUDE {} */
-bool mcast_filter_accepts(const struct mcast_filter *f, const struct ipaddr *source);
 
 struct mcast_member {
 	struct mcast_group *g; /* NULL: the interface has gone */
@@ -35,13 +34,17 @@ struct mcast_member {
 	struct rcu_head rcu;
 };
 
-/* How many members include and exclude a source of a group. */
+/* How many members of a group include and exclude a source, and how many exclude at all. */
 struct mcast_count {
 	RB_ENTRY(mcast_count) node;
 	struct ipaddr source;
 	unsigned in, ex;
 };
 RB_HEAD(mcast_counts, mcast_count);
+struct mcast_merge {
+	struct mcast_counts counts;
+	unsigned nexclude;
+};
 
 /* A source whose change is still to be told (RFC 3376 5.1): in so many more reports. */
 struct mcast_retx {
@@ -73,8 +76,8 @@ struct mcast_group {
 	const struct mcast_filter *filter; /* published: the merge of its members' */
 	RB_ENTRY(mcast_group) node;        /* of mi->groups, by address */
 	LIST_HEAD(, mcast_member) members;
-	unsigned nmembers, nexclude; /* members, and those with an EXCLUDE filter */
-	struct mcast_counts counts;
+	unsigned nmembers;
+	struct mcast_merge merge;
 	struct mcast_saying say;
 	struct rcu_head rcu;
 };
@@ -108,11 +111,39 @@ struct mcast_if {
 	struct rcu_head rcu;
 };
 
-/* --- multicast.c ------------------------------------------------------------------------------- */
+/* --- multicast_filter.c ----------------------------------------------------------------------- */
+
+/* Sorted and without doubles; one of the constants for none. NULL without memory. */
+const struct mcast_filter *mcast_filter_new(
+    enum mcast_mode mode, const struct ipaddr *sources, unsigned n);
+void mcast_filter_free(const struct mcast_filter *f); /* late; NULL is allowed */
+bool mcast_filter_equal(const struct mcast_filter *a, const struct mcast_filter *b);
+bool mcast_filter_accepts(const struct mcast_filter *f, const struct ipaddr *source);
+
+void mcast_merge_init(struct mcast_merge *mg);
+/*
+ * A member's filter was `from` and is `to` (mcast_nobody: not there). *merged is what all want now,
+ * the caller's. 0; -ENOBUFS (more than max sources together), -ENOMEM, and nothing has changed.
+ */
+int mcast_merge_change(struct mcast_merge *mg, const struct mcast_filter *from,
+    const struct mcast_filter *to, unsigned max, const struct mcast_filter **merged);
+/* A member leaves, and there is no memory to say what the others want. */
+void mcast_merge_leave(struct mcast_merge *mg, const struct mcast_filter *f);
+
+/* --- multicast_table.c ------------------------------------------------------------------------ */
+
+/* Borrowed; NULL. No locks. */
+struct mcast_group *mcast_group_find(const struct mcast_if *mi, const struct ipaddr *group);
+/* Room for one more: 0, -ENOMEM. Then one can be added. */
+int mcast_table_reserve(struct mcast_if *mi);
+void mcast_table_add(struct mcast_if *mi, struct mcast_group *g);
+void mcast_table_remove(struct mcast_if *mi, struct mcast_group *g);
+void mcast_table_free(struct mcast_if *mi);
+
+/* --- multicast.c ------------------------------------------------------------------------------ */
 
 /* Borrowed; NULL. */
 struct mcast_if *mcast_if_of(const struct ifnet *ifp, int family);
-struct mcast_group *mcast_group_find(const struct mcast_if *mi, const struct ipaddr *group);
 /* All groups of an interface, in order. */
 #define MCAST_GROUP_FOREACH(g, mi)                                                                 \
 	for ((g) = mcast_group_next(mi, NULL); (g) != NULL; (g) = mcast_group_next(mi, g))
@@ -124,7 +155,7 @@ uint32_t mcast_maxgrpsrc(int family);
 /* A group's address on the link (RFC 1112 6.4, RFC 2464 7); false on links that have none. */
 bool mcast_link_address(const struct ifnet *ifp, const struct ipaddr *group, uint8_t mac[6]);
 
-/* --- multicast_report.c ------------------------------------------------------------------------ */
+/* --- multicast_report.c ----------------------------------------------------------------------- */
 
 void mcast_report_if_init(struct mcast_if *mi);
 /* All timers off, nothing is due any more, and nothing will be said from now on. */
@@ -160,7 +191,7 @@ bool mcast_query_heard(struct ifnet *ifp, const struct mcast_query *q);
 /* Somebody else has reported the group, in an old version. */
 void mcast_report_heard(struct ifnet *ifp, const struct ipaddr *group);
 
-/* --- a family's messages (igmp.c, mld.c) ------------------------------------------------------- */
+/* --- a family's messages (igmp.c, mld.c) ------------------------------------------------------ */
 
 struct mcast_proto {
 	int family;
@@ -184,7 +215,7 @@ struct mcast_proto {
 	static const struct mcast_proto mcast_proto_of_##ident = { __VA_ARGS__ };                  \
 	LINKERSET_ADD(mcast_proto, mcast_proto_of_##ident)
 
-/* --- multicast_record.c: reports of the newest version ----------------------------------------- */
+/* --- multicast_record.c: reports of the newest version ---------------------------------------- */
 
 enum mcast_record {
 	MCAST_IS_IN = 1,

@@ -7,9 +7,9 @@
  *		group, sources …
  *
  * A report is as long as the link takes. A record that doesn't fit behind others begins a new one;
- * one that fits in none goes on in the next (RFC 3376 4.2.16), unless it says who is excluded: there
- * a second record would take the first one back, so it holds as many sources as there is room for,
- * the first ones in order, hence the same ones each time.
+ * one that fits in none goes on in the next (RFC 3376 4.2.16), unless it says who is excluded:
+ * there a second record would take the first one back, so it holds as many sources as there is room
+ * for, the first ones in order, hence the same ones each time.
  */
 #include "inet/multicast_internal.h"
 

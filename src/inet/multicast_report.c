@@ -9,7 +9,8 @@
  *
  * While an older querier is present the host speaks its version (RFC 3376 7.2, RFC 3810 8.2): one
  * message for a group, without sources, again after a random delay, not at all when somebody else
- * has said it, and a message when the last reporter leaves (RFC 2236 section 3, RFC 2710 section 4).
+ * has said it, and a message when the last reporter leaves (RFC 2236 section 3, RFC 2710 section
+ * 4).
  *
  * Changes of several groups share one timer and, when it runs out, their messages. What is still to
  * be said of a group: mode_left reports with its filter mode, or of each source in `retx` so many
@@ -82,7 +83,7 @@ mcast_is_reported(const struct mcast_group *g)
 	    mi->proto->reported(&g->group);
 }
 
-/* --- state, made and unmade -------------------------------------------------------------------- */
+/* --- state, made and unmade ------------------------------------------------------------------- */
 
 static void
 forget_queriers(struct mcast_if *mi)
@@ -186,7 +187,7 @@ mcast_report_if_busy(const struct mcast_if *mi)
 	return callout_armed(&mi->old_gone);
 }
 
-/* --- state changes ----------------------------------------------------------------------------- */
+/* --- state changes ---------------------------------------------------------------------------- */
 
 static unsigned
 retx_find(const struct mcast_saying *say, const struct ipaddr *source, bool *found)
@@ -361,7 +362,7 @@ change_repeats(void *arg)
 	mcast_if_unused(mi);
 }
 
-/* --- the old versions -------------------------------------------------------------------------- */
+/* --- the old versions ------------------------------------------------------------------------- */
 
 static void
 old_report(struct mcast_group *g)
@@ -417,7 +418,7 @@ mcast_report_heard(struct ifnet *ifp, const struct ipaddr *group)
 	g->say.last_reporter = false;
 }
 
-/* --- what there is to say ---------------------------------------------------------------------- */
+/* --- what there is to say --------------------------------------------------------------------- */
 
 void
 mcast_report_change(struct mcast_group *g, const struct mcast_filter *old)
@@ -479,7 +480,7 @@ mcast_report_link(struct mcast_if *mi)
 	mcast_report_all(mi);
 }
 
-/* --- whom we speak to -------------------------------------------------------------------------- */
+/* --- whom we speak to ------------------------------------------------------------------------- */
 
 /* Speak the version of the oldest querier present; look again when the next one is gone. */
 static void
@@ -546,7 +547,7 @@ querier_note(struct mcast_if *mi, const struct mcast_query *q)
 	version_choose(mi);
 }
 
-/* --- queries and answers ----------------------------------------------------------------------- */
+/* --- queries and answers ---------------------------------------------------------------------- */
 
 /* A Current-State Record for the sources that were asked for, if any is let in (RFC 3376 5.2). */
 static void

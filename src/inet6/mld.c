@@ -73,7 +73,7 @@ enum { OPT_PAD1 = 0, OPT_PADN = 1, OPT_ROUTER_ALERT = 5 };
 static const uint8_t router_alert[8] = { 0, 0, OPT_ROUTER_ALERT, 2, 0, 0, OPT_PADN, 0 };
 static const struct in6 v2_routers = { .b = { 0xff, 2, [15] = 0x16 } };
 
-/* --- out --------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 /* The link-local address that may be used now; ::, and it is noted. */
 static struct in6
@@ -142,7 +142,7 @@ mld_send_done(struct mcast_if *mi, const struct ipaddr *group)
 	send_short(mi, MLD_DONE, &in6_allrouters, group);
 }
 
-/* --- in ---------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* Maximum Response Code, ms: from 32768 on a mantissa and an exponent (RFC 3810 5.1.3). */
 static uint32_t
@@ -338,7 +338,7 @@ mld_for_routers(struct mbuf *m, unsigned off, const struct ip_info *info)
 ICMP6_MESSAGE_DEFINE(mld_done, .type = MLD_DONE, .input = mld_for_routers);
 ICMP6_MESSAGE_DEFINE(mld_report2, .type = MLDV2_REPORT, .input = mld_for_routers);
 
-/* --- its place among the families -------------------------------------------------------------- */
+/* --- its place among the families ------------------------------------------------------------- */
 
 static unsigned
 mld_version(void)
@@ -408,7 +408,7 @@ mld_uninit(void *arg)
 }
 VNET_SYSUNINIT(mld, SI_SUB_INET6, SI_ORDER_SECOND, mld_uninit, NULL);
 
-/* --- netstat -s -p mld ------------------------------------------------------------------------- */
+/* --- netstat -s -p mld ------------------------------------------------------------------------ */
 
 static void
 mld_stats(struct verb_run *v, const struct netstat_opts *o)

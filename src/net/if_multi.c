@@ -72,7 +72,7 @@ entry_compare(const struct if_multi_entry *a, const struct if_multi_entry *b)
 #define UNUSED_STATIC static __attribute__((unused))
 RB_GENERATE_INTERNAL(if_multi_tree, if_multi_entry, node, entry_compare, UNUSED_STATIC)
 
-/* --- the packets' table ------------------------------------------------------------------------ */
+/* --- the packets' table ----------------------------------------------------------------------- */
 
 static inline uint64_t
 group_number(const uint8_t group[6])
@@ -174,7 +174,7 @@ table_reserve(struct if_multi *mu)
 	return 0;
 }
 
-/* --- entries ----------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 /* The interface's filter, made at its first use; NULL without memory. */
 static struct if_multi *
@@ -304,7 +304,7 @@ if_multi_foreach(const struct ifnet *ifp,
 	return stop;
 }
 
-/* --- all groups -------------------------------------------------------------------------------- */
+/* --- all groups ------------------------------------------------------------------------------- */
 
 static void
 allmulti_flag(struct ifnet *ifp, bool on)
@@ -356,7 +356,7 @@ if_allmulti(struct ifnet *ifp, bool on)
 	return on ? allmulti_on(ifp) : allmulti_off(ifp);
 }
 
-/* --- stacked interfaces ------------------------------------------------------------------------ */
+/* --- stacked interfaces ----------------------------------------------------------------------- */
 
 static struct if_multi_link *
 link_find(const struct ifnet *child, const struct ifnet *parent)
@@ -458,7 +458,7 @@ if_multi_unstack(struct ifnet *child, struct ifnet *parent)
 		link_free(link);
 }
 
-/* --- the end ----------------------------------------------------------------------------------- */
+/* --- the end ---------------------------------------------------------------------------------- */
 
 static void
 if_multi_free_late(struct rcu_head *h)

@@ -30,8 +30,8 @@ int if_multi_foreach(const struct ifnet *ifp,
 int if_allmulti(struct ifnet *ifp, bool on);
 
 /*
- * What child lets in now and later, parent lets in too: until if_multi_unstack, or until one of them
- * leaves its stack. A child may have several parents (lagg's ports). 0; -EEXIST, -ELOOP, -ENXIO,
+ * What child lets in now and later, parent lets in too: until if_multi_unstack, or until one of
+ * them leaves its stack. A child may have several parents (lagg's ports). 0; -EEXIST, -ELOOP, -ENXIO,
  * -ENOMEM. Unstacking can't fail and is allowed when there is nothing to undo.
  */
 int if_multi_stack(struct ifnet *child, struct ifnet *parent);

@@ -82,7 +82,7 @@ report_text(int family, const uint8_t *p, size_t len, char *text, size_t room)
 	assert_ptr_equal(p, end);
 }
 
-/* --- a router that has one host ---------------------------------------------------------------- */
+/* --- a router that has one host --------------------------------------------------------------- */
 
 enum { ROUTER_SOURCES = 64 };
 struct router {

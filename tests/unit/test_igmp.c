@@ -1,6 +1,6 @@
 /*
- * Tests of inet/igmp.c and inet/multicast_report.c: what a host says about its groups, byte for byte
- * and in time (RFC 3376, RFC 2236).
+ * Tests of inet/igmp.c and inet/multicast_report.c: what a host says about its groups, byte for
+ * byte and in time (RFC 3376, RFC 2236).
  */
 #include "inet_fixture.h"
 
@@ -57,7 +57,7 @@ quiet(void)
 	memif_clear(&lan);
 }
 
-/* --- what was said ----------------------------------------------------------------------------- */
+/* --- what was said ---------------------------------------------------------------------------- */
 
 /* The message in a frame, whose headers are checked. */
 static const uint8_t *
@@ -123,7 +123,7 @@ silence(void)
 		(void)said("silence");
 }
 
-/* --- what is heard ----------------------------------------------------------------------------- */
+/* --- what is heard ---------------------------------------------------------------------------- */
 
 enum { NO_ALERT = 1, BAD_SUM = 2 };
 
@@ -204,7 +204,7 @@ report2(const char *group)
 	hear("10.0.0.8", group, 1, 0, r, 8);
 }
 
-/* --- changes (RFC 3376 5.1) -------------------------------------------------------------------- */
+/* --- changes (RFC 3376 5.1) ------------------------------------------------------------------- */
 
 static void
 test_a_join_is_said_byte_for_byte(void **state)
@@ -284,7 +284,7 @@ test_sources_are_allowed_and_blocked(void **state)
 	silence();
 }
 
-/* A change while others are being repeated: each source is in as many reports as robustness says. */
+/* A change while others are repeated: each source is in as many reports as robustness says. */
 static void
 test_changes_merge_with_what_is_still_to_be_said(void **state)
 {
@@ -399,8 +399,8 @@ test_local_groups_are_reported_if_wished_and_all_hosts_never(void **state)
 }
 
 /*
- * A router that believes what it is told knows what the host wants, whatever the members do, also if
- * every other report is lost: that is what the repeats are for.
+ * A router that believes what it is told knows what the host wants, whatever the members do, also
+ * if every other report is lost: that is what the repeats are for.
  */
 static void
 random_conversation(uint64_t seed, bool lossy)
@@ -485,7 +485,7 @@ test_a_router_knows_it_although_every_other_report_is_lost(void **state)
 		random_conversation(seed, true);
 }
 
-/* --- queries (RFC 3376 5.2) -------------------------------------------------------------------- */
+/* --- queries (RFC 3376 5.2) ------------------------------------------------------------------- */
 
 static void
 test_a_general_query_is_answered_once_for_all_groups(void **state)
@@ -665,7 +665,7 @@ test_too_many_sources_are_answered_by_the_group(void **state)
 	mcast_leave(mm);
 }
 
-/* --- reports that are long --------------------------------------------------------------------- */
+/* --- reports that are long -------------------------------------------------------------------- */
 
 static struct mcast_member *
 join_many(enum mcast_mode mode, unsigned n)
@@ -764,7 +764,7 @@ test_many_groups_fill_several_reports(void **state)
 		mcast_leave(mm[i]);
 }
 
-/* --- old queriers (RFC 3376 7.2) --------------------------------------------------------------- */
+/* --- old queriers (RFC 3376 7.2) -------------------------------------------------------------- */
 
 static void
 test_with_a_querier_of_version_2_the_host_speaks_version_2(void **state)
@@ -966,7 +966,7 @@ test_the_newest_version_can_be_set(void **state)
 	mcast_leave(mm);
 }
 
-/* --- links ------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static void
 test_a_link_that_comes_hears_of_all_groups(void **state)
@@ -1037,7 +1037,7 @@ test_the_router_alert_can_be_left_out(void **state)
 	mcast_leave(mm);
 }
 
-/* --- what is wrong ----------------------------------------------------------------------------- */
+/* --- what is wrong ---------------------------------------------------------------------------- */
 
 static void
 test_every_bad_message_is_a_named_drop(void **state)

@@ -42,7 +42,7 @@ quiet(void)
 	memif_clear(&lan);
 }
 
-/* --- what was said ----------------------------------------------------------------------------- */
+/* --- what was said ---------------------------------------------------------------------------- */
 
 /* The MLD message in a frame, whose headers are checked; NULL if it is another frame. */
 static const uint8_t *
@@ -131,7 +131,7 @@ silence(void)
 	assert_string_equal(text, "");
 }
 
-/* --- what is heard ----------------------------------------------------------------------------- */
+/* --- what is heard ---------------------------------------------------------------------------- */
 
 static const uint8_t alert[8] = { 0, 0, 5, 2, 0, 0, 1, 0 };
 
@@ -184,7 +184,7 @@ query1(const char *group, uint16_t ms)
 	short_message(MLD_QUERY, group, strcmp(group, "::") == 0 ? "ff02::1" : group, ms);
 }
 
-/* --- version 2 --------------------------------------------------------------------------------- */
+/* --- version 2 -------------------------------------------------------------------------------- */
 
 static void
 test_a_join_is_said_byte_for_byte(void **state)
@@ -328,7 +328,7 @@ test_long_records_are_cut_by_the_mtu(void **state)
 	mcast_leave(mm);
 }
 
-/* --- version 1 --------------------------------------------------------------------------------- */
+/* --- version 1 -------------------------------------------------------------------------------- */
 
 static void
 test_with_a_querier_of_version_1_the_host_speaks_version_1(void **state)
@@ -384,7 +384,7 @@ test_versions_can_be_switched_off(void **state)
 	mcast_leave(mm);
 }
 
-/* --- addresses --------------------------------------------------------------------------------- */
+/* --- addresses -------------------------------------------------------------------------------- */
 
 /* RFC 3590: switches hear of the groups during the test, routers when the address is ready. */
 static void
@@ -437,7 +437,7 @@ test_an_interface_is_in_the_groups_of_its_addresses(void **state)
 	assert_false(if_multi_has(lan.ifp, (const uint8_t[]){ 0x33, 0x33, 0xff, 0, 0, 2 }));
 }
 
-/* --- what is wrong ----------------------------------------------------------------------------- */
+/* --- what is wrong ---------------------------------------------------------------------------- */
 
 static void
 test_every_bad_message_is_a_named_drop(void **state)

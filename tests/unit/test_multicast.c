@@ -75,7 +75,7 @@ link_has(const char *mac_text)
 	return if_multi_has(lan.ifp, mac);
 }
 
-/* --- memberships ------------------------------------------------------------------------------- */
+/* --- memberships ------------------------------------------------------------------------------ */
 
 static void
 test_an_interface_with_an_address_is_in_all_hosts(void **state)
@@ -220,7 +220,7 @@ test_many_groups_are_found(void **state)
 	}
 }
 
-/* --- source filters ---------------------------------------------------------------------------- */
+/* --- source filters --------------------------------------------------------------------------- */
 
 static void
 test_a_member_hears_whom_it_wants(void **state)
@@ -402,7 +402,7 @@ test_without_memory_nobody_joins(void **state)
 	mcast_leave(mm);
 }
 
-/* --- interfaces that go ------------------------------------------------------------------------ */
+/* --- interfaces that go ----------------------------------------------------------------------- */
 
 static void
 test_members_of_an_interface_that_goes_are_deaf(void **state)
@@ -470,7 +470,7 @@ test_a_stack_may_end_before_its_members(void **state)
 	command("ifconfig epair7a destroy");
 }
 
-/* --- packets ----------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 static struct ip_raw listener;
 static unsigned heard;
@@ -606,7 +606,7 @@ test_groups_are_not_forwarded(void **state)
 	mcast_leave(mm);
 }
 
-/* --- tools ------------------------------------------------------------------------------------- */
+/* --- tools ------------------------------------------------------------------------------------ */
 
 static void
 test_mcast_join_is_in_the_group_for_its_time(void **state)
@@ -615,7 +615,8 @@ test_mcast_join_is_in_the_group_for_its_time(void **state)
 	uint64_t start = clock_now();
 
 	(void)state;
-	tool_start(&t, NULL, "mcast join 239.1.2.3 on mem0 from 10.0.0.5,10.0.0.6 for 5s", false);
+	tool_start(&t, NULL, "mcast join 239.1.2.3 via mem0 source 10.0.0.5 source 10.0.0.6 for 5s",
+	    false);
 	assert_string_equal(t.out, "joined 239.1.2.3 on mem0 from 10.0.0.5,10.0.0.6\n");
 	assert_true(accepts("239.1.2.3", "10.0.0.5"));
 	assert_false(accepts("239.1.2.3", "10.0.0.7"));
@@ -649,14 +650,14 @@ test_mcast_says_in_one_line_what_is_wrong(void **state)
 		const char *line, *err;
 	} wrong[] = {
 		{ "mcast join 10.0.0.1", "mcast: join: 10.0.0.1: not a group's address\n" },
-		{ "mcast join 239.1.1.1 on em9", "mcast: join: interface em9 does not exist\n" },
+		{ "mcast join 239.1.1.1 via em9", "mcast: join: interface em9 does not exist\n" },
 		{ "mcast join 239.1.1.1 for 5", "mcast: join: 5: not a time with its unit\n" },
-		{ "mcast join 239.1.1.1 from", "mcast: join: from: a value is missing\n" },
-		{ "mcast join 239.1.1.1 from 10.0.0.5,x",
+		{ "mcast join 239.1.1.1 source", "mcast: join: source: a value is missing\n" },
+		{ "mcast join 239.1.1.1 source 10.0.0.5,x",
 		    "mcast: join: x: not a source's address\n" },
-		{ "mcast join 239.1.1.1 from 10.0.0.5 except 10.0.0.6",
-		    "mcast: join: sources are named twice\n" },
-		{ "mcast join 239.1.1.1 from 224.0.0.5",
+		{ "mcast join 239.1.1.1 source 10.0.0.5 except 10.0.0.6",
+		    "mcast: join: either source or except\n" },
+		{ "mcast join 239.1.1.1 source 224.0.0.5",
 		    "mcast: join: 239.1.1.1: Invalid argument\n" },
 		{ "mcast join 239.1.1.1 why not", "mcast: join: why: unknown word\n" },
 		{ "mcast show em9", "mcast: show: interface em9 does not exist\n" },
