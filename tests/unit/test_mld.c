@@ -1,6 +1,7 @@
 /*
  * Tests of inet6/mld.c: what a host says about IPv6's groups (RFC 3810, RFC 2710), and what both
- * families' state machine does with them. The rules of that machine are tested in test_igmp.c.
+ * families' state machine does with them. The rules of that machine are tested in
+ * test_multicast_report.c.
  */
 #include "inet6_fixture.h"
 
