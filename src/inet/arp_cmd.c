@@ -15,8 +15,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 struct arp_run {
@@ -326,32 +324,13 @@ set_one(struct arp_run *r, const char *where, int argc, char **argv)
 }
 
 static int
-set_file(struct arp_run *r, const char *path)
+set_line(void *ctx, const char *where, int argc, char **argv)
 {
-	char *line = NULL, **words, where[300];
-	size_t room = 0;
-	int status = 0, argc, number = 0;
-	const char *why;
-	FILE *f = fopen(path, "re");
+	struct arp_run *r = ctx;
 
-	if (f == NULL)
-		return verb_error(r->v, 1, "cannot open %s: %s", path, strerror(errno));
-	while (getline(&line, &room, f) > 0) {
-		snprintf(where, sizeof(where), "%.250s:%d: ", path, ++number);
-		line[strcspn(line, "\n")] = '\0';
-		if (verb_split(line, &argc, &words, &why) != 0) {
-			status = verb_error(r->v, 1, "%s%s", where, why);
-			continue;
-		}
-		if (argc == 1)
-			status = verb_error(r->v, 1, "%sbad line: %s", where, line);
-		else if (argc > 1 && set_one(r, where, argc, words) != 0)
-			status = 1;
-		verb_split_free(argc, words);
-	}
-	free(line);
-	fclose(f);
-	return status;
+	if (argc == 1)
+		return verb_error(r->v, 1, "%sbad line: %s", where, argv[0]);
+	return set_one(r, where, argc, argv);
 }
 
 /* --- the tool ------------------------------------------------------------ */
@@ -413,7 +392,7 @@ arp_run(struct verb_run *v)
 	if ((r.del || r.set || r.file != NULL) && priv_check(PRIV_NET_ROUTE) != 0)
 		return verb_error(v, EXIT_NOPERM_, "%s", verb_strerror(EPERM));
 	if (r.file != NULL)
-		return argc != 0 ? verb_usage(v, NULL) : set_file(&r, r.file);
+		return argc != 0 ? verb_usage(v, NULL) : verb_file(v, r.file, set_line, &r);
 	if (r.set)
 		return argc < 2 ? verb_usage(v, NULL) : set_one(&r, "", argc, argv);
 	if (r.all) {
