@@ -27,6 +27,7 @@ VNET_DEFINE(struct in_hash *, in6_hash) = IN_HASH_EMPTY;
 VNET_DEFINE(bool, ip6_forwarding);
 VNET_DEFINE(bool, ip6_accept_rtadv);
 VNET_DEFINE(bool, ip6_no_radr);
+VNET_DEFINE_STATIC(bool, nd6_useloopback) = true;
 
 static struct event_list *in6_ifaddr_event;
 
@@ -44,6 +45,8 @@ SYSCTL_VNET_BOOL(net_inet6_ip6_accept_rtadv, "net.inet6.ip6.accept_rtadv", SYSCT
     ip6_accept_rtadv, "new interfaces believe router advertisements");
 SYSCTL_VNET_BOOL(net_inet6_ip6_no_radr, "net.inet6.ip6.no_radr", SYSCTL_RW, ip6_no_radr,
     "new interfaces take no default routers from advertisements");
+SYSCTL_VNET_BOOL(net_inet6_icmp6_nd6_useloopback, "net.inet6.icmp6.nd6_useloopback", SYSCTL_RW,
+    nd6_useloopback, "send packets for addresses of this stack through lo0");
 
 /* --- questions ----------------------------------------------------------- */
 
@@ -280,9 +283,9 @@ addr_insert(struct in6_ifaddr *ia)
 
 	if (error != 0)
 		return error;
-	if ((error = rib_local_add(&host, &ia->ifa)) != 0)
+	ia->ifa.has_local = VNET(nd6_useloopback) || (ia->ifa.ifp->if_flags & IFF_LOOPBACK_);
+	if (ia->ifa.has_local && (error = rib_local_add(&host, &ia->ifa)) != 0)
 		goto fail_hash;
-	ia->ifa.has_local = true;
 	if ((error = rib_prefix_add(&ia->ifa)) != 0)
 		goto fail_local;
 	if ((error = in6_groups_join(ia)) != 0)
@@ -293,7 +296,8 @@ addr_insert(struct in6_ifaddr *ia)
 fail_prefix:
 	rib_prefix_delete(&ia->ifa);
 fail_local:
-	rib_local_delete(&host, &ia->ifa);
+	if (ia->ifa.has_local)
+		rib_local_delete(&host, &ia->ifa);
 fail_hash:
 	in_hash_remove(&VNET(in6_hash), &ia->hash);
 	return error;

@@ -29,7 +29,7 @@ DROP_DEFINE(DROP_ND6_TIMEOUT, "nd6", "timeout", "neighbour did not answer");
 DROP_DEFINE(DROP_ND6_LIMIT, "nd6", "limit", "neighbour table is full");
 DROP_DEFINE(DROP_ND6_NOBUFS, "nd6", "nobufs", "no memory for a message or a link header");
 
-VNET_DEFINE(uint32_t, nd6_debug) = 0;
+VNET_DEFINE(bool, nd6_debug) = false;
 VNET_DEFINE_STATIC(uint32_t, nd6_delay) = ND6_DELAY_FIRST_PROBE_MS / 1000;
 VNET_DEFINE_STATIC(uint32_t, nd6_umaxtries) = ND6_MAX_UNICAST_SOLICIT;
 VNET_DEFINE_STATIC(uint32_t, nd6_mmaxtries) = ND6_MAX_MULTICAST_SOLICIT;
@@ -38,7 +38,7 @@ VNET_DEFINE_STATIC(uint32_t, nd6_maxqueuelen) = 64;
 VNET_DEFINE_STATIC(uint32_t, nd6_maxentries) = 4096;
 VNET_DEFINE_STATIC(struct rng, nd6_rng);
 
-SYSCTL_VNET_UINT(net_inet6_icmp6_nd6_debug, "net.inet6.icmp6.nd6_debug", SYSCTL_RW, nd6_debug, 0, 1,
+SYSCTL_VNET_BOOL(net_inet6_icmp6_nd6_debug, "net.inet6.icmp6.nd6_debug", SYSCTL_RW, nd6_debug,
     "log what is wrong with messages of neighbours");
 SYSCTL_VNET_UINT(net_inet6_icmp6_nd6_delay, "net.inet6.icmp6.nd6_delay", SYSCTL_RW, nd6_delay, 1,
     3600, "seconds that upper layers have to confirm a neighbour before it is probed");

@@ -51,7 +51,7 @@ bool nd6_is_neighbour(const struct ifnet *ifp, const struct in6 *addr);
 /* Uniform in [0, max_ns), of the stack's seeded stream. */
 uint64_t nd6_random_ns(uint64_t max_ns);
 void nd6_random_bytes(uint8_t *bytes, size_t n);
-VNET_DECLARE(uint32_t, nd6_debug);
+VNET_DECLARE(bool, nd6_debug);
 #define V_nd6_debug VNET(nd6_debug)
 
 /* --- nd6_nbr.c -------------------------------------------------------------------------------- */

@@ -726,6 +726,22 @@ test_a_new_link_address_of_ours_is_in_all_headers(void **state)
 	assert_memory_equal(lan.sent.head->data + 6, mac, 6);
 }
 
+static void
+test_without_useloopback_our_own_address_is_looked_for_on_the_link(void **state)
+{
+	struct in6 own = a6("2001:db8::a1");
+
+	(void)state;
+	command("sysctl net.inet6.icmp6.nd6_useloopback=0");
+	more_address("2001:db8::a1", 0);
+	assert_true(in6_ifaddr_exact(lan.ifp, &own) != NULL);
+	assert_false(fib_lookup6(0, &own)->flags & RTF_LOCAL_);
+	command("sysctl net.inet6.icmp6.nd6_useloopback=1");
+	more_address("2001:db8::a2", 0);
+	own = a6("2001:db8::a2");
+	assert_true(fib_lookup6(0, &own)->flags & RTF_LOCAL_);
+}
+
 int
 main(void)
 {
@@ -761,6 +777,7 @@ main(void)
 		ND6_TEST(test_entries_go_with_their_interface_while_timers_run),
 		ND6_TEST(test_entries_of_another_prefix_stay_when_an_address_goes),
 		ND6_TEST(test_a_new_link_address_of_ours_is_in_all_headers),
+		ND6_TEST(test_without_useloopback_our_own_address_is_looked_for_on_the_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
