@@ -2,8 +2,8 @@
  * Bytes as IPv6 packets into a stack that has addresses, two interfaces and forwards.
  *
  * An input is a series of packets, each behind two bytes: where it comes from and what is done to
- * it, then its length. Version, length, hop limit and ICMPv6 checksum are mended on request, so that
- * what lies behind the first checks is reached: packets of one input meet in reassembly, in
+ * it, then its length. Version, length, hop limit and ICMPv6 checksum are mended on request, so
+ * that what lies behind the first checks is reached: packets of one input meet in reassembly, in
  * neighbour discovery, in redirects, in memberships and at a UDP port. At the end the stack is gone
  * and nothing of it is left.
  */

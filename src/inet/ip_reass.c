@@ -1,6 +1,6 @@
 /*
- * ip_reass.c - fragments of IPv4 (RFC 791 section 3.2): where each belongs, and what is wrong with it
- * by itself. How they are put together stands in reass.c.
+ * ip_reass.c - fragments of IPv4 (RFC 791 section 3.2): where each belongs, and what is wrong with
+ * it by itself. How they are put together stands in reass.c.
  */
 #include "inet/icmp.h"
 #include "inet/ip.h"
@@ -13,19 +13,19 @@ DROP_DEFINE(DROP_REASS_LENGTH, "ip", "fraglength",
     "fragment without data or, not the last, not a multiple of 8 bytes");
 DROP_DEFINE(DROP_REASS_TINY, "ip", "fragtiny", "fragment cuts the TCP header (RFC 1858)");
 
-VNET_DEFINE_STATIC(struct reass, ip_reass_queues) = { .limits = {
-							  .packets = 256,
-							  .per_source = 64,
-							  .per_bucket = 64,
-							  .frags = 4096,
-							  /*
+VNET_DEFINE_STATIC(struct reass, ip_reass_queues) = {
+	.limits.packets = 256,
+	.limits.per_source = 64,
+	.limits.per_bucket = 64,
+	.limits.frags = 4096,
+	/*
 	 * BSD's default is 16, which fits 24 KB. `ping -s 65507` has to work: the largest datagram
-	 * has 45 fragments at an mtu of 1500; a router that goes on over 1280 makes two of each, one
-	 * over 576 three.
+	 * has 45 fragments at an mtu of 1500; a router that goes on over 1280 makes two of each,
+	 * one over 576 three.
 	 */
-							  .per_packet = 160,
-							  .ttl_s = 30,
-						      } };
+	.limits.per_packet = 160,
+	.limits.ttl_s = 30,
+};
 
 SYSCTL_VNET_UINT(net_inet_ip_maxfragpackets, "net.inet.ip.maxfragpackets", SYSCTL_RW,
     ip_reass_queues.limits.packets, 0, 65536,

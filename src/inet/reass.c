@@ -12,10 +12,10 @@
  * overlaps, systems disagree about which bytes win, and the disagreement is what lets an attack
  * past a filter (RFC 1858, RFC 3128). An exact copy is harmless: the network duplicates packets.
  *
- * Bounds: datagrams per stack, per source and per bucket, fragments per stack and per datagram. A new
- * datagram pushes out the oldest of its source, of its bucket or, last, of all: a flood of never
- * completed datagrams can't shut out the others for the whole time, and costs as little as its
- * chain is short.
+ * Bounds: datagrams per stack, per source and per bucket, fragments per stack and per datagram. A
+ * new datagram pushes out the oldest of its source, of its bucket or, last, of all: a flood of
+ * never completed datagrams can't shut out the others for the whole time, and costs as little as
+ * its chain is short.
  */
 #include "inet/reass.h"
 
@@ -28,8 +28,8 @@ enum { HASH_LOG2 = 6, HASH_SIZE = 1 << HASH_LOG2 };
 enum { ECN_MASK = 3, ECN_NOT_ECT = 0, ECN_CE = 3 };
 
 /*
- * Where a waiting fragment belongs: its next hop is over, so this stands in m->nh. m->data is at the
- * IP header as it came, for an error may have to quote it.
+ * Where a waiting fragment belongs: its next hop is over, so this stands in m->nh. m->data is at
+ * the IP header as it came, for an error may have to quote it.
  */
 struct piece {
 	uint16_t off, len, hdr, last;

@@ -1,7 +1,8 @@
 /*
  * ip6.h - IPv6 (RFC 8200): the walk in, through and out. The shape is IPv4's (inet/ip.h).
  *
- *	ip6_input	sanity · pfil in · hop-by-hop options · for us? -> ip6_deliver, else ip6_forward
+ *	ip6_input	sanity · pfil in · hop-by-hop options · for us? -> ip6_deliver,
+ *			else ip6_forward
  *	ip6_forward	hop limit · route · redirect / unreachable / too big -> ip6_send
  *	ip6_deliver	extension headers, reassembly -> upper protocol
  *	ip6_output	packets made here: source, route, header -> ip6_send
@@ -139,9 +140,9 @@ void ip6_info(const struct mbuf *m, unsigned off, struct ip_info *info);
 void ip6_deliver(struct mbuf *m);
 
 /*
- * The chain of headers of a packet, without changing anything (filters, icmp6, taps): *proto and the
- * result = the upper header's number and offset from m->data, or, for what is cut off or a later
- * fragment, -1. bytes/len: at the IPv6 header.
+ * The chain of headers of a packet, without changing anything (filters, icmp6, taps): *proto and
+ * the result = the upper header's number and offset from m->data, or, for what is cut off or a
+ * later fragment, -1. bytes/len: at the IPv6 header.
  */
 int ip6_upper(const void *bytes, size_t len, uint8_t *proto);
 

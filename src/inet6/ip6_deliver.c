@@ -1,9 +1,9 @@
 /*
  * ip6_deliver.c - packets that have arrived: the last step of IPv6's way in.
  *
- *	ip6_deliver	along the extension headers (ip6_ext.c), fragments together (ip6_reass.c) · raw
- *			listeners borrow the packet · the protocol takes it, or "parameter problem,
- *			unknown next header" goes back
+ *	ip6_deliver	along the extension headers (ip6_ext.c), fragments together
+ *			(ip6_reass.c) · raw listeners borrow the packet · the protocol takes it, or
+ *			"parameter problem, unknown next header" goes back
  *
  * Protocols register in a linker set; the table by number is built once, before main.
  */

@@ -26,7 +26,9 @@ ip6_chain_begin(void)
  */
 unsigned ip6_ext_len(const uint8_t *bytes, size_t len, unsigned off, uint8_t proto);
 
-/* Options for the destination at c; then c is behind them. 0, or m was answered or dropped (taken). */
+/*
+ * Options for the destination at c; then c is behind them. 0, or m was answered or dropped (taken).
+ */
 int ip6_dstopts_input(struct mbuf *m, struct ip6_chain *c);
 /* The same for a routing header. */
 int ip6_routing_input(struct mbuf *m, struct ip6_chain *c);
@@ -34,9 +36,9 @@ int ip6_routing_input(struct mbuf *m, struct ip6_chain *c);
 int ip6_hopopts_pass(struct mbuf *m, struct ip6_chain *c);
 
 /*
- * Fragments (ip6_reass.c): m with a fragment header at c, whose chain before it is checked. Takes m;
- * the whole packet, without the fragment header, or NULL. Then c is where the fragment header was in
- * the packet that is returned.
+ * Fragments (ip6_reass.c): m with a fragment header at c, whose chain before it is checked. Takes
+ * m; the whole packet, without the fragment header, or NULL. Then c is where the fragment header
+ * was in the packet that is returned.
  */
 struct mbuf *ip6_reass(struct mbuf *m, struct ip6_chain *c);
 
@@ -44,8 +46,8 @@ struct mbuf *ip6_reass(struct mbuf *m, struct ip6_chain *c);
 unsigned ip6_upper_min(uint8_t proto);
 
 /*
- * Is the whole chain of a first fragment here, with its fragment header at off, upper header included
- * (RFC 7112 5)?
+ * Is the whole chain of a first fragment here, with its fragment header at off, upper header
+ * included (RFC 7112 5)?
  */
 bool ip6_chain_is_whole(const struct mbuf *m, unsigned off);
 

@@ -3,9 +3,9 @@
  *
  * What nodes on the way read (hop-by-hop options, a routing header and what stands before it) is in
  * every fragment; then comes the fragment header, then a multiple of eight bytes, but for the last.
- * The first fragment is the packet itself, cut short. A packet that fits is left as it is: a fragment
- * that is the whole packet helps nobody but attackers (RFC 8021). Identifications can't be guessed
- * (RFC 7739): somebody else's fragments must not fit ours. Counting is the caller's.
+ * The first fragment is the packet itself, cut short. A packet that fits is left as it is: a
+ * fragment that is the whole packet helps nobody but attackers (RFC 8021). Identifications can't be
+ * guessed (RFC 7739): somebody else's fragments must not fit ours. Counting is the caller's.
  */
 #include "inet6/ip6_ext.h"
 

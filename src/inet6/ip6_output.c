@@ -1,9 +1,9 @@
 /*
  * ip6_output.c - IPv6's way out.
  *
- *	ip6_output	zones, route, source (RFC 6724) · header, options header · a copy for members of
- *			the group in this stack
- *	ip6_send	pfil out · too big? answered, or cut for the path's MTU · the interface's if_output
+ *	ip6_output	zones, route, source (RFC 6724) · header, options header · a copy for
+ *			members of the group in this stack
+ *	ip6_send	pfil out · too big? answered, or cut for the path's MTU · if_output
  */
 #include "inet6/ip6.h"
 
@@ -206,8 +206,8 @@ way_to_group(struct ip6_way *way, uint8_t fib)
 }
 
 /*
- * By that interface, whatever the routes say: a next hop of theirs is taken if it is there, else the
- * destination is on the link.
+ * By that interface, whatever the routes say: a next hop of theirs is taken if it is there, else
+ * the destination is on the link.
  */
 static void
 way_forced(struct ip6_way *way, const struct ifnet *forced, bool dont_route)
@@ -247,6 +247,14 @@ way_to_node(struct ip6_way *way, uint8_t fib, bool dont_route)
 	return 0;
 }
 
+static bool
+is_possible_source(const struct in6 *ours)
+{
+	const struct in6_ifaddr *ia = in6_local(ours);
+
+	return ia != NULL && !(ia->flags & (IN6_IFF_NOTREADY | IN6_IFF_ANYCAST));
+}
+
 /* The source that is given, in the zone of the way; or the one that RFC 6724 chooses. */
 static int
 way_source(struct ip6_way *way, const struct ip_opts_out *o)
@@ -263,8 +271,8 @@ way_source(struct ip6_way *way, const struct ip_opts_out *o)
 	}
 	if (o->src_unspecified)
 		return 0;
-	/* Rule 1: the same address; that of the loopback interface is no way to reach others. */
-	if (way->nh != NULL && (way->nh->flags & RTF_LOCAL_)) {
+	/* Rule 1: the same address, although the way is another interface. */
+	if (way->nh != NULL && (way->nh->flags & RTF_LOCAL_) && is_possible_source(&way->dst)) {
 		way->src = way->dst;
 		return 0;
 	}
@@ -305,7 +313,9 @@ ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6
 
 /* --- the header ------------------------------------------------------------------------------- */
 
-/* As RFC 4861 6.3.2 and RFC 1112 6.1 (which RFC 2710 follows) want it, if the caller doesn't say. */
+/*
+ * As RFC 4861 6.3.2 and RFC 1112 6.1 (which RFC 2710 follows) want it, if the caller doesn't say.
+ */
 static uint8_t
 hop_limit(const struct ip6_way *way, const struct ip_opts_out *o)
 {

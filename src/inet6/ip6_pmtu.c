@@ -4,10 +4,10 @@
  *	ip6_pmtu_learn	a router's "packet too big" -> the destination's entry
  *	ip6_pmtu	asked for what is longer than 1,280 bytes, before it is cut (ip6_output.c)
  *
- * An entry holds for ten minutes (net.inet6.ip6.pmtu_expire), then larger packets try the path again
- * (section 5.3). An MTU never grows by a message, and never gets below 1,280: routers that ask for
- * less wanted a fragment header in every packet once, which RFC 8021 did away with. Entries are few
- * and bounded; the oldest makes room. `show pmtu` lists them.
+ * An entry holds for ten minutes (net.inet6.ip6.pmtu_expire), then larger packets try the path
+ * again (section 5.3). An MTU never grows by a message, and never gets below 1,280: routers that
+ * ask for less wanted a fragment header in every packet once, which RFC 8021 did away with. Entries
+ * are few and bounded; the oldest makes room. `show pmtu` lists them.
  */
 #include "inet6/ip6.h"
 

@@ -1,6 +1,6 @@
 /*
- * ip6_reass.c - fragments of IPv6 (RFC 8200 section 4.5): where each belongs, and what is wrong with
- * it by itself. How they are put together stands in inet/reass.c.
+ * ip6_reass.c - fragments of IPv6 (RFC 8200 section 4.5): where each belongs, and what is wrong
+ * with it by itself. How they are put together stands in inet/reass.c.
  *
  * A fragment that is a whole packet (offset 0, none to follow) meets no others: RFC 6946. The first
  * fragment must have all headers (RFC 7112): else nobody on the way could have known what it is.
@@ -20,16 +20,15 @@ DROP_DEFINE(DROP_REASS6_SHORT, "ip6", "fragshort", "fragment header is cut off")
 DROP_DEFINE(DROP_REASS6_CHAIN, "ip6", "fragchain",
     "first fragment has not all headers of the packet (RFC 7112)");
 
-VNET_DEFINE_STATIC(struct reass,
-    ip6_reass_queues) = { .limits = {
-			      .packets = 256,
-			      .per_source = 64,
-			      .per_bucket = 64,
-			      .frags = 4096,
-			      /* 65,535 bytes over links of 1,280 are 54 fragments; who makes smaller ones may. */
-			      .per_packet = 160,
-			      .ttl_s = 60, /* RFC 8200 4.5 */
-			  } };
+VNET_DEFINE_STATIC(struct reass, ip6_reass_queues) = {
+	.limits.packets = 256,
+	.limits.per_source = 64,
+	.limits.per_bucket = 64,
+	.limits.frags = 4096,
+	/* 65,535 bytes over links of 1,280 are 54 fragments; who makes smaller ones may. */
+	.limits.per_packet = 160,
+	.limits.ttl_s = 60, /* RFC 8200 4.5 */
+};
 
 SYSCTL_VNET_UINT(net_inet6_ip6_maxfragpackets, "net.inet6.ip6.maxfragpackets", SYSCTL_RW,
     ip6_reass_queues.limits.packets, 0, 65536,

@@ -422,6 +422,73 @@ test_a_batch_stays_in_order_and_one_that_is_answered_holds_up_nobody(void **stat
 	assert_int_equal(only_answer(&lan)->type, ICMP6_TIME_EXCEEDED_);
 }
 
+static void
+test_a_batch_parts_to_several_interfaces_in_order(void **state)
+{
+	struct batch b = { .n = 0 };
+	struct memif far;
+	unsigned last[2] = { 0 };
+
+	(void)state;
+	router6();
+	memif_open(&far, 2);
+	assert_int_equal(if_up(far.ifp), 0);
+	address6(&far, "2001:db8:2::1", 64, 0);
+	neighbour6(&far, "2001:db8:2::2");
+	settle6();
+	memif_clear(&far);
+	for (unsigned i = 1; i <= 60; i++) {
+		struct mbuf *m = packet6(
+		    "2001:db8::2", i % 3 == 0 ? "2001:db8:2::2" : "2001:db8:1::2", PROTO, 8);
+
+		mtod(m, struct ip6_hdr *)->flow = to_be32(UINT32_C(6) << 28 | i);
+		m->rcvif = lan.ifp;
+		batch_add(&b, m);
+	}
+	ip6_input(&b);
+	assert_int_equal(far.sent.len, 20);
+	assert_int_equal(wan.sent.len, 40);
+	for (struct mbuf *m = far.sent.head; m != NULL; m = m->next) {
+		assert_true(ip6_flowlabel(frame_ip6(m)) > last[0]);
+		last[0] = ip6_flowlabel(frame_ip6(m));
+	}
+	for (struct mbuf *m = wan.sent.head; m != NULL; m = m->next) {
+		assert_true(ip6_flowlabel(frame_ip6(m)) > last[1]);
+		last[1] = ip6_flowlabel(frame_ip6(m));
+	}
+	memif_close(&far);
+}
+
+static void
+test_a_link_of_two_is_no_ping_pong(void **state)
+{
+	struct icmp6_hdr *icmp;
+
+	(void)state;
+	router6();
+	wan.ifp->if_flags |= IFF_POINTOPOINT_;
+	receive6_by(&wan, packet6("2001:db8:1::2", "2001:db8:1::9", PROTO, 8));
+	icmp = only_answer(&wan);
+	assert_int_equal(icmp->type, ICMP6_DST_UNREACH_);
+	assert_int_equal(icmp->code, ICMP6_UNREACH_ADDR);
+	assert_int_equal(drops("ip6.pingpong"), 1);
+	wan.ifp->if_flags &= ~(uint32_t)IFF_POINTOPOINT_;
+}
+
+static void
+test_a_router_in_stealth_leaves_the_hop_limit(void **state)
+{
+	struct mbuf *m = packet6("2001:db8::2", "2001:db8:1::2", PROTO, 8);
+
+	(void)state;
+	router6();
+	command("sysctl net.inet6.ip6.stealth=1");
+	mtod(m, struct ip6_hdr *)->hlim = 1;
+	receive6(m);
+	assert_int_equal(wan.sent.len, 1);
+	assert_int_equal(frame_ip6(wan.sent.head)->hlim, 1);
+}
+
 static unsigned filtered[2];
 
 static void
@@ -576,6 +643,17 @@ test_a_packet_to_ourselves_comes_back(void **state)
 }
 
 static void
+test_nothing_comes_from_an_anycast_address(void **state)
+{
+	(void)state;
+	address6(&lan, "2001:db8::a", 64, IN6_IFF_ANYCAST);
+	memif_clear(&lan);
+	assert_int_equal(send6("::", "2001:db8::a", 8, NULL), 0);
+	assert_int_equal(heard.n, 1);
+	assert_in6(ipaddr_in6(&heard.info.src), "2001:db8::1");
+}
+
+static void
 test_a_link_local_packet_to_ourselves_comes_by_the_interface_of_its_zone(void **state)
 {
 	struct in6 addr = a6("fe80::1%mem0");
@@ -714,6 +792,9 @@ main(void)
 		IP6_TEST(test_what_is_not_for_one_node_is_not_forwarded),
 		IP6_TEST(test_a_better_first_hop_is_told),
 		IP6_TEST(test_a_batch_stays_in_order_and_one_that_is_answered_holds_up_nobody),
+		IP6_TEST(test_a_batch_parts_to_several_interfaces_in_order),
+		IP6_TEST(test_a_link_of_two_is_no_ping_pong),
+		IP6_TEST(test_a_router_in_stealth_leaves_the_hop_limit),
 		IP6_TEST(test_the_filter_sees_what_comes_in_and_what_goes_out),
 		IP6_TEST(test_a_packet_made_here_gets_its_header),
 		IP6_TEST(test_the_hop_limit_is_the_callers_or_the_routers_or_ours),
@@ -722,6 +803,7 @@ main(void)
 		IP6_TEST(test_link_local_addresses_go_out_without_zone_by_their_interface),
 		IP6_TEST(test_zones_that_contradict_each_other_are_refused),
 		IP6_TEST(test_a_packet_to_ourselves_comes_back),
+		IP6_TEST(test_nothing_comes_from_an_anycast_address),
 		IP6_TEST(test_a_link_local_packet_to_ourselves_comes_by_the_interface_of_its_zone),
 		IP6_TEST(test_members_of_this_stack_hear_what_is_sent_to_their_group),
 		IP6_TEST(test_a_group_of_interface_scope_stays_in_the_stack),
