@@ -1,15 +1,42 @@
 /*
- * ip_ways.h - packets on their way out, sorted by interface; of either family.
- *
- * Ways are few; a fifth one flushes the others, which keeps the order on each interface.
+ * ip_ways.h - packets on their way through, of either family: what their next hops ask for, and
+ * packets sorted by interface.
  */
 #ifndef WARREN_INET_IP_WAYS_H
 #define WARREN_INET_IP_WAYS_H
 
-#include "base/mbuf.h"
+#include "route/route.h"
 
-struct ifnet;
+/* To be forwarded without more ado, as far as the next hop tells: back where it came from is not. */
+static inline bool
+nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
+{
+	return nh != NULL && nh->ifp != rcvif &&
+	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_));
+}
 
+/* The same of all, n > 0 of them, and they leave by one interface. */
+static inline bool
+nh_are_easy(const struct ifnet *rcvif, struct nexthop *const *nh, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if ((i == 0 || nh[i] != nh[i - 1]) &&
+		    (!nh_is_easy(rcvif, nh[i]) || nh[i]->ifp != nh[0]->ifp))
+			return false;
+	return true;
+}
+
+static inline void
+nh_count_uses(struct nexthop *const *nh, uint32_t n)
+{
+	for (uint32_t i = 0, same = 1; i < n; i++, same++)
+		if (i + 1 == n || nh[i + 1] != nh[i]) {
+			nh[i]->use += same;
+			same = 0;
+		}
+}
+
+/* Ways are few; a fifth one flushes the others, which keeps the order on each interface. */
 enum { IP_WAYS = 4 };
 struct ip_ways {
 	void (*send)(struct ifnet *ifp, struct batch *b); /* the family's */

@@ -5,8 +5,8 @@
  * checked once (RFC 8200 3, RFC 4291 2, RFC 4007); the filter sees the survivors as one batch; then
  * runs of packets that are to be forwarded go through ip6_forward together, and what is for us is
  * delivered one by one. Hop-by-hop options are read by whoever is on the way (ip6_ext.c). Before
- * anything that may send an answer, the run that was collected so far is sent on (the order contract
- * of base/sched.h).
+ * anything that may send an answer, the run that was collected so far is sent on (the order
+ * contract of base/sched.h).
  */
 #include "inet6/ip6.h"
 
@@ -34,7 +34,8 @@ DROP_DEFINE(DROP_IP6_BADSCOPE, "ip6", "badscope", "address that may not be where
 DROP_DEFINE(DROP_IP6_IFDISABLED, "ip6", "ifdisabled", "IPv6 is disabled on the interface");
 DROP_DEFINE(
     DROP_IP6_CANTFORWARD, "ip6", "cantforward", "not for this stack, and not to be forwarded");
-DROP_DEFINE_IGNORED(DROP_IP6_NOTMEMBER, "ip6", "notmember", "multicast group that nobody here has joined");
+DROP_DEFINE_IGNORED(
+    DROP_IP6_NOTMEMBER, "ip6", "notmember", "multicast group that nobody here has joined");
 DROP_DEFINE(
     DROP_IP6_NOTREADY, "ip6", "notready", "for an address that is tentative or a duplicate");
 DROP_DEFINE(DROP_IP6_HLIM, "ip6", "hlim", "hop limit exceeded in transit");
@@ -240,13 +241,6 @@ ip6_is_easy(const struct in_hash *ours, const struct mbuf *m)
 	    in6_local_in(ours, &ip6->dst) == NULL;
 }
 
-/* … and as far as its next hop tells. */
-static inline bool
-nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
-{
-	return nh != NULL && nh->ifp != rcvif && !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_));
-}
-
 /* The hop itself: one off the hop limit, the next hop. m is writable. */
 static inline void
 ip6_hop(struct mbuf *m, struct nexthop *nh, uint8_t stealth)
@@ -316,24 +310,22 @@ ip6_forward_easy(struct ifnet *rcvif, struct batch *b, const struct in6 *const *
 	struct nexthop *nh[BATCH_MAX];
 	const uint8_t stealth = VNET(ip6_stealth);
 	const uint32_t n = b->n;
+	bool one;
 
-	fib_lookup6_batch(b->m[0]->fib, dst, nh, n);
-	for (uint32_t i = 0; i < n; i++) {
-		if (i > 0 && nh[i] == nh[i - 1])
-			continue;
-		if (!nh_is_easy(rcvif, nh[i]) || nh[i]->ifp != nh[0]->ifp) {
-			ip6_forward_mixed(rcvif, b, nh, stealth);
-			return;
-		}
+	one = fib_lookup6_batch(b->m[0]->fib, dst, nh, n);
+	if (one ? !nh_is_easy(rcvif, nh[0]) : !nh_are_easy(rcvif, nh, n)) {
+		ip6_forward_mixed(rcvif, b, nh, stealth);
+		return;
 	}
 	V_ip6stat.forward += n;
-	for (uint32_t i = 0; i < n; i++)
-		ip6_hop(b->m[i], nh[i], stealth);
-	for (uint32_t i = 0, same = 1; i < n; i++, same++) {
-		if (i + 1 == n || nh[i + 1] != nh[i]) {
-			nh[i]->use += same;
-			same = 0;
-		}
+	if (one) {
+		batch_foreach(b, m)
+			ip6_hop(m, nh[0], stealth);
+		nh[0]->use += n;
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			ip6_hop(b->m[i], nh[i], stealth);
+		nh_count_uses(nh, n);
 	}
 	ip6_send(nh[0]->ifp, b);
 }
@@ -357,7 +349,9 @@ ip6_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reaso
 
 	*why = NULL;
 	if (in6_is_multicast(&dst)) {
-		/* with options it may be about the group: source filters don't count (RFC 3810 4.1) */
+		/*
+		 * with options it may be about the group: source filters don't count (RFC 3810 4.1)
+		 */
 		if (ip6_is_member(rcvif, ip6->nxt == IPPROTO_HOPOPTS_ ? NULL : &ip6->src, &dst))
 			return true;
 		*why = &DROP_IP6_NOTMEMBER;

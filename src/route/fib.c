@@ -97,7 +97,7 @@ fib4_find_lanes(const struct fib4_node *node, const uint32_t *dst, struct nextho
 	memcpy(nh, best, sizeof(best));
 }
 
-void
+bool
 fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n)
 {
 	const struct fib4_node *node = fib4_nodes(fib);
@@ -106,7 +106,7 @@ fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigne
 
 	if (node == NULL) {
 		memset(nh, 0, n * sizeof(*nh));
-		return;
+		return true;
 	}
 	/* A batch is often of one prefix: one look-up then, 38 -> 26 ns a packet (bench forward). */
 	for (i = 1; i < n; i++)
@@ -116,10 +116,11 @@ fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigne
 
 		for (i = 0; i < n; i++)
 			nh[i] = one;
-		return;
+		return true;
 	}
 	for (i = 0; i + FIB_LANES <= n; i += FIB_LANES)
 		fib4_find_lanes(node, dst + i, nh + i);
 	for (; i < n; i++)
 		nh[i] = fib4_find(node, dst[i]);
+	return false;
 }

@@ -126,7 +126,7 @@ fib6_find_lanes(const struct fib6_node *node, const struct in6 *const *dst, stru
 	memcpy(nh, best, sizeof(best));
 }
 
-void
+bool
 fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
 {
 	const struct fib6_node *node = fib6_nodes(fib);
@@ -134,17 +134,18 @@ fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh
 
 	if (node == NULL) {
 		memset(nh, 0, n * sizeof(*nh));
-		return;
+		return true;
 	}
 	if (n > 0 && fib6_all_one(node, dst, n)) {
 		struct nexthop *one = fib6_find(node, dst[0]);
 
 		for (i = 0; i < n; i++)
 			nh[i] = one;
-		return;
+		return true;
 	}
 	for (i = 0; i + FIB_LANES <= n; i += FIB_LANES)
 		fib6_find_lanes(node, dst + i, nh + i);
 	for (; i < n; i++)
 		nh[i] = fib6_find(node, dst[i]);
+	return false;
 }

@@ -165,14 +165,17 @@ void rt_fib_range(const struct ifnet *ifp, uint8_t *first, uint8_t *last);
  * for this batch. Does not count use.
  */
 struct nexthop *fib_lookup4(uint8_t fib, uint32_t dst);
-/* n look-ups at once, all in one FIB. */
-void fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n);
+/*
+ * n look-ups at once, all in one FIB. True if all have one answer, as far as it was seen on the way:
+ * they may have where it is false.
+ */
+bool fib_lookup4_batch(uint8_t fib, const uint32_t *dst, struct nexthop **nh, unsigned n);
 /*
  * The same for IPv6: 16 bytes each, with their zones (net/in6addr.h). A gateway's address is
  * nh->rt->gateway; packets read it only when nh->lle is not there yet.
  */
 struct nexthop *fib_lookup6(uint8_t fib, const struct in6 *dst);
-void fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n);
+bool fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n);
 
 /*
  * Names of hosts, as the verbs read them; inet/ sets it. Into a host of the family (0 = of the first
