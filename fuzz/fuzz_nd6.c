@@ -1,8 +1,8 @@
 /*
  * Bytes as messages of Neighbour Discovery: frames with ICMPv6 messages come in by an Ethernet
  * interface of a small stack, in which an address is tentative, one is anycast, an entry waits, one
- * is published and one is cached by a route. The first byte of a message says of what sort it is and
- * what is right about it; the rest is the message.
+ * is published and one is cached by a route. The first byte of a message says of what sort it is
+ * and what is right about it; the rest is the message.
  */
 #include "base/log.h"
 #include "base/sched.h"

@@ -21,7 +21,10 @@
 struct ether_family {
 	uint8_t addrlen;
 	struct lltable *(*table)(const struct ifnet *ifp);
-	/* Where m goes if it goes by no gateway, as the table has it; `room`: 16 bytes to make it in. */
+	/*
+	 * Where m goes if it goes by no gateway, as the table has it; `room`: 16 bytes to make it
+	 * in.
+	 */
 	const void *(*destination)(const struct ifnet *ifp, const struct mbuf *m, void *room);
 	/* The header to a group or to all. */
 	void (*group_header)(const struct ifnet *ifp, const struct mbuf *m, uint8_t header[16]);

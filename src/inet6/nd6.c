@@ -4,13 +4,13 @@
  *	INCOMPLETE	asked to all, once a second, nd6_mmaxtries times; packets wait
  *	REACHABLE	answered, or upper layers know; for a random time around the base
  *	STALE		was reachable once, or was only heard of; used without asking
- *	DELAY		a packet went through it when it was stale; nd6_delay seconds for upper layers
+ *	DELAY		used when it was stale: nd6_delay seconds for upper layers to confirm it
  *	PROBE		asked alone, once a second, nd6_umaxtries times
  *
  * Whoever resolves nothing is forgotten, and so is what was stale for nd6_gctimer seconds. Entries
  * that nothing confirms are idle: at the limit of the table (nd6_maxentries) the oldest makes room,
- * so neither a scan of a prefix nor a flood of senders (RFC 6583) can keep a neighbour out, and what
- * is reachable stays.
+ * so neither a scan of a prefix nor a flood of senders (RFC 6583) can keep a neighbour out, and
+ * what is reachable stays.
  *
  * What neighbours say comes in by nd6_nbr.c; the way out is nd6_output.c.
  */
@@ -67,7 +67,7 @@ SYSCTL_DEFINE_(net_inet6_ip6_nd6_maxentries, .name = "net.inet6.ip6.nd6_maxentri
     .min = 1, .max = 1 << 24, .changed = maxentries_changed,
     .descr = "neighbours of one interface that traffic may make");
 
-/* --- chance ------------------------------------------------------------------------------------ */
+/* --- chance ----------------------------------------------------------------------------------- */
 
 static struct rng *
 nd6_chance(void)
@@ -95,7 +95,7 @@ nd6_random_bytes(uint8_t *bytes, size_t n)
 		bytes[i] = (uint8_t)rng_u64(nd6_chance());
 }
 
-/* --- an interface's numbers -------------------------------------------------------------------- */
+/* --- an interface's numbers ------------------------------------------------------------------- */
 
 /* How long a base time is drawn for (RFC 4861 6.3.4: "a few hours"; BSD: two). */
 static const uint64_t recalc_every_ns = 7200 * NS_PER_SEC;
@@ -148,11 +148,11 @@ nd6_is_neighbour(const struct ifnet *ifp, const struct in6 *addr)
 	return in6_is_linklocal(addr) || in6_is_onlink(ifp, addr);
 }
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 /*
- * Ask once more. RFC 4861 7.2.2: from the address that the first waiting packet comes from, if it is
- * one of ours on this interface.
+ * Ask once more. RFC 4861 7.2.2: from the address that the first waiting packet comes from, if it
+ * is one of ours on this interface.
  */
 static void
 nd6_ask(struct llentry *lle, bool unicast)
@@ -172,7 +172,7 @@ nd6_ask(struct llentry *lle, bool unicast)
 	nd6_ns_send(ifp, &target, unicast ? &target : NULL, ia != NULL ? &ia->addr : NULL, NULL);
 }
 
-/* --- states ------------------------------------------------------------------------------------ */
+/* --- states ----------------------------------------------------------------------------------- */
 
 static void nd6_timer(void *arg);
 
@@ -233,7 +233,9 @@ tell_router_list(const struct llentry *lle)
 		nd6_router_reachability(lle->table->ifp, &addr);
 }
 
-/* A packet that can't be delivered: tell its sender (RFC 4861 7.2.2), even if that is us. Takes m. */
+/*
+ * A packet that can't be delivered: tell its sender (RFC 4861 7.2.2), even if that is us. Takes m.
+ */
 static void
 nd6_unreachable(struct ifnet *ifp, struct mbuf *m)
 {
@@ -354,11 +356,11 @@ nd6_set_static(struct llentry *lle, const uint8_t lladdr[6], uint64_t life_ns)
 	lle_send_held(lle, &DROP_ND6_NOBUFS);
 }
 
-/* --- what is heard ----------------------------------------------------------------------------- */
+/* --- what is heard ---------------------------------------------------------------------------- */
 
 /*
- * The link address and the state that goes with it are known: what waited leaves. Resolution that was
- * under way is news for the choice of routers.
+ * The link address and the state that goes with it are known: what waited leaves. Resolution that
+ * was under way is news for the choice of routers.
  */
 static void
 learned(struct llentry *lle, const uint8_t lladdr[6], enum nd6_state state)
@@ -490,7 +492,7 @@ state_text(const struct llentry *lle)
 	return names[lle->state];
 }
 
-/* --- an interface's life ----------------------------------------------------------------------- */
+/* --- an interface's life ---------------------------------------------------------------------- */
 
 bool
 nd6_ifattach(struct ifnet *ifp, struct in6_if *i)

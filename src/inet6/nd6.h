@@ -9,7 +9,7 @@
  *	nd6_proxy.c	addresses that we stand for
  *	nd6_dad.c	is an address of ours somebody else's?
  *	nd6_redirect.c	redirects, in and out
- *	nd6_rtr.c	router advertisements in: default routers, prefixes, addresses; solicitations
+ *	nd6_rtr.c	router advertisements in (nd6_rtr.h has what becomes of them)
  *	rtadvd.c	router advertisements out
  *	ndp_cmd.c	the tool ndp
  */
@@ -20,8 +20,8 @@
 #include "inet6/in6.h"
 
 /*
- * llentry.state: RFC 4861 7.3.2; NOSTATE = made, nothing asked and nothing heard. Entries by hand are
- * REACHABLE. Letters of ndp: N I R S D P. LLE_ROUTER in flags is the RFC's IsRouter.
+ * llentry.state: RFC 4861 7.3.2; NOSTATE = made, nothing asked and nothing heard. Entries by hand
+ * are REACHABLE. Letters of ndp: N I R S D P. LLE_ROUTER in flags is the RFC's IsRouter.
  */
 enum nd6_state {
 	ND6_NOSTATE,
@@ -125,8 +125,8 @@ void nd6_dad_linkchange(struct ifnet *ifp);
 void nd6_redirect_send(const struct mbuf *m, const struct nexthop *nh);
 
 /*
- * Interface life, called by in6.c. Attach makes i->llt, sets the numbers in i->nd (the flags
- * are in6.c's) and, on Ethernet, the way out (nd6_output); false = no memory. Detach frees the table.
+ * Interface life, called by in6.c. Attach makes i->llt, sets the numbers in i->nd (the flags are
+ * in6.c's) and, on Ethernet, the way out (nd6_output); false = no memory. Detach frees the table.
  */
 bool nd6_ifattach(struct ifnet *ifp, struct in6_if *i);
 void nd6_ifdetach(struct ifnet *ifp, struct in6_if *i);

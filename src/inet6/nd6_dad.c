@@ -52,7 +52,7 @@ dads_live(void)
 }
 AUDIT_DEFINE(nd6_dad, "nd6-dad", dads_live);
 
-/* --- asking ------------------------------------------------------------------------------------ */
+/* --- asking ----------------------------------------------------------------------------------- */
 
 static void
 dad_ask(struct nd6_dad *d)
@@ -81,7 +81,7 @@ is_our_nonce(const struct nd6_dad *d, const struct nd6_opts *o)
 	return false;
 }
 
-/* --- results ----------------------------------------------------------------------------------- */
+/* --- results ---------------------------------------------------------------------------------- */
 
 void
 nd6_dad_stop(struct in6_ifaddr *ia)
@@ -200,7 +200,7 @@ nd6_dad_ns(struct in6_ifaddr *ia, const struct nd6_opts *o)
 	dad_failed(ia, NULL);
 }
 
-/* --- beginning --------------------------------------------------------------------------------- */
+/* --- beginning -------------------------------------------------------------------------------- */
 
 /*
  * May the first solicitation meet those of others that began for the same reason (RFC 4862 5.4.2):
@@ -232,7 +232,7 @@ dad_begin(struct in6_ifaddr *ia, bool link_came_up)
 	d->ia = ia;
 	d->left = VNET(dad_count);
 	ia->dad = d;
-	callout_init(&d->timer, curvnet, dad_timer, d);
+	callout_init(&d->timer, ifp->if_vnet, dad_timer, d);
 	if (wants_delay(ia, link_came_up))
 		callout_reset(&d->timer, nd6_random_ns(max_first_delay_ns));
 	else

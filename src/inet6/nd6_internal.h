@@ -1,5 +1,6 @@
 /*
- * nd6_internal.h - what the rooms of Neighbour Discovery share; for inet6/nd6*.c and ndp_cmd.c only.
+ * nd6_internal.h - what the rooms of Neighbour Discovery share; for inet6/nd6*.c and ndp_cmd.c
+ * only.
  */
 #ifndef WARREN_INET6_ND6_INTERNAL_H
 #define WARREN_INET6_ND6_INTERNAL_H
@@ -76,7 +77,9 @@ void nd6_message_send(
     struct ifnet *ifp, struct mbuf *m, const struct in6 *src, const struct in6 *dst);
 /* Answer a solicitation of src (:: = one who detects duplicates) for an address that is ours. */
 void nd6_answer(struct ifnet *ifp, const struct in6 *src, const struct in6 *target);
-/* An advertisement that nobody asked for, to all nodes: the address is here, at this link address. */
+/*
+ * An advertisement that nobody asked for, to all nodes: the address is here, at this link address.
+ */
 void nd6_announce(const struct in6_ifaddr *ia);
 /* Answers that wait for the interface will not be given. */
 void nd6_delayed_forget(const struct ifnet *ifp);

@@ -1,11 +1,11 @@
 /*
  * nd6_nbr.c - solicitations and advertisements of neighbours, as they come in (RFC 4861 7).
  *
- * Each message is checked first: what passes was sent on this link (hop limit 255), whole (RFC 6980)
- * and in order. A solicitation for an address of ours, or one that we stand for, teaches us who asks,
- * and is answered (nd6_send.c); one from nobody is duplicate detection (nd6_dad.c). An advertisement
- * goes to the state machine of the neighbour's entry, if we have one (nd6.c): only what we want to
- * know is remembered.
+ * Each message is checked first: what passes was sent on this link (hop limit 255), whole (RFC
+ * 6980) and in order. A solicitation for an address of ours, or one that we stand for, teaches us
+ * who asks, and is answered (nd6_send.c); one from nobody is duplicate detection (nd6_dad.c). An
+ * advertisement goes to the state machine of the neighbour's entry, if we have one (nd6.c): only
+ * what we want to know is remembered.
  */
 #include "inet6/nd6_internal.h"
 
@@ -23,7 +23,7 @@ DROP_DEFINE(DROP_ND6_FOREIGN, "nd6", "foreign", "sender is no neighbour on this 
 DROP_DEFINE(DROP_ND6_OWN, "nd6", "own", "message that we sent, or somebody else in our name");
 DROP_DEFINE(DROP_ND6_INACTIVE, "nd6", "inactive", "message on an interface that resolves nobody");
 
-/* --- options ----------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 /* One option of `len` bytes, a multiple of 8. The first of a kind counts. */
 static bool
@@ -75,7 +75,7 @@ nd6_options(const uint8_t *bytes, size_t len, struct nd6_opts *o)
 	return true;
 }
 
-/* --- checks ------------------------------------------------------------------------------------ */
+/* --- checks ----------------------------------------------------------------------------------- */
 
 const struct drop_reason *
 nd6_message_fault(const struct mbuf *m, unsigned off, const struct ip_info *info, size_t least)
@@ -170,7 +170,7 @@ refuse(struct mbuf *m, const char *what, const struct ip_info *info, const struc
 	m_drop(m, why);
 }
 
-/* --- solicitations ----------------------------------------------------------------------------- */
+/* --- solicitations ---------------------------------------------------------------------------- */
 
 /* Somebody tries whether an address of ours is free. */
 static void
@@ -217,7 +217,7 @@ solicit_input(struct mbuf *m, unsigned off, const struct ip_info *info)
 }
 ICMP6_MESSAGE_DEFINE(neighbor_solicit, .type = ND_NEIGHBOR_SOLICIT_, .input = solicit_input);
 
-/* --- advertisements ---------------------------------------------------------------------------- */
+/* --- advertisements --------------------------------------------------------------------------- */
 
 /* Somebody else says that he has an address of ours. */
 static void

@@ -1,9 +1,10 @@
 /*
- * nd6_output.c - IPv6 packets out of an Ethernet interface: each gets the link header of its next hop.
+ * nd6_output.c - IPv6 packets out of an Ethernet interface: each gets the link header of its next
+ * hop.
  *
- * The fast way is both families' (inet/ether_output.h). A neighbour that has gone stale still has its
- * header, but the first packet through it comes here, starts the delay before it is probed, and goes
- * on.
+ * The fast way is both families' (inet/ether_output.h). A neighbour that has gone stale still has
+ * its header, but the first packet through it comes here, starts the delay before it is probed, and
+ * goes on.
  */
 #include "inet/ether_output.h"
 #include "inet6/nd6_internal.h"

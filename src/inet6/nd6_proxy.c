@@ -1,6 +1,6 @@
 /*
- * nd6_proxy.c - addresses that this stack stands for on a link (RFC 4861 7.2.8): published entries of
- * the neighbour table, made by `ndp -s HOST MAC proxy`.
+ * nd6_proxy.c - addresses that this stack stands for on a link (RFC 4861 7.2.8): published entries
+ * of the neighbour table, made by `ndp -s HOST MAC proxy`.
  *
  * To hear who asks for such an address, the interface listens to its solicited-node group.
  */

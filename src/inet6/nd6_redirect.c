@@ -1,9 +1,9 @@
 /*
  * nd6_redirect.c - a router tells of a better first hop (RFC 4861 8).
  *
- * In: believed by hosts, if it comes from the router that is used for the destination now, and names
- * a router on the link, or the destination itself, which then is on the link (8.1). It becomes a host
- * route with the flags D (new) or M (changed). A router does not listen to them.
+ * In: believed by hosts, if it comes from the router that is used for the destination now, and
+ * names a router on the link, or the destination itself, which then is on the link (8.1). It
+ * becomes a host route with the flags D (new) or M (changed). A router does not listen to them.
  *
  * Out: to a neighbour whose packet goes back to the link that it came by, if the next hop can be
  * named: by a link-local address, or because it is the destination (8.2). It carries the next hop's
@@ -32,7 +32,7 @@ SYSCTL_VNET_UINT(net_inet6_icmp6_redirtimeout, "net.inet6.icmp6.redirtimeout", S
 SYSCTL_VNET_UINT(net_inet6_ip6_maxdynroutes, "net.inet6.ip6.maxdynroutes", SYSCTL_RW,
     nd6_maxdynroutes, 0, 1048576, "routes that redirects may make");
 
-/* --- in ---------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 static int
 count_dynamic(struct rtentry *rt, void *ctx)
@@ -189,7 +189,7 @@ redirect_input(struct mbuf *m, unsigned off, const struct ip_info *info)
 }
 ICMP6_MESSAGE_DEFINE(redirect, .type = ND_REDIRECT_, .input = redirect_input);
 
-/* --- out --------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 /*
  * The first hop that the sender of m had better use: the destination itself, or the gateway by its

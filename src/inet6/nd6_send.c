@@ -1,8 +1,8 @@
 /*
  * nd6_send.c - solicitations and advertisements of neighbours, as they go out (RFC 4861 7.2).
  *
- * Both go by ip6_output with hop limit 255, by the interface that they are about and never through a
- * gateway. An answer about an anycast address waits for a random time, since others have it too
+ * Both go by ip6_output with hop limit 255, by the interface that they are about and never through
+ * a gateway. An answer about an anycast address waits for a random time, since others have it too
  * (7.2.7).
  */
 #include "inet6/nd6_internal.h"
@@ -19,7 +19,7 @@ SYSCTL_VNET_UINT(net_inet6_icmp6_nd6_maxdelayed, "net.inet6.icmp6.nd6_maxdelayed
 /* RFC 4861 section 10. */
 static const uint64_t max_anycast_delay_ns = NS_PER_SEC;
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /* A message with room for an option behind it: as long as it says. NULL without memory. */
 static struct mbuf *
@@ -152,7 +152,7 @@ nd6_announce(const struct in6_ifaddr *ia)
 		nd6_na_send(ifp, &all, &ia->addr, false, true);
 }
 
-/* --- answers ----------------------------------------------------------------------------------- */
+/* --- answers ---------------------------------------------------------------------------------- */
 
 /* An answer that waits. */
 struct nd6_delayed {
@@ -208,7 +208,7 @@ answer_later(struct ifnet *ifp, const struct in6 *to, const struct in6 *target, 
 	TAILQ_INSERT_TAIL(&VNET(nd6_delayed), d, link);
 	VNET(nd6_ndelayed)++;
 	__atomic_fetch_add(&delayed_live_, 1, __ATOMIC_RELAXED);
-	callout_init(&d->timer, curvnet, delayed_send, d);
+	callout_init(&d->timer, ifp->if_vnet, delayed_send, d);
 	callout_reset(&d->timer, nd6_random_ns(max_anycast_delay_ns));
 	return true;
 }
@@ -240,7 +240,7 @@ nd6_answer(struct ifnet *ifp, const struct in6 *src, const struct in6 *target)
 	nd6_na_send(ifp, &to, target, solicited, ia != NULL && !(ia->flags & IN6_IFF_ANYCAST));
 }
 
-/* --- events ------------------------------------------------------------------------------------ */
+/* --- events ----------------------------------------------------------------------------------- */
 
 /* The station has another link address: say so for each of its addresses (behaviours 38). */
 static void

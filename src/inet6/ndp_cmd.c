@@ -61,7 +61,7 @@ is_nd_interface(const struct ifnet *ifp)
 	return in6_lltable(ifp) != NULL && ifp->if_output[AF_SLOT_INET6] == nd6_output;
 }
 
-/* --- lines --------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------------------------------ */
 
 static void
 print_head(const struct ndp_run *r)
@@ -172,7 +172,7 @@ print_entry(struct ndp_run *r, struct llentry *lle)
 	r->found++;
 }
 
-/* --- walks --------------------------------------------------------------- */
+/* --- walks ------------------------------------------------------------------------------------ */
 
 /* Classic jails see their own addresses only (behaviours 46). */
 static bool
@@ -331,7 +331,7 @@ ndp_clear(struct ndp_run *r)
 	return 0;
 }
 
-/* --- set ----------------------------------------------------------------- */
+/* --- set -------------------------------------------------------------------------------------- */
 
 /* As in BSD. */
 static const uint64_t temp_life_ns = 20 * 60 * NS_PER_SEC;
@@ -342,7 +342,9 @@ struct ndp_set {
 	bool temp, proxy;
 };
 
-/* HOST MAC [temp] [proxy]. `where` is put before messages ("FILE:3: " or ""). 0 or an exit status. */
+/*
+ * HOST MAC [temp] [proxy]. `where` is put before messages ("FILE:3: " or ""). 0 or an exit status.
+ */
 static int
 set_parse(struct verb_run *v, const char *where, int argc, char **argv, struct ndp_set *s)
 {
@@ -365,8 +367,8 @@ set_parse(struct verb_run *v, const char *where, int argc, char **argv, struct n
 
 /*
  * The interface on whose link the address is: by its zone, else by the prefixes of our addresses,
- * never by host routes, so that a host behind a point-to-point link can be stood for on the LAN that
- * its address belongs to (behaviours 41).
+ * never by host routes, so that a host behind a point-to-point link can be stood for on the LAN
+ * that its address belongs to (behaviours 41).
  */
 static struct ifnet *
 interface_for(const struct in6 *addr)
@@ -438,7 +440,7 @@ set_one(void *ctx, const char *where, int argc, char **argv)
 	return 0;
 }
 
-/* --- again and again ----------------------------------------------------- */
+/* --- again and again -------------------------------------------------------------------------- */
 
 struct watch {
 	struct ndp_run r;
@@ -482,7 +484,7 @@ watch_start(const struct ndp_run *r)
 	return VERB_PENDING;
 }
 
-/* --- the tool ------------------------------------------------------------ */
+/* --- the tool --------------------------------------------------------------------------------- */
 
 /*
  * Options that say what to do exclude each other. Behind -i IF come flags, "-nud" too, with or

@@ -1,7 +1,7 @@
 /*
  * ndp_lists.c - what the tool `ndp` says of interfaces and routers.
  *
- *	ndp -i IF [FLAGS]	parameters of an interface; flags: nud, -nud …, numbers: retrans=1000 …
+ *	ndp -i IF [WORDS]	parameters of an interface; nud, -nud, retrans=1000 … set them
  *	ndp -p			prefixes that routers advertised (nd6_prefix.c)
  *	ndp -r			default routers (nd6_defrtr.c)
  *	ndp -I [IF | delete]	where packets go when there is none
@@ -26,7 +26,7 @@ ndp_interface(struct verb_run *v, const char *word)
 	return NULL;
 }
 
-/* --- an interface -------------------------------------------------------- */
+/* --- an interface ----------------------------------------------------------------------------- */
 
 static const struct {
 	uint32_t flag;
@@ -142,7 +142,7 @@ ndp_show_interface(struct verb_run *v, const char *name, int argc, char **argv)
 	return 0;
 }
 
-/* --- routers ------------------------------------------------------------- */
+/* --- routers ---------------------------------------------------------------------------------- */
 
 struct list_run {
 	struct emitter *e;
@@ -204,7 +204,7 @@ ndp_show_routers(struct verb_run *v, bool numeric)
 	return 0;
 }
 
-/* --- prefixes ------------------------------------------------------------ */
+/* --- prefixes --------------------------------------------------------------------------------- */
 
 static int
 print_advertiser(const struct nd6_router *r, void *ctx)
@@ -283,7 +283,7 @@ ndp_show_prefixes(struct verb_run *v, bool numeric)
 	return 0;
 }
 
-/* --- without routers ----------------------------------------------------- */
+/* --- without routers -------------------------------------------------------------------------- */
 
 int
 ndp_default_interface(struct verb_run *v, int argc, char **argv)

@@ -1,5 +1,6 @@
 /*
- * Unit tests of the neighbours' states (inet6/nd6.c) and the way out (nd6_output.c) in virtual time.
+ * Unit tests of the neighbours' states (inet6/nd6.c) and the way out (nd6_output.c) in virtual
+ * time.
  */
 #include "nd6_fixture.h"
 

@@ -1,6 +1,6 @@
 /*
- * Unit tests of neighbours' messages (inet6/nd6_nbr.c, nd6_send.c, nd6_proxy.c): what is refused and
- * why, what is answered and how.
+ * Unit tests of neighbours' messages (inet6/nd6_nbr.c, nd6_send.c, nd6_proxy.c): what is refused
+ * and why, what is answered and how.
  */
 #include "nd6_fixture.h"
 

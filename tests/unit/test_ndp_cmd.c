@@ -93,7 +93,8 @@ test_json_has_the_same(void **state)
 	(void)state;
 	neighbour_in(ND6_STALE, "2001:db8::6")->flags |= LLE_ROUTER;
 	assert_true(says("ndp -an", true,
-	    "\"address\":\"2001:db8::6\",\"mac-address\":\"02:00:00:00:09:09\",\"incomplete\":false,"
+	    "\"address\":\"2001:db8::6\",\"mac-address\":\"02:00:00:00:09:09\","
+	    "\"incomplete\":false,"
 	    "\"interface\":\"mem0\",\"expires\":86400,\"state\":\"stale\",\"router\":true,"
 	    "\"proxy\":false,\"probes\":0"));
 	assert_true(says("ndp -an", true, "\"permanent\":true"));
