@@ -33,12 +33,29 @@ enum {
 	IP_OFFMASK_ = 0x1fff,
 	IP_MAXPACKET_ = 65535
 };
-enum ip_proto { IPPROTO_ICMP_ = 1, IPPROTO_IGMP_ = 2, IPPROTO_TCP_ = 6, IPPROTO_UDP_ = 17 };
+enum ip_proto {
+	IPPROTO_ICMP_ = 1,
+	IPPROTO_IGMP_ = 2,
+	IPPROTO_TCP_ = 6,
+	IPPROTO_UDP_ = 17,
+	IPPROTO_PIM_ = 103
+};
 
 static inline unsigned
 ip_hlen(const struct ip_hdr *ip)
 {
 	return (ip->vhl & 0xfu) << 2;
+}
+
+/* by off the time to live, and the checksum follows (RFC 1624); by is 0 or 1. */
+static inline void
+ip_ttl_down(struct ip_hdr *ip, uint32_t by)
+{
+	/* loaded as a little-endian word the ttl is the low byte */
+	uint32_t sum = (uint32_t)ip->sum + by;
+
+	ip->ttl = (uint8_t)(ip->ttl - by);
+	ip->sum = (uint16_t)(sum + (sum >> 16));
 }
 
 /*
@@ -162,5 +179,6 @@ DROP_DECLARE(DROP_IP_TTL);
 DROP_DECLARE(DROP_IP_NOROUTE);
 DROP_DECLARE(DROP_IP_CANTFORWARD);
 DROP_DECLARE(DROP_IP_BADSUM);
+DROP_DECLARE(DROP_IP_NOTMEMBER);
 
 #endif

@@ -11,6 +11,8 @@
 
 #include "inet/icmp.h"
 #include "inet/ip_ways.h"
+#include "inet/mroute.h"
+#include "inet/mroute4.h"
 #include "inet/multicast.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
@@ -225,12 +227,7 @@ ip_is_easy(const struct in_hash *ours, const struct mbuf *m)
 static inline void
 ip_hop(struct mbuf *m, struct nexthop *nh, uint32_t stealth)
 {
-	struct ip_hdr *ip = mtod(m, struct ip_hdr *);
-	/* RFC 1624; loaded as a little-endian word the ttl is the low byte */
-	uint32_t sum = (uint32_t)ip->sum + 1 - stealth;
-
-	ip->ttl = (uint8_t)(ip->ttl - 1 + stealth);
-	ip->sum = (uint16_t)(sum + (sum >> 16));
+	ip_ttl_down(mtod(m, struct ip_hdr *), 1 - stealth);
 	m->flags |= M_FORWARDED;
 	m->nh = nh;
 }
@@ -332,7 +329,8 @@ ip_is_for_many(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reas
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
 	if (in_is_multicast(ip->dst)) {
-		if (!ip_is_member(rcvif, ip)) {
+		/* a router has a look at all of them: mroute4.c */
+		if (!mroute_is_on(AF_SLOT_INET) && !ip_is_member(rcvif, ip)) {
 			V_ipstat.notmember++;
 			*why = &DROP_IP_NOTMEMBER;
 		}
@@ -377,7 +375,10 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
 	    ((m = m_unshare(m)) == NULL || ip_options_input(m, for_us) != 0)) {
 		return;
 	} else if (for_us) {
-		ip_deliver(m);
+		if (!mroute_is_on(AF_SLOT_INET) ||
+		    !in_is_multicast(mtod(m, const struct ip_hdr *)->dst) ||
+		    !ip_mroute_input(rcvif, m))
+			ip_deliver(m);
 	} else {
 		one.n = 1;
 		one.m[0] = m;
@@ -423,7 +424,7 @@ ip_sort(struct ifnet *rcvif, struct batch *b)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
 	if (__builtin_expect(i == b->n, 1))
 		ip_forward_easy(rcvif, b, dst);
-	else
+	else if (!mroute_is_on(AF_SLOT_INET) || !ip_mroute_batch(rcvif, b))
 		ip_sort_mixed(rcvif, b);
 }
 

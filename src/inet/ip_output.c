@@ -6,6 +6,8 @@
 
 #include "base/rng.h"
 #include "inet/icmp.h"
+#include "inet/mroute.h"
+#include "inet/mroute4.h"
 #include "inet/multicast.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
@@ -305,6 +307,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 		way.nh->ifa->opackets++;
 	if ((m->flags & M_MCAST) && !o->no_loop && mcast_loops(AF_INET))
 		loop_to_members(m, way.ifp);
+	if ((m->flags & M_MCAST) && mroute_is_on(AF_SLOT_INET))
+		ip_mroute_output(way.ifp, m);
 	out.n = 0;
 	batch_add(&out, m);
 	ip_send(way.ifp, &out);

@@ -11,8 +11,10 @@
 #include "inet6/ip6.h"
 
 #include "inet/ip_ways.h"
+#include "inet/mroute.h"
 #include "inet/multicast.h"
 #include "inet6/icmp6.h"
+#include "inet6/mroute6.h"
 #include "inet6/nd6.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
@@ -349,6 +351,9 @@ ip6_is_for_us(struct ifnet *rcvif, const struct mbuf *m, const struct drop_reaso
 
 	*why = NULL;
 	if (in6_is_multicast(&dst)) {
+		/* a router has a look at all of them: mroute6.c */
+		if (mroute_is_on(AF_SLOT_INET6))
+			return true;
 		/*
 		 * with options it may be about the group: source filters don't count (RFC 3810 4.1)
 		 */
@@ -403,7 +408,10 @@ ip6_sort_one(struct ifnet *rcvif, struct mbuf *m)
 	if (why != NULL) {
 		ip6_turn_away(m, why);
 	} else if (for_us) {
-		ip6_deliver(m);
+		if (!mroute_is_on(AF_SLOT_INET6) || alert == ALERT_MLD ||
+		    !in6_is_multicast(&mtod(m, const struct ip6_hdr *)->dst) ||
+		    !ip6_mroute_input(rcvif, m))
+			ip6_deliver(m);
 	} else {
 		one.n = 1;
 		one.m[0] = m;
@@ -452,7 +460,7 @@ ip6_sort(struct ifnet *rcvif, struct batch *b)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;
 	if (__builtin_expect(i > 0 && i == b->n, 1))
 		ip6_forward_easy(rcvif, b, dst);
-	else
+	else if (!mroute_is_on(AF_SLOT_INET6) || !ip6_mroute_batch(rcvif, b))
 		ip6_sort_mixed(rcvif, b);
 }
 

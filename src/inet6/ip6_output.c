@@ -8,7 +8,9 @@
 #include "inet6/ip6.h"
 
 #include "inet6/icmp6.h"
+#include "inet/mroute.h"
 #include "inet/multicast.h"
+#include "inet6/mroute6.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
 
@@ -481,6 +483,8 @@ ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t
 	count_out(&way);
 	if (group && !o->no_loop && mcast_loops(AF_INET6))
 		loop_to_members(m, &way);
+	if (group && mroute_is_on(AF_SLOT_INET6))
+		ip6_mroute_output(way.ifp, m);
 	/* RFC 4291 2.7: what has interface scope stays here. */
 	if (group && in6_mc_scope(&way.dst) == 1 && !(way.ifp->if_flags & IFF_LOOPBACK_)) {
 		m_free(m);
