@@ -175,13 +175,32 @@ parse_pair(struct udp_cmd *c, const char *key, const char *value)
 	return false;
 }
 
+/* "ADDR[,ADDR]…", more than once if somebody likes. */
+static bool
+parse_sources(struct udp_cmd *c, const char *value)
+{
+	char word[256];
+	size_t len;
+
+	for (;; value += len + 1) {
+		len = strcspn(value, ",");
+		if (len >= sizeof(word) || c->nsources == SOURCES_MAX)
+			return false;
+		memcpy(word, value, len);
+		word[len] = '\0';
+		if (!ipaddr_resolve(word, c->addr.family, &c->source[c->nsources++]))
+			return false;
+		if (value[len] == '\0')
+			return true;
+	}
+}
+
 /* One of `udp sink` and `udp echo`. */
 static bool
 parse_sink_pair(struct udp_cmd *c, const char *key, const char *value)
 {
 	if (strcmp(key, "source") == 0)
-		return c->nsources < SOURCES_MAX &&
-		    ipaddr_resolve(value, c->addr.family, &c->source[c->nsources++]);
+		return parse_sources(c, value);
 	return parse_pair(c, key, value);
 }
 
@@ -351,6 +370,6 @@ VERB_DEFINE(udp, .name = "udp",
 	"udp send [-46] to HOST:PORT rate RATE [size BYTES] [for TIME] [count N] [flows N]\n"
 	"                [pattern constant|poisson] [from ADDR] [port N] [dscp N | tos N] [ttl N]\n"
 	"                [via IF] [loop on|off]\n"
-	"       udp echo [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR]…\n"
-	"       udp sink [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR]…",
+	"       udp echo [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR[,ADDR]...]\n"
+	"       udp sink [-46] [ADDR:]PORT [for TIME] [via IF] [source ADDR[,ADDR]...]",
     .summary = "send UDP traffic, echo it, or measure what arrives", .run = udp_verb_run);

@@ -170,6 +170,20 @@ test_api_ping_runs_the_stacks_to_its_end(void **state)
 }
 
 static void
+test_api_takes_addresses_of_both_families(void **state)
+{
+	char *out;
+
+	(void)state;
+	must(NULL, "jail -c name=r1 vnet persist");
+	must("r1", "ifconfig lo0 inet6 ::1/128 up");
+	must("r1", "udp send to [::1]:9 rate 1Mbit/s count 1");
+	assert_int_equal(warren_exec(w, "r1", "ping -c 1 ::1", &out, NULL), 0);
+	assert_non_null(strstr(out, "16 bytes from ::1, icmp_seq=0 hlim=64 time="));
+	free(out);
+}
+
+static void
 test_api_command_that_waits_for_nothing_is_ended(void **state)
 {
 	char *out;
@@ -382,6 +396,7 @@ main(void)
 		V(test_api_tunables_last_until_the_end_and_bad_ones_are_named),
 		V(test_api_virtual_time_passes_only_when_asked),
 		V(test_api_ping_runs_the_stacks_to_its_end),
+		V(test_api_takes_addresses_of_both_families),
 		V(test_api_command_that_waits_for_nothing_is_ended),
 		V(test_api_port_gives_frames_and_takes_them),
 		V(test_api_port_outlives_its_jail),

@@ -561,7 +561,7 @@ test_the_tool_listens_to_a_group(void **state)
 	tool_wait(&sink);
 	assert_non_null(strstr(sink.out, "0 packets "));
 	tool_start(&sink, "n2",
-	    "udp sink [ff35::99]:5001 source 2001:db8:1::77 source 2001:db8:1::1 for 5s", false);
+	    "udp sink [ff35::99]:5001 source 2001:db8:1::77,2001:db8:1::1 for 5s", false);
 	assert_int_equal(tool(&t, "n1",
 			     "udp send to [ff35::99]:5001 via epair1a from 2001:db8:1::1 "
 			     "rate 1Mbit/s count 10"),
@@ -575,6 +575,7 @@ test_the_tool_listens_to_a_group(void **state)
 	tool_wait(&sink);
 	assert_non_null(strstr(sink.out, "10 packets "));
 	assert_int_equal(tool(&t, "n2", "udp sink 5001 via epair1b for 1s"), 64);
+	assert_int_equal(tool(&t, "n2", "udp sink 239.1.1.1:5001 source 10.1.0.1, for 1s"), 64);
 	assert_int_equal(tool(&t, "n2", "udp sink 239.1.1.1:5001 via nope0 for 1s"), 64);
 }
 
