@@ -156,6 +156,8 @@ struct ip_family {
 	void (*info)(const struct mbuf *m, unsigned hlen, struct ip_info *info);
 	/* Is it an ICMP error, and what does it quote? off: bytes before the ICMP header, which is there. */
 	bool (*quoted)(const struct mbuf *m, unsigned off, struct ip_quoted *q);
+	/* An answer of dst came: the way there works (RFC 4861 7.3.1). NULL: nobody wants to know. */
+	void (*confirm)(uint8_t fib, const struct ipaddr *dst);
 	/* Largest datagram's payload behind the IP header: 65,515 and 65,535. */
 	uint32_t maxpayload;
 };

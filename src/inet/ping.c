@@ -280,6 +280,8 @@ reply_count(struct ping *p, struct ping_reply *r, const uint8_t *data, uint32_t 
 	} else {
 		*word |= bit;
 		p->st.received++;
+		if (p->family->confirm != NULL)
+			p->family->confirm(p->c.fib, &p->c.dst);
 	}
 }
 

@@ -5,6 +5,7 @@
 #include "inet6/icmp6.h"
 #include "inet6/in6.h"
 #include "inet6/ip6.h"
+#include "inet6/nd6.h"
 #include "kern/jail.h"
 
 uint64_t
@@ -101,6 +102,12 @@ inet6_quoted(const struct mbuf *m, unsigned off, struct ip_quoted *q)
 	return true;
 }
 
+static void
+inet6_confirm(uint8_t fib, const struct ipaddr *dst)
+{
+	nd6_confirm(fib, ipaddr_in6(dst));
+}
+
 IP_FAMILY_DEFINE(inet6, .af = AF_INET6, .name = "inet6", .hdrlen = IP6_HDRLEN,
     .icmp_proto = IPPROTO_ICMPV6_, .icmp_name = "icmp6", .echo = ICMP6_ECHO_REQUEST_,
     .reply = ICMP6_ECHO_REPLY_, .unreach = ICMP6_DST_UNREACH_, .timxceed = ICMP6_TIME_EXCEEDED_,
@@ -108,4 +115,4 @@ IP_FAMILY_DEFINE(inet6, .af = AF_INET6, .name = "inet6", .hdrlen = IP6_HDRLEN,
     .quoted = inet6_quoted, .output = inet6_output, .source_for = inet6_source_for,
     .is_ours = inet6_is_ours, .pseudo_sum = inet6_pseudo_sum, .prison_ok = inet6_prison_ok,
     .prison_first = inet6_prison_first, .port_unreachable = inet6_port_unreachable,
-    .maxpayload = IPV6_MAXPACKET_);
+    .confirm = inet6_confirm, .maxpayload = IPV6_MAXPACKET_);

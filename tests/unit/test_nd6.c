@@ -289,6 +289,38 @@ test_upper_layers_save_the_probe(void **state)
 	assert_int_equal(entry6(&lan, "2001:db8::6")->state, ND6_INCOMPLETE);
 }
 
+/* An echo request that was sent is answered. */
+static void
+answer_echo(const char *from)
+{
+	const struct mbuf *request = sent_icmp6(&lan, ICMP6_ECHO_REQUEST_, 0);
+	struct mbuf *m;
+
+	assert_non_null(request);
+	m = message6(from, "2001:db8::1", ICMP6_ECHO_REPLY_, 0,
+	    request->len - ETHER_HDR_LEN_ - IP6_HDRLEN - 8);
+	memcpy(m->data + IP6_HDRLEN + 4, request->data + ETHER_HDR_LEN_ + IP6_HDRLEN + 4,
+	    m->len - IP6_HDRLEN - 4);
+	icmp6_sum_at(m, IP6_HDRLEN);
+	receive6(m);
+}
+
+static void
+test_an_answered_ping_confirms_the_neighbour(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	neighbour_in(ND6_STALE, "2001:db8::5");
+	tool_start(&t, NULL, "ping6 -c 1 2001:db8::5", false);
+	run_for(2 * NS_PER_MS);
+	assert_int_equal(entry6(&lan, "2001:db8::5")->state, ND6_DELAY);
+	answer_echo("2001:db8::5");
+	tool_wait(&t);
+	assert_int_equal(t.status, 0);
+	assert_int_equal(entry6(&lan, "2001:db8::5")->state, ND6_REACHABLE);
+}
+
 static void
 test_without_nud_nobody_is_probed(void **state)
 {
@@ -762,6 +794,7 @@ main(void)
 		ND6_TEST(test_an_unconfirmed_neighbour_is_probed_alone_and_forgotten),
 		ND6_TEST(test_a_probed_neighbour_that_answers_is_reachable),
 		ND6_TEST(test_upper_layers_save_the_probe),
+		ND6_TEST(test_an_answered_ping_confirms_the_neighbour),
 		ND6_TEST(test_without_nud_nobody_is_probed),
 		ND6_TEST(test_a_stale_neighbour_is_forgotten_after_the_gc_time),
 		ND6_TEST(test_an_armed_timer_holds_one_reference),
