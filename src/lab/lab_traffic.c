@@ -113,16 +113,29 @@ resolve(struct lab *lab, struct lab_flow *f, char **why)
 					"");
 }
 
+/*
+ * Addresses that no endpoint can be bound to when the lab begins: the broadcast address, those of a
+ * link, whose zone stands in the sender's words, and those that are still looked for a twin of.
+ */
+static bool
+is_unbindable(const struct ipaddr *a)
+{
+	const struct in6_ifaddr *ia;
+
+	if (a->family == AF_INET)
+		return ipaddr_in(a) == UINT32_MAX;
+	ia = in6_local(ipaddr_in6(a));
+	return in6_is_linklocal(ipaddr_in6(a)) || (ia != NULL && (ia->flags & IN6_IFF_TENTATIVE));
+}
+
 static int
 sink_open(struct lab *lab, struct lab_flow *f, const struct lab_node *n, char **why)
 {
 	struct ipaddr addr = f->dst;
 
-	/* a link-local address has its zone in the sender's words: here any will do */
-	if ((addr.family == AF_INET && ipaddr_in(&addr) == UINT32_MAX) ||
-	    (addr.family == AF_INET6 && in6_is_linklocal(ipaddr_in6(&addr))))
-		memset(addr.b, 0, sizeof(addr.b));
 	VNET_SCOPE(n->prison->vnet);
+	if (is_unbindable(&addr))
+		memset(addr.b, 0, sizeof(addr.b)); /* any address of the node will do */
 	f->sink[f->nsinks] = udp_sink_new(&addr, (uint16_t)f->port, false);
 	if (f->sink[f->nsinks] != NULL) {
 		f->nsinks++;

@@ -199,6 +199,72 @@ test_lab_windows_of_many_domains_change_nothing(void **state)
 	result_free(&b);
 }
 
+/*
+ * What happens by itself in IPv6 - duplicate detection, advertisements, reports of groups,
+ * neighbours - beside traffic of both families.
+ */
+static const char both_families[] =
+    "name: both\nfor: 12s\nnodes:\n"
+    "  h1:\n"
+    "    sysctl: {net.inet6.ip6.use_tempaddr: 1, net.inet6.ip6.dad_count: 1}\n"
+    "    run: [\"ifconfig eth0 inet6 accept_rtadv up\", \"ifconfig eth0 inet 10.1.0.2/24\", \"route add default 10.1.0.1\"]\n"
+    "  h2:\n"
+    "    sysctl: {net.inet6.ip6.use_stableaddr: 1, net.inet6.ip6.dad_count: 1}\n"
+    "    run: [\"ifconfig eth0 inet6 accept_rtadv up\", \"mcast join ff15::1 for 5s\"]\n"
+    "  r:\n"
+    "    run: [\"ifconfig a inet 10.1.0.1/24\", \"ifconfig a inet6 2001:db8:1::1/64\", \"ifconfig b inet 10.2.0.1/24\", \"ifconfig b inet6 2001:db8:2::1/64\", \"rtadvd start a maxinterval 4s\", \"route -6 add default 2001:db8:2::2\"]\n"
+    "  s:\n"
+    "    run: [\"ifconfig r inet 10.2.0.2/24\", \"ifconfig r inet6 2001:db8:2::2/64\", \"ifconfig b inet6 2001:db8:3::1/64\", \"rtadvd start b maxinterval 5s\", \"route add default 10.2.0.1\", \"route -6 add default 2001:db8:2::1\"]\n"
+    "links:\n"
+    "  - {endpoints: [\"h1:eth0\", \"r:a\"]}\n"
+    "  - {endpoints: [\"r:b\", \"s:r\"], rate: 10Mbit/s, delay: 5ms, jitter: 1ms, loss: 1%, queue: 20}\n"
+    "  - {endpoints: [\"s:b\", \"h2:eth0\"], rate: 100Mbit/s, delay: 1ms, mtu: 1280}\n"
+    "traffic:\n"
+    "  - {name: u6, from: h1, to: \"2001:db8:2::2\", udp: 5001, rate: 6Mbit/s, size: 700, pattern: poisson, start: 4s, for: 3s}\n"
+    "  - {name: u4, from: h1, to: 10.2.0.2, udp: 5002, rate: 6Mbit/s, size: 700, pattern: poisson, start: 4s, for: 3s}\n"
+    "  - {name: large, from: h1, ping: \"2001:db8:3::1\", size: 3000, every: 10ms, count: 100, start: 4s}\n"
+    "  - {name: nobody, from: h1, ping: \"2001:db8:3::77\", every: 20ms, count: 30, start: 4s}\n"
+    "timeline:\n"
+    "  - {at: 9s, node: r, run: \"rtadvd stop a\"}\n"
+    "  - {at: 9s, node: h2, run: \"ping6 -c 2 -s 1500 2001:db8:2::1\", status: any}\n"
+    "expect:\n"
+    "  - {that: u6.received, above: 1000}\n"
+    "  - {that: u4.received, above: 1000}\n"
+    "  - {that: large.received, above: 20}\n"
+    "capture: [{on: \"*\", file: all.pcapng, drops: true}]\n";
+
+static void
+test_lab_of_both_families_has_the_same_bytes_in_batches_of_any_size(void **state)
+{
+	struct result a = run_all(both_families, 1, 1), b = run_all(both_families, 1, 64),
+		      c = run_all(both_families, 1, 7);
+
+	(void)state;
+	assert_int_equal(a.status, 0);
+	assert_same(&a, &b);
+	assert_same(&a, &c);
+	result_free(&a);
+	result_free(&b);
+	result_free(&c);
+}
+
+/* The address can't be used before the test for twins is over, so no sink can be bound to it. */
+static void
+test_lab_flow_to_an_address_that_is_still_tentative_at_the_start_arrives(void **state)
+{
+	static const char text[] =
+	    "addresses: ipv6\nsysctl: {net.inet6.ip6.dad_count: 1}\nnodes: {a: {}, b: {}}\n"
+	    "links: [{endpoints: [\"a:x\", \"b:x\"], delay: 1ms}]\n"
+	    "traffic: [{name: flow, from: a, to: b, udp: 5001, rate: 10pps, start: 5s, count: 10}]\n"
+	    "expect: [{that: flow.received, is: 10}]\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct lab *lab = start(text, &o);
+
+	(void)state;
+	assert_int_equal(lab_run(lab), 0);
+	stop(lab);
+}
+
 static void
 test_lab_leaves_nothing_behind(void **state)
 {
@@ -321,6 +387,10 @@ main(void)
 		cmocka_unit_test(test_lab_another_seed_gives_other_bytes),
 		cmocka_unit_test(test_lab_batches_of_one_and_of_64_give_the_same_bytes),
 		cmocka_unit_test(test_lab_windows_of_many_domains_change_nothing),
+		cmocka_unit_test(
+		    test_lab_of_both_families_has_the_same_bytes_in_batches_of_any_size),
+		cmocka_unit_test(
+		    test_lab_flow_to_an_address_that_is_still_tentative_at_the_start_arrives),
 		cmocka_unit_test(test_lab_leaves_nothing_behind),
 		cmocka_unit_test(test_lab_day_of_idleness_passes_and_arp_forgets),
 		cmocka_unit_test(test_lab_wrong_run_line_names_file_line_and_reason),
