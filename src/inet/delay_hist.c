@@ -94,8 +94,7 @@ delay_hist_merge(struct delay_hist *h, const struct delay_hist *other)
 	h->max = other->max > h->max ? other->max : h->max;
 	for (unsigned r = 0; r < ROWS; r++) {
 		if (other->row[r] == NULL ||
-		    (h->row[r] == NULL &&
-			(h->row[r] = calloc(BINS, sizeof(h->row[r][0]))) == NULL))
+		    (h->row[r] == NULL && (h->row[r] = calloc(BINS, sizeof(h->row[r][0]))) == NULL))
 			continue;
 		for (unsigned bin = 0; bin < BINS; bin++)
 			h->row[r][bin] += other->row[r][bin];

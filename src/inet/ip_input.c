@@ -48,7 +48,8 @@ DROP_DEFINE(DROP_IP_BADSUM, "ip", "badsum", "header checksum is wrong");
 DROP_DEFINE(DROP_IP_BADADDR, "ip", "badaddr", "loopback address on the wire");
 DROP_DEFINE(
     DROP_IP_CANTFORWARD, "ip", "cantforward", "not for this stack, and not to be forwarded");
-DROP_DEFINE_IGNORED(DROP_IP_NOTMEMBER, "ip", "notmember", "multicast group that nobody here has joined");
+DROP_DEFINE_IGNORED(
+    DROP_IP_NOTMEMBER, "ip", "notmember", "multicast group that nobody here has joined");
 DROP_DEFINE(DROP_IP_WRONGIF, "ip", "wrongif", "for an address of another interface");
 DROP_DEFINE(DROP_IP_TTL, "ip", "ttl", "time to live exceeded in transit");
 DROP_DEFINE(DROP_IP_NOROUTE, "ip", "noroute", "no route to the destination");

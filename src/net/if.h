@@ -74,7 +74,8 @@ struct ifaddr {
 	int family; /* AF_INET, … */
 	uint32_t refs;
 	uint64_t ipackets, opackets;
-	bool has_route; /* the route of its prefix, or to its peer, is this one's (route/rib_prefix.c) */
+	bool
+	    has_route; /* the route of its prefix, or to its peer, is this one's (route/rib_prefix.c) */
 	bool has_local; /* counted in the host route through lo0 (route/rib_local.c) */
 	/* the family's text form for ifconfig and netstat */
 	const struct ifaddr_ops *ops;
