@@ -15,12 +15,14 @@
  * An address is a number here, its first bit the highest: so all of this is said once.
  */
 #include "inet6/in6.h"
+#include "inet6/ip6.h"
 #include "inet/in.h"
 #include "lab/lab_model.h"
 #include "lab/lab_yaml.h"
 #include "route/route.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +117,18 @@ check_given(struct ly *y, const struct lab_link *l, unsigned family)
 		    y, l->line, "%s: both ends have the same address", families[family].key);
 }
 
+/* RFC 8200 5: what a link can't carry in one piece is not IPv6's to cut. */
+static void
+check_mtu(struct ly *y, const struct lab_link *l)
+{
+	bool has_address = l->end[0].net[LAB_INET6].addr.family != 0 ||
+	    l->end[1].net[LAB_INET6].addr.family != 0;
+
+	if (has_address && l->mtu != 0 && l->mtu < IPV6_MMTU_)
+		ly_fault_line(y, l->line, "mtu: %" PRIu32 " is too small for IPv6: at least %d",
+		    l->mtu, IPV6_MMTU_);
+}
+
 static void
 link_assign(struct lab_link *l, unsigned family, number subnet)
 {
@@ -173,6 +187,8 @@ lab_address_assign(struct ly *y, struct lab *lab)
 		if (lab->pool[family].addr.family != 0)
 			family_assign(y, lab, family);
 	}
+	STAILQ_FOREACH(l, &lab->links, next)
+		check_mtu(y, l);
 }
 
 void

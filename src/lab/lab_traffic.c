@@ -92,6 +92,12 @@ resolve(struct lab *lab, struct lab_flow *f, char **why)
 	struct lab_node *n = lab_node_find(lab, f->to);
 
 	if (address_in(f->from, f->to, f->family, &f->dst)) {
+		if (f->dst.family == AF_INET6 && in6_is_linklocal(ipaddr_in6(&f->dst)) &&
+		    in6_zone(ipaddr_in6(&f->dst)) == 0)
+			return lab_fail(lab, why, -EINVAL, f->line,
+			    "traffic %s: %s is on each link: say by which interface of %s it is "
+			    "meant, %s%%eth0",
+			    f->name, f->to, f->from->name, f->to);
 		f->to_node = owner_of(lab, &f->dst);
 		return 0;
 	}
