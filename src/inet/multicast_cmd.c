@@ -259,9 +259,9 @@ mcast_run(struct verb_run *v)
 	return verb_usage(v, NULL);
 }
 VERB_DEFINE(mcast, .name = "mcast",
-    .usage =
-	"mcast [-j JAIL] join GROUP [on INTERFACE] [from ADDR[,ADDR]... | except ADDR[,ADDR]...]\n"
-	"                        [for TIME]\n"
-	"       mcast [-j JAIL] show [INTERFACE]",
+    .usage = "mcast [-j JAIL] join GROUP [via INTERFACE] [source ADDR[,ADDR]... | except "
+	     "ADDR[,ADDR]...]\n"
+	     "                        [for TIME]\n"
+	     "       mcast [-j JAIL] show [INTERFACE]",
     .summary = "listen to a multicast group, or show who does", .run = mcast_run,
     .flags = VERB_HAS_JAIL);
