@@ -4,7 +4,7 @@
  *	mroute add SOURCE|* GROUP from IF to IF[,IF]… [ttl N]	an entry; interfaces become vifs
  *	mroute delete SOURCE|* GROUP
  *	mroute vif IF [threshold N | off] [inet|inet6]
- *	mroute register RP|none [from ADDRESS] [inet|inet6]
+ *	mroute register RP|none [source ADDRESS] [inet|inet6]
  *	mroute show [inet|inet6]
  *	mroute flush [all] [inet|inet6]				entries; with all also vifs
  *	mroute monitor						upcalls, until ^C
@@ -314,7 +314,7 @@ run_register(struct verb_run *v)
 		return verb_usage(v, "register: no rendezvous point");
 	if (strcmp(v->argv[2], "none") != 0 && !ipaddr_resolve(v->argv[2], AF_UNSPEC, &rp))
 		return verb_error(v, EXIT_USAGE_, "register: %s: not an address", v->argv[2]);
-	if (v->argc > at + 1 && strcmp(v->argv[at], "from") == 0) {
+	if (v->argc > at + 1 && strcmp(v->argv[at], "source") == 0) {
 		if (!ipaddr_resolve(v->argv[at + 1], rp.family, &source))
 			return verb_error(v, EXIT_USAGE_,
 			    "register: %s: not an address of %s's "
@@ -539,7 +539,7 @@ VERB_DEFINE(mroute, .name = "mroute",
 	"mroute [-j JAIL] add SOURCE|* GROUP from INTERFACE [to INTERFACE[,INTERFACE]...] [ttl N]\n"
 	"       mroute [-j JAIL] delete SOURCE|* GROUP\n"
 	"       mroute [-j JAIL] vif INTERFACE [threshold N | off] [inet|inet6]\n"
-	"       mroute [-j JAIL] register ADDRESS|none [from ADDRESS] [inet|inet6]\n"
+	"       mroute [-j JAIL] register ADDRESS|none [source ADDRESS] [inet|inet6]\n"
 	"       mroute [-j JAIL] show [inet|inet6]\n"
 	"       mroute [-j JAIL] flush [all] [inet|inet6]\n"
 	"       mroute [-j JAIL] monitor",
