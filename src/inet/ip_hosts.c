@@ -2,8 +2,8 @@
  * ip_hosts.c - the process's hosts table: names of addresses of both families, as labs give them.
  *
  * Names come from this table, not from the system's resolver: what a stack says must not depend on
- * the machine on which it runs. Found by name and family, and by address: the first name that an address got. Written and read by
- * the upper half only.
+ * the machine on which it runs. Found by name and family, and by address: the first name that an
+ * address got. Written and read by the upper half only.
  */
 #include "inet/ipaddr.h"
 

@@ -134,7 +134,7 @@ struct ip_family {
 	 */
 	int (*output)(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	    uint8_t proto, const struct ip_opts_out *o);
-	/* The source that output would choose; ifp NULL = by route. False = no route or no source. */
+	/* The source that output would choose; ifp NULL = by route. False = no route or source. */
 	bool (*source_for)(
 	    uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src);
 	/* Is it an address of this stack that may be used (not tentative)? */
@@ -154,7 +154,7 @@ struct ip_family {
 	void (*port_unreachable)(const struct mbuf *m);
 	/* A received packet's header; hlen: bytes before the upper one. */
 	void (*info)(const struct mbuf *m, unsigned hlen, struct ip_info *info);
-	/* Is it an ICMP error, and what does it quote? off: bytes before the ICMP header, which is there. */
+	/* Is it an ICMP error, and what does it quote? off: bytes before the ICMP header. */
 	bool (*quoted)(const struct mbuf *m, unsigned off, struct ip_quoted *q);
 	/* An answer of dst came: the way there works (RFC 4861 7.3.1). NULL: nobody wants to know. */
 	void (*confirm)(uint8_t fib, const struct ipaddr *dst);

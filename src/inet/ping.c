@@ -3,7 +3,7 @@
  * back.
  *
  *	ping_run	an event source: the next request is due
- *	ping_input	a raw listener for ICMP or ICMPv6: replies, and errors that quote a request of ours
+ *	ping_input	a raw listener for ICMP or ICMPv6: replies, errors that quote a request
  *	ping_timeout	a callout: all is sent, and the last reply does not come any more
  *
  * The time of sending travels in the first eight bytes of the data, as in every ping; requests too

@@ -25,14 +25,14 @@ struct ping_config {
 	/* what only the tool ping wants: zero for others */
 	uint32_t preload; /* requests that go out at once at the start */
 	bool flood;       /* interval_ns, or as soon as a reply comes */
-	bool
-	    short_wait; /* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
+	/* once a reply came, wait for the last one twice the longest rtt, at least 1 s */
+	bool short_wait;
 	bool record_route; /* IPv4 only */
 	bool dont_route;
 	bool no_loop;       /* groups: this stack is not asked */
 	bool stop_at_first; /* done with the first reply */
-	uint32_t sweep_max, sweep_step,
-	    sweep_each; /* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
+	/* sweep_each requests of a size, which grows by step to max; 0 = no sweep */
+	uint32_t sweep_max, sweep_step, sweep_each;
 };
 struct ping;
 struct ping_reply {

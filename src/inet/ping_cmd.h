@@ -43,11 +43,9 @@ struct ping_lines {
 
 /* A run with nothing asked for yet; NULL without memory. Freed by ping_cmd_start or free(). */
 struct ping_cmd *ping_cmd_new(struct verb_run *v);
-/*
- * An option that both tools have, in the letters of ping. Exit status, 0 = go on.
- */
+/* An option that both tools have, in the letters of ping. Exit status, 0 = go on. */
 int ping_cmd_option(struct ping_cmd *c, int opt, const char *arg);
-/* All options are known: resolve the host, look at rights, go. Takes c. VERB_PENDING or a status. */
+/* All options are known: look for the host, at rights, go. Takes c. VERB_PENDING or a status. */
 int ping_cmd_start(struct ping_cmd *c, const char *host);
 
 /* Does the reply carry what was sent? Says where not. data: behind all headers. */

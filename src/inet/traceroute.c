@@ -10,8 +10,8 @@
  *	trace_input	an answer to the probe that is out -> trace_next
  *	trace_timeout	none came, or the pause is over -> trace_next
  *
- * Probes are made whole here, UDP's header too: so they may be sent as no endpoint sends (IP options,
- * no fragments).
+ * Probes are made whole here, UDP's header too: so they may go as no endpoint sends (IP options, no
+ * fragments).
  */
 #include "inet/traceroute.h"
 

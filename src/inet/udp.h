@@ -24,9 +24,10 @@ struct udp_endpoint;
 typedef void udp_recv_fn(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port);
 
 /*
- * In curvnet. An endpoint belongs to the family of addr, and hears that family only; its any (zeros)
- * = any address. Several may listen to one group and port. port 0 = an ephemeral one (net.inet.ip.portrange.first … last). NULL with errno:
- * EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT, ENFILE, ENOMEM.
+ * In curvnet. An endpoint belongs to the family of addr and hears that family only; zeros = any
+ * address of it. Several may listen to one group and port. port 0 = an ephemeral one
+ * (net.inet.ip.portrange.first … last). NULL with errno: EADDRINUSE, EADDRNOTAVAIL, EAFNOSUPPORT,
+ * ENFILE, ENOMEM.
  */
 struct udp_endpoint *udp_open(
     const struct ipaddr *addr, uint16_t port, udp_recv_fn *recv, void *ctx);
@@ -50,14 +51,14 @@ void udp_set_fib(struct udp_endpoint *ep, uint8_t fib);
 
 /*
  * Groups (inet/multicast.h). An endpoint that has joined none hears all that the stack listens to;
- * one that has, only those, from the interface (NULL = as mcast_join chooses) and from the sources of
- * its filter. 0; -EADDRINUSE twice; -EADDRNOTAVAIL not a member; errors of mcast_join.
+ * one that has, only those, from the interface (NULL = as mcast_join chooses) and the sources of its
+ * filter. 0; -EADDRINUSE twice; -EADDRNOTAVAIL not a member; errors of mcast_join.
  */
 int udp_join(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group);
 int udp_leave(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group);
 int udp_set_filter(struct udp_endpoint *ep, struct ifnet *ifp, const struct ipaddr *group,
     enum mcast_mode mode, const struct ipaddr *sources, unsigned n);
-/* How it sends to groups: the interface (NULL = by route), the time to live (0 = 1), to itself too. */
+/* How it sends to groups: interface (NULL = by route), time to live (0 = 1), to itself too. */
 void udp_set_multicast_if(struct udp_endpoint *ep, struct ifnet *ifp);
 void udp_set_multicast_ttl(struct udp_endpoint *ep, uint8_t ttl);
 void udp_set_multicast_loop(struct udp_endpoint *ep, bool on);
@@ -70,11 +71,11 @@ struct udp_info {
 int udp_foreach(int (*fn)(const struct udp_info *info, void *ctx), void *ctx);
 
 /*
- * For the families. A datagram for us: m->data at the IP header, info->hlen bytes before UDP's. Takes
- * m.
+ * For the families. A datagram for us: m->data at the IP header, info->hlen bytes before UDP's.
+ * Takes m.
  */
 void udp_input(struct mbuf *m, const struct ip_info *info);
-/* An ICMP error quotes what we sent from src to dst, uh being its header; error: a positive errno. */
+/* An ICMP error quotes uh, which we sent from src to dst; error: a positive errno. */
 void udp_error(
     const struct ipaddr *src, const struct ipaddr *dst, const struct udp_hdr *uh, int error);
 

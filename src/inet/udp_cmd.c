@@ -111,8 +111,8 @@ cmd_cancel(struct verb_run *v)
 /* --- words ------------------------------------------------------------------------------------ */
 
 /*
- * "HOST:PORT", "[ADDRESS]:PORT", as an IPv6 address must be written here, or "PORT" where no host is
- * needed.
+ * "HOST:PORT"; "[ADDRESS]:PORT", as an IPv6 address must be written here; or "PORT" where no host
+ * is needed.
  */
 static bool
 parse_host_port(const char *word, int family, bool host_needed, struct ipaddr *addr, uint16_t *port)

@@ -2,7 +2,7 @@
  * udp_group.c - endpoints and multicast groups: memberships, and how an endpoint sends to a group.
  *
  * An endpoint that has joined groups hears those only, each from the interface and the sources that
- * it wants. One that has joined none hears every group that the stack listens to, on its port, as in
+ * it wants. One that has joined none hears on its port every group that the stack listens to, as in
  * the BSDs.
  */
 #include "inet/multicast.h"

@@ -1,6 +1,6 @@
 /*
- * udp6.c - UDP over IPv6: what inet/udp.c needs to know of a datagram, and what an ICMPv6 error says
- * to an endpoint.
+ * udp6.c - UDP over IPv6: what inet/udp.c wants to know of a datagram, and what an ICMPv6 error
+ * says to an endpoint.
  */
 #include "inet/udp.h"
 #include "inet6/icmp6.h"
