@@ -1,15 +1,14 @@
 /*
  * packet_line.c - one line for a packet, in the words of tcpdump -n. Reads any bytes; what is cut
- * off shows as "[|ip]".
+ * off shows as "[|ip]". What IPv6 has of its own: packet_line6.c.
  */
+#include "port/packet_line.h"
 #include "port/pcap.h"
 
-#include "base/bytes.h"
 #include "inet/icmp.h"
 #include "inet/udp.h"
 #include "net/ethernet.h"
 
-#include <arpa/inet.h>
 #include <pcap/dlt.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -18,13 +17,8 @@
 /* A smaller type is the length of an 802.3 frame. */
 enum { ETHERTYPE_MIN = 0x600, ETHERTYPE_QINQ = 0x88a8 };
 
-/* A line that fills up; what does not fit is cut. */
-struct line {
-	char *at;
-	size_t len, room;
-};
-
-static void __attribute__((format(printf, 2, 3))) say(struct line *l, const char *fmt, ...)
+void
+say(struct line *l, const char *fmt, ...)
 {
 	va_list ap;
 	int n;
@@ -36,18 +30,6 @@ static void __attribute__((format(printf, 2, 3))) say(struct line *l, const char
 	va_end(ap);
 	if (n > 0)
 		l->len += (size_t)n < l->room - l->len ? (size_t)n : l->room - l->len - 1;
-}
-
-static uint16_t
-wire16(const uint8_t *p)
-{
-	return __builtin_bswap16(load16(p));
-}
-
-static uint32_t
-wire32(const uint8_t *p)
-{
-	return __builtin_bswap32(load32(p));
 }
 
 static void
@@ -161,20 +143,19 @@ say_tcp(struct line *l, const uint8_t *p, uint32_t caplen, uint32_t len)
 	say(l, ", win %u, length %u", wire16(p + 14), len - hlen);
 }
 
-/*
- * What an IP packet of len bytes behind its header carries, caplen of them there, from one address
- * to the other.
- */
-static void
-say_payload(struct line *l, uint8_t proto, const char *from, const char *to, const uint8_t *p,
-    uint32_t caplen, uint32_t len)
+void
+say_ends(struct line *l, uint8_t proto, const char *from, const char *to, const uint8_t *p,
+    uint32_t caplen)
 {
-	if (caplen > len)
-		caplen = len; /* the rest is padding of the frame */
 	if ((proto == IPPROTO_UDP_ || proto == IPPROTO_TCP_) && caplen >= 4)
 		say(l, "%s.%u > %s.%u: ", from, wire16(p), to, wire16(p + 2));
 	else
 		say(l, "%s > %s: ", from, to);
+}
+
+void
+say_upper(struct line *l, uint8_t proto, const uint8_t *p, uint32_t caplen, uint32_t len)
+{
 	switch (proto) {
 	case IPPROTO_ICMP_:
 		say_icmp(l, p, caplen, len);
@@ -226,29 +207,10 @@ say_ip(struct line *l, const uint8_t *p, uint32_t caplen)
 		    off & IP_MF_ ? "+" : "");
 		return;
 	}
-	say_payload(l, ip->proto, from, to, p + hlen, caplen - hlen, len - hlen);
-}
-
-static void
-say_ip6(struct line *l, const uint8_t *p, uint32_t caplen)
-{
-	char from[INET6_ADDRSTRLEN], to[INET6_ADDRSTRLEN];
-
-	if (caplen < 40) {
-		say(l, "IP6 [|ip6]");
-		return;
-	}
-	if (p[0] >> 4 != 6) {
-		say(l, "IP6 bad version %u", p[0] >> 4);
-		return;
-	}
-	inet_ntop(AF_INET6, p + 8, from, sizeof(from));
-	inet_ntop(AF_INET6, p + 24, to, sizeof(to));
-	say(l, "IP6 ");
-	if (p[6] == 58)
-		say(l, "%s > %s: ICMP6, length %u", from, to, wire16(p + 4));
-	else
-		say_payload(l, p[6], from, to, p + 40, caplen - 40, wire16(p + 4));
+	if (caplen > len)
+		caplen = len; /* the rest is padding of the frame */
+	say_ends(l, ip->proto, from, to, p + hlen, caplen - hlen);
+	say_upper(l, ip->proto, p + hlen, caplen - hlen, len - hlen);
 }
 
 /*
