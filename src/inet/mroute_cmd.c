@@ -163,14 +163,33 @@ vif_error(int error)
 	}
 }
 
+/* Vifs that a command has made: if it fails, they go. */
+struct made {
+	struct vif_key {
+		int family;
+		struct ifnet *ifp;
+	} vif[MROUTE_VIFS + 1];
+	unsigned n;
+};
+
+static void
+made_undo(const struct made *made)
+{
+	for (unsigned i = 0; i < made->n; i++)
+		(void)mroute_vif_delete(made->vif[i].family, made->vif[i].ifp);
+}
+
 /* The interface's vif in the family, made if need be; negative: an error has been said. */
 static int
-vif_for(struct verb_run *v, int family, struct ifnet *ifp)
+vif_for(struct verb_run *v, int family, struct ifnet *ifp, uint8_t threshold, struct made *made)
 {
-	int vif = mroute_vif_add(family, ifp, 0);
+	bool is_new = mroute_vif_of(family, ifp) < 0;
+	int vif = mroute_vif_add(family, ifp, threshold);
 
 	if (vif < 0)
 		(void)verb_error(v, 1, "%s: %s: %s", v->argv[1], ifp->if_xname, vif_error(vif));
+	else if (is_new)
+		made->vif[made->n++] = (struct vif_key){ family, ifp };
 	return vif;
 }
 
@@ -187,27 +206,35 @@ add_failed(struct verb_run *v, int error)
 }
 
 static int
+add_entry(const struct add *a, struct made *made)
+{
+	struct mroute_route r = { .source = a->source, .group = a->group };
+	const int family = a->group.family;
+	int vif, error;
+
+	if ((vif = vif_for(a->v, family, a->in, 0, made)) < 0)
+		return 1;
+	r.in = (unsigned)vif;
+	for (unsigned i = 0; i < a->nout; i++) {
+		if ((vif = vif_for(a->v, family, a->out[i], 0, made)) < 0)
+			return 1;
+		r.out |= UINT64_C(1) << vif;
+		r.ttl[vif] = a->ttl;
+	}
+	error = mroute_add(&r);
+	return error == 0 ? 0 : add_failed(a->v, error);
+}
+
+static int
 run_add(struct verb_run *v)
 {
 	struct add a = { .v = v };
-	struct mroute_route r = { .in = 0 };
-	int status = parse_add(&a), vif, error;
+	struct made made = { .n = 0 };
+	int status = parse_add(&a);
 
-	if (status != 0)
-		return status;
-	r.source = a.source;
-	r.group = a.group;
-	if ((vif = vif_for(v, a.group.family, a.in)) < 0)
-		return 1;
-	r.in = (unsigned)vif;
-	for (unsigned i = 0; i < a.nout; i++) {
-		if ((vif = vif_for(v, a.group.family, a.out[i])) < 0)
-			return 1;
-		r.out |= UINT64_C(1) << vif;
-		r.ttl[vif] = a.ttl;
-	}
-	error = mroute_add(&r);
-	return error == 0 ? 0 : add_failed(v, error);
+	if (status == 0 && (status = add_entry(&a, &made)) != 0)
+		made_undo(&made);
+	return status;
 }
 
 static int
@@ -254,12 +281,28 @@ vif_off(struct verb_run *v, const struct ifnet *ifp, int asked)
 }
 
 static int
+vif_on(struct verb_run *v, struct ifnet *ifp, int asked, uint8_t threshold)
+{
+	struct made made = { .n = 0 };
+
+	for (int i = 0; i < FAMILIES; i++) {
+		if (!is_meant(families[i], asked) || ip_family(families[i]) == NULL)
+			continue;
+		if (vif_for(v, families[i], ifp, threshold, &made) < 0) {
+			made_undo(&made);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+static int
 run_vif(struct verb_run *v)
 {
 	uint64_t threshold = 0;
 	struct ifnet *ifp;
 	bool off = false;
-	int at = 3, asked, vif;
+	int at = 3, asked;
 
 	if (v->argc < 3)
 		return verb_usage(v, "vif: no interface");
@@ -278,16 +321,9 @@ run_vif(struct verb_run *v)
 		return verb_usage(v, NULL);
 	if (off)
 		return vif_off(v, ifp, asked);
-	for (int i = 0; i < FAMILIES; i++) {
-		if (!is_meant(families[i], asked) || ip_family(families[i]) == NULL)
-			continue;
-		if ((vif = mroute_vif_add(families[i], ifp, (uint8_t)threshold)) < 0)
-			return verb_error(v, 1, "vif: %s: %s", ifp->if_xname, vif_error(vif));
-	}
-	return 0;
+	return vif_on(v, ifp, asked, (uint8_t)threshold);
 }
 
-/* Registers to nobody any more; the vif stays where it is one. */
 static int
 register_in(struct verb_run *v, int asked, const struct ipaddr *rp, const struct ipaddr *source)
 {
@@ -324,6 +360,9 @@ run_register(struct verb_run *v)
 	}
 	if (!only_family(v, at, &asked))
 		return verb_usage(v, NULL);
+	if (rp.family != AF_UNSPEC && !is_meant(rp.family, asked))
+		return verb_error(
+		    v, EXIT_USAGE_, "register: %s: not an address of %s", v->argv[2], v->argv[at]);
 	return register_in(v, rp.family != AF_UNSPEC ? rp.family : asked, &rp, &source);
 }
 

@@ -315,14 +315,15 @@ pimreg_destroy(struct ifnet *ifp)
 IF_CLONE_DEFINE(
     pimreg, .name = "pimreg", .maxunit = 32767, .create = pimreg_create, .destroy = pimreg_destroy);
 
-/* The stack's first one, up; made if there is none. 0 or -errno. */
+/* The stack's first one, up; *made: there was none. 0 or -errno. */
 static int
-pimreg_get(struct ifnet **found)
+pimreg_get(struct ifnet **found, bool *made)
 {
 	struct ifnet *ifp;
 	int error;
 
 	*found = NULL;
+	*made = false;
 	IF_FOREACH(ifp)
 		if (mroute_is_register(ifp)) {
 			*found = ifp;
@@ -332,7 +333,10 @@ pimreg_get(struct ifnet **found)
 	if (error != 0)
 		return error;
 	*found = ifp;
-	return if_up(ifp);
+	*made = true;
+	if ((error = if_up(ifp)) != 0)
+		(void)if_clone_destroy(ifp);
+	return error;
 }
 
 int
@@ -340,15 +344,19 @@ mroute_register(int family, const struct ipaddr *rp, const struct ipaddr *source
 {
 	struct register_end *to;
 	struct ifnet *ifp;
+	bool made;
 	int error;
 
 	if ((!ipaddr_is_any(rp) && rp->family != family) || ipaddr_is_multicast(rp) ||
 	    (!ipaddr_is_any(source) && source->family != family) || ipaddr_is_multicast(source))
 		return -EINVAL;
-	if ((error = pimreg_get(&ifp)) != 0)
+	if ((error = pimreg_get(&ifp, &made)) != 0)
 		return error;
-	if ((error = mroute_vif_add(family, ifp, 0)) < 0)
+	if ((error = mroute_vif_add(family, ifp, 0)) < 0) {
+		if (made)
+			(void)if_clone_destroy(ifp);
 		return error;
+	}
 	to = &((struct pimreg *)ifp->if_softc)->to[mroute_slot(family)];
 	*to = (struct register_end){ *rp, *source };
 	to->source.family = (uint8_t)family;

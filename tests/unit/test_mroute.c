@@ -549,6 +549,9 @@ test_the_tool_says_what_is_wrong(void **state)
 	refused(1, "not a vif", "mroute vif mem0 off");
 	refused(64, "not an address", "mroute register nowhere");
 	refused(1, "one family", "mroute register 239.1.1.1");
+	refused(64, "not an address of inet6", "mroute register 10.0.1.2 inet6");
+	refused(1, "never forwarded", "mroute add 10.0.0.2 224.0.0.5 from mem0 to mem1");
+	refused(1, "loopback", "mroute add 10.0.0.2 239.1.1.1 from mem0 to lo0");
 	refused(64, "usage", "mroute");
 	assert_int_equal(mroute_vif_of(AF_INET, lan.ifp), -1);
 }

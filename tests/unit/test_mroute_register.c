@@ -178,6 +178,45 @@ test_the_register_vif_goes_with_its_interface(void **state)
 	assert_int_equal(wan.sent.len, 1);
 }
 
+/* A packet to a group out of a stack's interface. */
+static void
+send_in(const char *jail, const char *ifname, const char *group)
+{
+	VNET_SCOPE(vnet_of(jail));
+	const struct ipaddr any = { .family = (uint8_t)F->af }, dst = addr_of(group);
+	const struct ip_opts_out o = { .ttl = 9, .ifp = if_byname(ifname) };
+	struct mbuf *m = m_get(16);
+
+	assert_non_null(o.ifp);
+	memset(m->data, 0, 16);
+	assert_int_equal(ip_family(F->af)->output(m, &any, &dst, IPPROTO_UDP_, &o), 0);
+}
+
+/* With entries, packets that wait, and a register vif that is another stack's: the audit counts. */
+static void
+test_stacks_that_end_leave_nothing(void **state)
+{
+	(void)state;
+	chain6(3);
+	command_in("n2", "mroute add 10.1.0.1 239.1.1.1 from epair1b to epair2a,epair2a");
+	command_in("n2", "mroute add 2001:db8:1::1 ff1e::1 from epair1b to epair2a");
+	command("ifconfig pimreg5 create");
+	command("ifconfig pimreg5 vnet n2");
+	command_in("n2", "mroute register none");
+	command_in("n2", "mroute add 10.1.0.1 239.1.1.3 from epair1b to pimreg5");
+	command_in("n3", "mroute register none");
+	send_in("n1", "epair1a", F->group2);
+	sched_run(clock_now() + 100 * NS_PER_MS);
+	{
+		VNET_SCOPE(vnet_of("n2"));
+		assert_int_equal(
+		    info_of(F->af == AF_INET ? "10.1.0.1" : "2001:db8:1::1", F->group2).waiting, 1);
+	}
+	command("jail -r n2");
+	/* what was only lent comes home */
+	command("ifconfig pimreg5 destroy");
+}
+
 int
 main(void)
 {
@@ -187,6 +226,7 @@ main(void)
 		EACH(test_packets_come_out_of_registers),
 		EACH(test_bad_registers_are_dropped),
 		EACH(test_the_register_vif_goes_with_its_interface),
+		EACH(test_stacks_that_end_leave_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
