@@ -134,15 +134,41 @@ is_unbindable(const struct ipaddr *a)
 	return in6_is_linklocal(ipaddr_in6(a)) || (ia != NULL && (ia->flags & IN6_IFF_TENTATIVE));
 }
 
+/* A group of the link of f's sender: where does n hear it? NULL = nowhere. */
+static struct ifnet *
+link_of_group(const struct lab_flow *f, const struct lab_node *n)
+{
+	uint32_t zone = in6_zone(ipaddr_in6(&f->dst));
+	struct lab_end *e;
+
+	STAILQ_FOREACH(e, &f->from->ends, of_node)
+		if (e->ifp->if_index == zone && lab_end_peer(e)->node == n)
+			return lab_end_peer(e)->ifp;
+	return NULL;
+}
+
 static int
 sink_open(struct lab *lab, struct lab_flow *f, const struct lab_node *n, char **why)
 {
 	struct ipaddr addr = f->dst;
+	struct ifnet *ifp = NULL;
+	struct in6 zoned;
 
 	VNET_SCOPE(n->prison->vnet);
-	if (is_unbindable(&addr))
+	if (is_unbindable(&addr)) {
 		memset(addr.b, 0, sizeof(addr.b)); /* any address of the node will do */
-	f->sink[f->nsinks] = udp_sink_new(&addr, (uint16_t)f->port, false);
+	} else if (addr.family == AF_INET6 && in6_zone(ipaddr_in6(&addr)) != 0) {
+		if ((ifp = link_of_group(f, n)) == NULL)
+			return lab_fail(lab, why, -EINVAL, f->line,
+			    "traffic %s: %s is on no link with %s, where %s is sent", f->name,
+			    n->name, f->from->name, f->to);
+		zoned = *ipaddr_in6(&addr);
+		in6_embed(&zoned, ifp->if_index);
+		addr = ipaddr6(&zoned);
+	}
+	f->sink[f->nsinks] = ifp != NULL ?
+	    udp_sink_new_member(&addr, (uint16_t)f->port, false, ifp, NULL, 0) :
+	    udp_sink_new(&addr, (uint16_t)f->port, false);
 	if (f->sink[f->nsinks] != NULL) {
 		f->nsinks++;
 		return 0;
