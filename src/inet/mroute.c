@@ -1,6 +1,6 @@
 /*
- * mroute.c - multicast forwarding: interfaces that take part (vifs) and the forwarding cache, of both
- * families.
+ * mroute.c - multicast forwarding: interfaces that take part (vifs) and the forwarding cache, of
+ * both families.
  *
  *	mroute_vif_add	the first one switches the family on (struct mroute), the last one off
  *	mroute_add	an entry for a source and a group; what waits for it is sent
@@ -73,7 +73,7 @@ entry_compare(const struct mroute_entry *a, const struct mroute_entry *b)
 #define UNUSED_STATIC static __attribute__((unused))
 RB_GENERATE_INTERNAL(mroute_entries, mroute_entry, node, entry_compare, UNUSED_STATIC)
 
-/* --- the hash ---------------------------------------------------------------------------------- */
+/* --- the hash --------------------------------------------------------------------------------- */
 
 static inline uint64_t
 mix(uint64_t a, uint64_t b)
@@ -107,7 +107,7 @@ mroute_find(const struct mroute *mr, const struct ipaddr *source, const struct i
 	return NULL;
 }
 
-/* --- a family on and off ----------------------------------------------------------------------- */
+/* --- a family on and off ---------------------------------------------------------------------- */
 
 static const struct mroute_proto *
 proto_of(int family)
@@ -157,7 +157,7 @@ mroute_end(struct mroute *mr)
 	rcu_call(&mr->rcu, mroute_free_late);
 }
 
-/* --- entries ----------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 static void
 ways_free_late(struct rcu_head *h)
@@ -243,7 +243,7 @@ entry_free(struct mroute *mr, struct mroute_entry *e)
 	rcu_call(&e->rcu, entry_free_late);
 }
 
-/* --- pending ones ------------------------------------------------------------------------------ */
+/* --- pending ones ----------------------------------------------------------------------------- */
 
 static void
 pending_arm(struct mroute *mr)
@@ -317,7 +317,7 @@ release_group(struct mroute *mr, const struct ipaddr *group)
 	} while (mroute_state(group->family)->mr == mr);
 }
 
-/* --- what is said of them ---------------------------------------------------------------------- */
+/* --- what is said of them --------------------------------------------------------------------- */
 
 /* 0 or -errno. */
 static int
@@ -467,7 +467,7 @@ mroute_get(const struct ipaddr *source, const struct ipaddr *group, struct mrout
 	return e != NULL;
 }
 
-/* --- vifs -------------------------------------------------------------------------------------- */
+/* --- vifs ------------------------------------------------------------------------------------- */
 
 struct mroute_vif *
 mroute_vif_find(const struct mroute *mr, const struct ifnet *ifp)
@@ -630,7 +630,7 @@ mroute_vif_foreach(int family, int (*fn)(const struct mroute_vif_info *info, voi
 	return 0;
 }
 
-/* --- who routes -------------------------------------------------------------------------------- */
+/* --- who routes ------------------------------------------------------------------------------- */
 
 int
 mroute_attach(int family, mroute_upcall_fn *fn, void *ctx)
@@ -653,7 +653,7 @@ mroute_detach(int family)
 	st->owner_ctx = NULL;
 }
 
-/* --- interfaces and stacks go ------------------------------------------------------------------ */
+/* --- interfaces and stacks go ----------------------------------------------------------------- */
 
 static void
 if_departs(void *ctx, void *arg1, void *arg2)

@@ -19,7 +19,7 @@
 
 enum { MROUTE_VIFS = 64 }; /* of a family in a stack: sets of them are bits of a uint64_t */
 
-/* --- vifs -------------------------------------------------------------------------------------- */
+/* --- vifs ------------------------------------------------------------------------------------- */
 
 /*
  * Make ifp a vif; one that is there gets the threshold. What leaves by it must have a time to live
@@ -29,8 +29,8 @@ enum { MROUTE_VIFS = 64 }; /* of a family in a stack: sets of them are bits of a
  */
 int mroute_vif_add(int family, struct ifnet *ifp, uint8_t threshold);
 /*
- * Its entries go with it, and it leaves the sets of the others; so it does when the interface leaves
- * its stack. -ENOENT.
+ * Its entries go with it, and it leaves the sets of the others; so it does when the interface
+ * leaves its stack. -ENOENT.
  */
 int mroute_vif_delete(int family, const struct ifnet *ifp);
 /* Its number; -1. */
@@ -46,7 +46,7 @@ struct mroute_vif_info {
 int mroute_vif_foreach(
     int family, int (*fn)(const struct mroute_vif_info *info, void *ctx), void *ctx);
 
-/* --- the forwarding cache ---------------------------------------------------------------------- */
+/* --- the forwarding cache --------------------------------------------------------------------- */
 
 struct mroute_route {
 	struct ipaddr source; /* any: all sources that have no entry of their own: (*,G) */
@@ -57,8 +57,8 @@ struct mroute_route {
 };
 /*
  * Add an entry, or change what it says; its counters stay. Packets that wait for it are sent. 0;
- * -EINVAL (no group, or one that stays on its link; a source that is none; in among out), -ENXIO (no
- * such vif), -ENOBUFS (maxentries), -ENOMEM.
+ * -EINVAL (no group, or one that stays on its link; a source that is none; in among out), -ENXIO
+ * (no such vif), -ENOBUFS (maxentries), -ENOMEM.
  */
 int mroute_add(const struct mroute_route *r);
 /* -ENOENT. */
@@ -77,7 +77,7 @@ int mroute_foreach(int family, int (*fn)(const struct mroute_info *info, void *c
 /* One entry, pending or not; false. */
 bool mroute_get(const struct ipaddr *source, const struct ipaddr *group, struct mroute_info *info);
 
-/* --- upcalls ----------------------------------------------------------------------------------- */
+/* --- upcalls ---------------------------------------------------------------------------------- */
 
 enum mroute_upcall_type {
 	MROUTE_NOCACHE,  /* no entry: the packet waits, net.inet.ip.mroute.pending_ms at most */
@@ -101,7 +101,7 @@ typedef void mroute_upcall_fn(void *ctx, const struct mroute_upcall *u);
 int mroute_attach(int family, mroute_upcall_fn *fn, void *ctx);
 void mroute_detach(int family);
 
-/* --- the register vif (RFC 7761 4.4) ----------------------------------------------------------- */
+/* --- the register vif (RFC 7761 4.4) ---------------------------------------------------------- */
 
 /*
  * The interface pimregN: what leaves by it goes to the rendezvous point in PIM Register messages,
@@ -115,7 +115,7 @@ bool mroute_is_register(const struct ifnet *ifp);
  */
 int mroute_register(int family, const struct ipaddr *rp, const struct ipaddr *source);
 
-/* --- the packet side --------------------------------------------------------------------------- */
+/* --- the packet side -------------------------------------------------------------------------- */
 
 struct mroute;
 struct mrtstat {
@@ -145,9 +145,9 @@ mroute_is_on(enum af_slot slot)
 }
 
 /*
- * Send packets of one source to one group, which came in by ifp and may be forwarded as far as their
- * addresses tell, where the cache says. The family must be on. Takes them, or with keep sends copies
- * and borrows them: members in this stack get them, or they were made here.
+ * Send packets of one source to one group, which came in by ifp and may be forwarded as far as
+ * their addresses tell, where the cache says. The family must be on. Takes them, or with keep sends
+ * copies and borrows them: members in this stack get them, or they were made here.
  */
 void mroute_forward(struct ifnet *ifp, const struct ipaddr *source, const struct ipaddr *group,
     struct batch *b, bool keep);

@@ -1,6 +1,6 @@
 /*
- * mroute4.c - IPv4's part of multicast forwarding: which packets may be forwarded at all, and how they
- * get there from ip_input.c and ip_output.c. IPv6's is inet6/mroute6.c.
+ * mroute4.c - IPv4's part of multicast forwarding: which packets may be forwarded at all, and how
+ * they get there from ip_input.c and ip_output.c. IPv6's is inet6/mroute6.c.
  *
  * A packet goes on when its group is none of the link's own (224.0.0.0/24: RFC 5771 4), its source
  * an address that others can answer, and it came neither as a broadcast of the link nor out of this
@@ -12,7 +12,7 @@
 
 #include <stddef.h>
 
-/* --- the family -------------------------------------------------------------------------------- */
+/* --- the family ------------------------------------------------------------------------------- */
 
 static bool
 mroute4_group_ok(const struct ipaddr *group)
@@ -51,7 +51,7 @@ mroute4_pim_input(struct mbuf *m, unsigned hlen)
 }
 IP_PROTOCOL_DEFINE(pim, .proto = IPPROTO_PIM_, .input = mroute4_pim_input);
 
-/* --- packets ----------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 /* May it be forwarded, as far as it tells itself? */
 static bool

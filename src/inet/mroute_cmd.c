@@ -51,7 +51,7 @@ is_meant(int family, int asked)
 	return asked == AF_UNSPEC || asked == family;
 }
 
-/* --- entries ----------------------------------------------------------------------------------- */
+/* --- entries ---------------------------------------------------------------------------------- */
 
 /* SOURCE GROUP. Exit status. */
 static int
@@ -267,7 +267,7 @@ run_flush(struct verb_run *v)
 	return 0;
 }
 
-/* --- vifs -------------------------------------------------------------------------------------- */
+/* --- vifs ------------------------------------------------------------------------------------- */
 
 static int
 vif_off(struct verb_run *v, const struct ifnet *ifp, int asked)
@@ -366,7 +366,7 @@ run_register(struct verb_run *v)
 	return register_in(v, rp.family != AF_UNSPEC ? rp.family : asked, &rp, &source);
 }
 
-/* --- mroute show ------------------------------------------------------------------------------- */
+/* --- mroute show ------------------------------------------------------------------------------ */
 
 /* Interface names by vif. */
 struct names {
@@ -480,7 +480,7 @@ run_show(struct verb_run *v)
 	return 0;
 }
 
-/* --- mroute monitor ---------------------------------------------------------------------------- */
+/* --- mroute monitor --------------------------------------------------------------------------- */
 
 struct monitor {
 	struct verb_run *v;
@@ -544,7 +544,7 @@ run_monitor(struct verb_run *v)
 	return VERB_PENDING;
 }
 
-/* --- the tool ---------------------------------------------------------------------------------- */
+/* --- the tool --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *word;

@@ -1,5 +1,6 @@
 /*
- * mroute_forward.c - the way of packets to groups through a stack that forwards them, in both families.
+ * mroute_forward.c - the way of packets to groups through a stack that forwards them, in both
+ * families.
  *
  *	mroute_forward	one look-up for packets of one source to one group: (S,G), else (*,G)
  *		no entry	they wait in a pending one, and its owner is asked (NOCACHE)
@@ -53,7 +54,7 @@ discard(const struct run *run, const struct drop_reason *why)
 	run->b->n = 0;
 }
 
-/* --- upcalls ----------------------------------------------------------------------------------- */
+/* --- upcalls ---------------------------------------------------------------------------------- */
 
 static struct event_list *upcall_event;
 
@@ -100,7 +101,7 @@ upcall_init(void *arg)
 }
 VNET_SYSINIT(mroute_upcall, SI_SUB_INET, SI_ORDER_SECOND, upcall_init, NULL);
 
-/* --- no entry ---------------------------------------------------------------------------------- */
+/* --- no entry --------------------------------------------------------------------------------- */
 
 static void
 wait_one(const struct run *run, struct mroute_entry *e, struct mbuf *m)
@@ -177,7 +178,7 @@ mroute_release(struct mbufq *q, const struct ipaddr *source, const struct ipaddr
 	}
 }
 
-/* --- by another vif ---------------------------------------------------------------------------- */
+/* --- by another vif --------------------------------------------------------------------------- */
 
 /* Is a daemon to be told once more? */
 static bool
@@ -206,7 +207,7 @@ wrong(const struct run *run, struct mroute_entry *e)
 	discard(run, &DROP_MROUTE_WRONGVIF);
 }
 
-/* --- on they go -------------------------------------------------------------------------------- */
+/* --- on they go ------------------------------------------------------------------------------- */
 
 /* m, or a copy, one hop older and ready for the way out; NULL without memory. */
 static struct mbuf *

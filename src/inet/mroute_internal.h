@@ -90,7 +90,7 @@ mroute_limit(int family)
 	return &VNET(mroute_limits).of[mroute_slot(family)];
 }
 
-/* --- mroute.c ---------------------------------------------------------------------------------- */
+/* --- mroute.c --------------------------------------------------------------------------------- */
 
 /* The entry of source (any: the (*,G) one) and group; NULL. No locks. */
 struct mroute_entry *mroute_find(
@@ -103,7 +103,7 @@ struct mroute_vif *mroute_vif_find(const struct mroute *mr, const struct ifnet *
 struct mroute_entry *mroute_pend(struct mroute *mr, struct mroute_vif *vif,
     const struct ipaddr *source, const struct ipaddr *group, const struct drop_reason **why);
 
-/* --- mroute_forward.c -------------------------------------------------------------------------- */
+/* --- mroute_forward.c ------------------------------------------------------------------------- */
 
 /* Tell the owner, and those who look on. False: there is no owner. */
 bool mroute_tell(const struct mroute_upcall *u);

@@ -63,8 +63,8 @@ pim_stat(int family)
 }
 
 /*
- * Sum of a message whose sum field is as it is: 0 = right. Of a Register the first 8 bytes alone, and
- * IPv6's pseudo-header says so (RFC 7761 4.9).
+ * Sum of a message whose sum field is as it is: 0 = right. Of a Register the first 8 bytes alone,
+ * and IPv6's pseudo-header says so (RFC 7761 4.9).
  */
 static uint16_t
 pim_sum(const struct ip_family *f, const struct ipaddr *src, const struct ipaddr *dst,
@@ -75,7 +75,7 @@ pim_sum(const struct ip_family *f, const struct ipaddr *src, const struct ipaddr
 	return cksum_fold(cksum_add(sum, pim, len));
 }
 
-/* --- out --------------------------------------------------------------------------------------- */
+/* --- out -------------------------------------------------------------------------------------- */
 
 /* Takes m, a packet of the family f. */
 static void
@@ -150,7 +150,7 @@ pimreg_transmit(struct ifnet *ifp, struct batch *b)
 	b->n = 0;
 }
 
-/* --- in ---------------------------------------------------------------------------------------- */
+/* --- in --------------------------------------------------------------------------------------- */
 
 /* if_input: packets of one family. */
 static void
@@ -267,7 +267,7 @@ pim_input(struct mbuf *m, const struct ip_info *info)
 		m_free(m); /* it was for the listeners */
 }
 
-/* --- the interface ----------------------------------------------------------------------------- */
+/* --- the interface ---------------------------------------------------------------------------- */
 
 bool
 mroute_is_register(const struct ifnet *ifp)

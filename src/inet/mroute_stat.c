@@ -17,7 +17,7 @@ state_of(int family)
 	return &VNET(mroute).of[family == AF_INET ? AF_SLOT_INET : AF_SLOT_INET6];
 }
 
-/* --- netstat -g -------------------------------------------------------------------------------- */
+/* --- netstat -g ------------------------------------------------------------------------------- */
 
 /* What differs between the tables of the families. */
 struct table {
@@ -163,7 +163,7 @@ print_tables(struct emitter *e, int family)
 	emit_end(e);
 }
 
-/* --- netstat -gs ------------------------------------------------------------------------------- */
+/* --- netstat -gs ------------------------------------------------------------------------------ */
 
 static void
 print_counters(struct emitter *e, const struct netstat_opts *o, int family)
@@ -209,7 +209,7 @@ netstat_groups(struct verb_run *v, const struct netstat_opts *o)
 }
 NETSTAT_MODE_DEFINE(mroute, 'g', "multicast-forwarding", netstat_groups);
 
-/* --- netstat -s: pim --------------------------------------------------------------------------- */
+/* --- netstat -s: pim -------------------------------------------------------------------------- */
 
 static void
 pim_stats(struct verb_run *v, const struct netstat_opts *o, int family)

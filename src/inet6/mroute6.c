@@ -1,9 +1,9 @@
 /*
- * mroute6.c - IPv6's part of multicast forwarding: which packets may be forwarded at all, and how they
- * get there from ip6_input.c and ip6_output.c. The shape is IPv4's (inet/mroute4.c).
+ * mroute6.c - IPv6's part of multicast forwarding: which packets may be forwarded at all, and how
+ * they get there from ip6_input.c and ip6_output.c. The shape is IPv4's (inet/mroute4.c).
  *
- * A packet goes on when its group's scope is above the link (RFC 4291 2.7, RFC 4007 9) and its source
- * an address of no smaller one.
+ * A packet goes on when its group's scope is above the link (RFC 4291 2.7, RFC 4007 9) and its
+ * source an address of no smaller one.
  */
 #include "inet6/mroute6.h"
 
@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-/* --- the family -------------------------------------------------------------------------------- */
+/* --- the family ------------------------------------------------------------------------------- */
 
 enum { SCOPE_LINK = 2 };
 
@@ -50,7 +50,7 @@ mroute6_pim_input(struct mbuf *m, unsigned off)
 }
 IP6_PROTOCOL_DEFINE(pim, .proto = IPPROTO_PIM_, .input = mroute6_pim_input);
 
-/* --- packets ----------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 /* May it be forwarded, as far as it tells itself? */
 static bool

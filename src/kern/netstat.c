@@ -388,7 +388,8 @@ VERB_DEFINE(netstat, .name = "netstat",
 	     "netstat [-j jail] -r [-anW] [-f family]\n"
 	     "netstat [-j jail] -rs\n"
 	     "netstat -B [-I interface]\n"
-	     "netstat -g | -m | -Q\n"
+	     "netstat [-j jail] -g [-s] [-f family]\n"
+	     "netstat -m | -Q\n"
 	     "netstat -M file [-j jail] -i | -m | -Q | -s",
     .summary = "interfaces, routes, counters and queues of a stack", .run = netstat_run,
     .flags = VERB_HAS_JAIL, .state_options = netstat_options);

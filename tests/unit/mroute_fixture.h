@@ -1,7 +1,7 @@
 /*
  * mroute_fixture.h - tests of multicast forwarding: inet6_fixture.h's stack as a router with three
- * interfaces, and the words for packets to groups. What both families have in common is tested by the
- * same code: the addresses stand in a table.
+ * interfaces, and the words for packets to groups. What both families have in common is tested by
+ * the same code: the addresses stand in a table.
  */
 #ifndef WARREN_TESTS_UNIT_MROUTE_FIXTURE_H
 #define WARREN_TESTS_UNIT_MROUTE_FIXTURE_H
@@ -10,7 +10,7 @@
 
 #include "inet/mroute.h"
 
-/* --- a router with three interfaces ------------------------------------------------------------ */
+/* --- a router with three interfaces ----------------------------------------------------------- */
 
 /* lan (mem0) has the source; wan (mem1) the rendezvous point; dmz (mem2). */
 static struct memif dmz;
@@ -86,7 +86,7 @@ teardown(void **state)
 	return inet6_teardown(state);
 }
 
-/* --- packets ----------------------------------------------------------------------------------- */
+/* --- packets ---------------------------------------------------------------------------------- */
 
 enum { PAYLOAD = 32 };
 

@@ -1,13 +1,13 @@
 /*
- * Tests of inet/mroute.c, mroute_forward.c, mroute_cmd.c, mroute_stat.c and inet6/mroute6.c: multicast
- * forwarding.
+ * Tests of inet/mroute.c, mroute_forward.c, mroute_cmd.c, mroute_stat.c and inet6/mroute6.c:
+ * multicast forwarding.
  */
 #include "mroute_fixture.h"
 
 #include "inet/multicast.h"
 #include "net/if_multi.h"
 
-/* --- the forwarding cache ---------------------------------------------------------------------- */
+/* --- the forwarding cache --------------------------------------------------------------------- */
 
 static void
 test_a_packet_goes_out_of_each_way_one_hop_older(void **state)
@@ -259,6 +259,32 @@ test_what_is_made_here_goes_its_other_ways(void **state)
 	assert_int_equal(ttl_of(wan.sent.head), 4);
 }
 
+/* IPv4 cuts the copy for that way; IPv6 tells the source, even of a group (RFC 4443 2.4). */
+static void
+test_what_is_too_big_for_one_way_out(void **state)
+{
+	struct mbuf *m;
+
+	(void)state;
+	cmd("ifconfig mem2 mtu 1280");
+	add();
+	if (F->af == AF_INET)
+		m = packet(a4(F->source), a4(F->group), IPPROTO_UDP_, 1380);
+	else
+		m = packet6(F->source, F->group, IPPROTO_UDP_, 1380);
+	receive(&lan, m);
+	assert_int_equal(wan.sent.len, 1);
+	if (F->af == AF_INET) {
+		assert_int_equal(dmz.sent.len, 2);
+		assert_int_equal(lan.sent.len, 0);
+	} else {
+		assert_int_equal(dmz.sent.len, 0);
+		m = sent_icmp6(&lan, ICMP6_PACKET_TOO_BIG_, 0);
+		assert_non_null(m);
+		assert_in6(&frame_ip6(m)->dst, F->source);
+	}
+}
+
 static void
 test_many_entries_are_found(void **state)
 {
@@ -296,7 +322,7 @@ test_the_cache_has_a_limit(void **state)
 	cmd("mroute add %s %s from mem0 to mem1", F->source2, F->group);
 }
 
-/* --- without an entry -------------------------------------------------------------------------- */
+/* --- without an entry ------------------------------------------------------------------------- */
 
 static void
 test_packets_wait_for_their_entry_in_order(void **state)
@@ -422,7 +448,7 @@ test_the_wrong_interface_is_told_now_and_then(void **state)
 	mroute_detach(F->af);
 }
 
-/* --- interfaces go, memory ends ---------------------------------------------------------------- */
+/* --- interfaces go, memory ends --------------------------------------------------------------- */
 
 static void
 test_an_interface_that_leaves_takes_its_entries_along(void **state)
@@ -482,7 +508,7 @@ test_without_memory_nothing_has_changed(void **state)
 	assert_int_equal(wan.sent.len, 1);
 }
 
-/* --- the tools --------------------------------------------------------------------------------- */
+/* --- the tools -------------------------------------------------------------------------------- */
 
 static void
 expect_text(const char *line, bool json, const char *const *parts)
@@ -589,6 +615,7 @@ main(void)
 		EACH(test_a_changed_entry_keeps_its_counters),
 		EACH(test_a_star_serves_sources_without_an_entry_of_their_own),
 		EACH(test_what_is_made_here_goes_its_other_ways),
+		EACH(test_what_is_too_big_for_one_way_out),
 		EACH(test_many_entries_are_found),
 		EACH(test_the_cache_has_a_limit),
 		EACH(test_packets_wait_for_their_entry_in_order),
