@@ -266,24 +266,41 @@ test_lab_flow_to_an_address_that_is_still_tentative_at_the_start_arrives(void **
 }
 
 static void
-test_lab_flow_to_an_address_of_a_link_must_say_which_link(void **state)
+assert_not_built(const char *text, const char *reason)
 {
-	static const char text[] =
-	    "addresses: ipv6\nnodes: {a: {}, b: {}}\n"
-	    "links: [{endpoints: [\"a:x\", \"b:x\"]}]\n"
-	    "traffic: [{name: flow, from: a, ping: \"fe80::1\", count: 1}]\n";
 	static const struct lab_options o = { .no_files = true, .quiet = true };
 	char *why = NULL;
 	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
 
-	(void)state;
+	assert_non_null(lab);
 	assert_int_equal(process_start(CLOCK_VIRTUAL, 1, NULL, NULL), 0);
 	assert_int_equal(lab_build(lab, &o, &why), -EINVAL);
-	assert_string_equal(why,
-	    "t.lab.yml:4: traffic flow: fe80::1 is on each link: say by which interface of a it is "
-	    "meant, fe80::1%eth0");
+	assert_string_equal(why, reason);
 	free(why);
 	stop(lab);
+}
+
+static void
+test_lab_flow_to_an_address_of_a_link_must_say_which_link(void **state)
+{
+	(void)state;
+	assert_not_built("addresses: ipv6\nnodes: {a: {}, b: {}}\n"
+			 "links: [{endpoints: [\"a:x\", \"b:x\"]}]\n"
+			 "traffic: [{name: flow, from: a, ping: \"fe80::1\", count: 1}]\n",
+	    "t.lab.yml:4: traffic flow: fe80::1 is on each link: say by which interface of a it is "
+	    "meant, fe80::1%eth0");
+}
+
+static void
+test_lab_sink_of_a_links_group_is_on_that_link(void **state)
+{
+	(void)state;
+	assert_not_built(
+	    "addresses: ipv6\nnodes: {a: {}, b: {}, c: {}}\n"
+	    "links: [{endpoints: [\"a:left\", \"c:e\"]}, {endpoints: [\"a:right\", \"b:e\"]}]\n"
+	    "traffic:\n"
+	    "  - {name: s, from: a, to: \"ff02::42%right\", udp: 42, rate: 10pps, for: 1s, sink: [c]}\n",
+	    "t.lab.yml:5: traffic s: c is on no link with a, where ff02::42%right is sent");
 }
 
 static void
@@ -413,6 +430,7 @@ main(void)
 		cmocka_unit_test(
 		    test_lab_flow_to_an_address_that_is_still_tentative_at_the_start_arrives),
 		cmocka_unit_test(test_lab_flow_to_an_address_of_a_link_must_say_which_link),
+		cmocka_unit_test(test_lab_sink_of_a_links_group_is_on_that_link),
 		cmocka_unit_test(test_lab_leaves_nothing_behind),
 		cmocka_unit_test(test_lab_day_of_idleness_passes_and_arp_forgets),
 		cmocka_unit_test(test_lab_wrong_run_line_names_file_line_and_reason),
