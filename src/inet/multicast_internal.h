@@ -1,6 +1,7 @@
 /*
  * multicast_internal.h - what the rooms of multicast share: multicast.c (who listens),
- * multicast_report.c (saying so), igmp.c and inet6/mld.c (in which messages).
+ * multicast_report.c (saying so), multicast_input.c (what others say), igmp.c and inet6/mld.c (in
+ * which messages).
  */
 #ifndef WARREN_INET_MULTICAST_INTERNAL_H
 #define WARREN_INET_MULTICAST_INTERNAL_H
@@ -10,6 +11,9 @@
 #include "inet/multicast.h"
 
 #include <bsd/sys/tree.h>
+
+struct emitter;
+struct netstat_opts;
 
 /*
  * A source filter, never changed once it is published: packets read it. The sources are sorted.
@@ -193,6 +197,18 @@ void mcast_report_heard(struct ifnet *ifp, const struct ipaddr *group);
 
 /* --- a family's messages (igmp.c, mld.c) ------------------------------------------------------ */
 
+/* A stack's counters of a family's messages. What is one family's alone is 0 in the other. */
+struct mcast_stat {
+	uint64_t rcv_total, rcv_tooshort, rcv_badttl, rcv_nora;
+	uint64_t rcv_badsum;                          /* IGMP's: MLD's sums are ICMPv6's */
+	uint64_t rcv_badsrc;                          /* MLD's */
+	uint64_t rcv_old_queries, rcv_newest_queries; /* by version */
+	uint64_t rcv_badqueries, rcv_gen_queries, rcv_group_queries, rcv_gsr_queries, drop_queries;
+	uint64_t rcv_reports, rcv_badreports, rcv_ourreports;
+	uint64_t snd_reports;
+	uint64_t snd_dones; /* MLD's */
+};
+
 struct mcast_proto {
 	int family;
 	unsigned newest;     /* version with source filters: 3, 2 */
@@ -200,6 +216,8 @@ struct mcast_proto {
 	uint8_t report_type; /* of the newest version's report */
 	unsigned overhead;   /* bytes before a report: IP header and router alert */
 	uint64_t unsolicited_ns, old_unsolicited_ns; /* Unsolicited Report Intervals */
+	const struct drop_reason *tooshort, *badquery, *badreport, *limit;
+	struct mcast_stat *(*stat)(void);
 	/* the newest version that may be spoken; how many queries a second are listened to */
 	unsigned (*version)(void);
 	uint32_t (*query_limit)(void);
@@ -214,6 +232,33 @@ struct mcast_proto {
 #define MCAST_PROTO_DEFINE(ident, ...)                                                             \
 	static const struct mcast_proto mcast_proto_of_##ident = { __VA_ARGS__ };                  \
 	LINKERSET_ADD(mcast_proto, mcast_proto_of_##ident)
+
+/* --- multicast_input.c: messages that come ---------------------------------------------------- */
+
+/*
+ * A code of a response time or an interval: as it is, or from the top bit on a mantissa of so many
+ * bits and an exponent (RFC 3376 4.1.1, RFC 3810 5.1.3 and 5.1.9).
+ */
+uint32_t mcast_code(uint16_t code, unsigned bits);
+/* These four return why the message is to be dropped, and have counted it; NULL: it is not. */
+/*
+ * The len bytes behind the group of a query that is longer than those of the old versions: fills in
+ * all of q but group and max_ns, which the caller has.
+ */
+const struct drop_reason *mcast_query_newest(
+    const struct mcast_proto *proto, const void *tail, uint32_t len, struct mcast_query *q);
+/* A query about a group that is none, or about sources of all groups; mcast_query_newest has asked. */
+const struct drop_reason *mcast_query_fault(
+    const struct mcast_proto *proto, const struct mcast_query *q);
+/* The query is right, and we listen to its version. */
+const struct drop_reason *mcast_query_input(
+    const struct mcast_proto *proto, struct ifnet *ifp, const struct mcast_query *q);
+/* A report of an old version about group, that was sent to dst. */
+const struct drop_reason *mcast_report_input(const struct mcast_proto *proto, struct ifnet *ifp,
+    const struct ipaddr *group, const struct ipaddr *dst, bool from_us);
+/* Lines of netstat -s that are the same in both. */
+void mcast_stats_queries(struct emitter *e, const struct netstat_opts *o, struct mcast_stat *st);
+void mcast_stats_reports(struct emitter *e, const struct netstat_opts *o, struct mcast_stat *st);
 
 /* --- multicast_record.c: reports of the newest version ---------------------------------------- */
 

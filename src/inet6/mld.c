@@ -1,18 +1,17 @@
 /*
  * mld.c - MLD, the messages of IPv6's groups, hosts' part: version 1 (RFC 2710) and 2 (RFC 3810).
  * When something is said decides inet/multicast_report.c; here it is put into messages, and what
- * comes is checked and read. The sibling of inet/igmp.c.
+ * comes is checked and read; what is the same in IGMP does inet/multicast_input.c. The sibling of
+ * inet/igmp.c.
  *
- *	mld_input	link-local source, hop limit, router alert · query -> mcast_query_heard
- *			somebody's report of version 1 -> mcast_report_heard
  *	mld_send…	hop limit 1, router alert, from the link-local address
+ *	mld_input	link-local source, hop limit, router alert · query -> mcast_query_input
+ *			somebody's report of version 1 -> mcast_report_input
  *
  * While an interface's link-local address is being tested, reports come from :: (RFC 3590), so that
  * switches let the test through; routers don't take them. When the address is ready all groups are
  * said again.
  */
-#include "inet6/mld.h"
-
 #include "inet/multicast_internal.h"
 #include "inet6/icmp6.h"
 #include "inet6/in6.h"
@@ -20,7 +19,7 @@
 #include "kern/netstat.h"
 #include "kern/sysctl.h"
 
-VNET_DEFINE(struct mldstat, mldstat);
+VNET_DEFINE_STATIC(struct mcast_stat, mldstat);
 
 VNET_DEFINE_STATIC(bool, mld_v1enable) = true;
 VNET_DEFINE_STATIC(bool, mld_v2enable) = true;
@@ -59,15 +58,7 @@ struct mld_hdr {
 } __attribute__((packed));
 _Static_assert(sizeof(struct mld_hdr) == 24, "wire");
 
-struct mld_query2 {
-	struct mld_hdr h;
-	uint8_t flags; /* suppress (0x08), robustness (0x07) */
-	uint8_t qqic;
-	be16 nsources;
-} __attribute__((packed));
-_Static_assert(sizeof(struct mld_query2) == 28, "wire");
-
-enum { OPT_PAD1 = 0, OPT_PADN = 1, OPT_ROUTER_ALERT = 5 };
+enum { OPT_PAD1 = 0, OPT_PADN = 1, OPT_ROUTER_ALERT = 5, DELAY_BITS = 12 };
 
 /* Hop-by-hop options: router alert with value 0, MLD (RFC 2711), and padding. */
 static const uint8_t router_alert[8] = { 0, 0, OPT_ROUTER_ALERT, 2, 0, 0, OPT_PADN, 0 };
@@ -110,7 +101,7 @@ mld_send(struct mcast_if *mi, const struct in6 *to, struct mbuf *m)
 static void
 mld_send_report(struct mcast_if *mi, struct mbuf *m)
 {
-	V_mldstat.snd_reports++;
+	VNET(mldstat).snd_reports++;
 	mld_send(mi, &v2_routers, m);
 }
 
@@ -118,46 +109,71 @@ static void
 send_short(struct mcast_if *mi, uint8_t type, const struct in6 *to, const struct ipaddr *group)
 {
 	struct mbuf *m = m_get(sizeof(struct mld_hdr));
-	struct mld_hdr *mld;
+	struct mld_hdr *h;
 
 	if (m == NULL)
 		return;
-	mld = mtod(m, struct mld_hdr *);
-	*mld = (struct mld_hdr){ .type = type, .group = *ipaddr_in6(group) };
-	in6_clear(&mld->group);
+	h = mtod(m, struct mld_hdr *);
+	*h = (struct mld_hdr){ .type = type, .group = *ipaddr_in6(group) };
+	in6_clear(&h->group);
 	mld_send(mi, to, m);
 }
 
 static void
 mld_send_old(struct mcast_if *mi, const struct ipaddr *group)
 {
-	V_mldstat.snd_reports++;
+	VNET(mldstat).snd_reports++;
 	send_short(mi, MLDV1_REPORT, ipaddr_in6(group), group);
 }
 
 static void
 mld_send_done(struct mcast_if *mi, const struct ipaddr *group)
 {
-	V_mldstat.snd_dones++;
+	VNET(mldstat).snd_dones++;
 	send_short(mi, MLD_DONE, &in6_allrouters, group);
 }
 
+/* --- its place among the families ------------------------------------------------------------- */
+
+static unsigned
+mld_version(void)
+{
+	return VNET(mld_v2enable) ? 2 : 1;
+}
+
+static uint32_t
+mld_query_limit(void)
+{
+	return VNET(mld_maxqueries);
+}
+
+/* RFC 3810 6: all nodes never, nor what doesn't leave the node. */
+static bool
+mld_reported(const struct ipaddr *group)
+{
+	struct in6 a = *ipaddr_in6(group);
+
+	(void)in6_clear(&a);
+	return in6_mc_scope(&a) > 1 && !in6_equal(&a, &in6_allnodes);
+}
+
+static struct mcast_stat *
+mld_stat(void)
+{
+	return &VNET(mldstat);
+}
+
+MCAST_PROTO_DEFINE(mld, .family = AF_INET6, .newest = 2, .addrlen = 16, .report_type = MLDV2_REPORT,
+    .overhead = IP6_HDRLEN + sizeof(router_alert), .unsolicited_ns = NS_PER_SEC,
+    .old_unsolicited_ns = 10 * NS_PER_SEC, .tooshort = &DROP_MLD_TOOSHORT,
+    .badquery = &DROP_MLD_BADQUERY, .badreport = &DROP_MLD_BADREPORT, .limit = &DROP_MLD_LIMIT,
+    .stat = mld_stat, .version = mld_version, .query_limit = mld_query_limit,
+    .reported = mld_reported, .send = mld_send_report, .send_old = mld_send_old,
+    .send_leave = mld_send_done);
+
+static const struct mcast_proto *const mld = &mcast_proto_of_mld;
+
 /* --- in --------------------------------------------------------------------------------------- */
-
-/* Maximum Response Code, ms: from 32768 on a mantissa and an exponent (RFC 3810 5.1.3). */
-static uint32_t
-mld_response_ms(uint16_t code)
-{
-	return code < 0x8000 ? code :
-			       (uint32_t)((code & 0xfff) | 0x1000) << (((code >> 12) & 7) + 3);
-}
-
-/* QQIC, seconds (RFC 3810 5.1.9). */
-static uint32_t
-mld_interval_s(uint8_t code)
-{
-	return code < 128 ? code : (uint32_t)((code & 0xf) | 0x10) << (((code >> 4) & 7) + 3);
-}
 
 /* Is a router alert among the hop-by-hop options? ip6_input has found them well formed. */
 static bool
@@ -185,66 +201,32 @@ has_router_alert(const struct mbuf *m, unsigned off)
 
 /* A group's address in a message, with the zone of the link that it came by. */
 static struct ipaddr
-group_of(const struct mbuf *m, const struct mld_hdr *mld)
+group_of(const struct mbuf *m, const struct mld_hdr *h)
 {
-	struct in6 group = mld->group;
+	struct in6 group = h->group;
 
 	(void)in6_clear(&group);
 	in6_embed(&group, m->rcvif->if_index);
 	return ipaddr6(&group);
 }
 
-/* A query with sources, of version 2. What is wrong with it; NULL = q is filled. */
-static const struct drop_reason *
-read_query2(const struct mbuf *m, unsigned off, struct mcast_query *q)
-{
-	const struct mld_query2 *mld = (const void *)(m->data + off);
-
-	V_mldstat.rcv_v2_queries++;
-	q->nsources = from_be16(mld->nsources);
-	if (m->len - off < sizeof(*mld) + sizeof(struct in6) * q->nsources)
-		return V_mldstat.rcv_tooshort++, &DROP_MLD_TOOSHORT;
-	q->version = 2;
-	q->max_ns = mld_response_ms(from_be16(mld->h.delay)) * NS_PER_MS;
-	q->robustness = mld->flags & 7;
-	q->query_interval_s = mld_interval_s(mld->qqic);
-	q->sources = (const uint8_t *)(mld + 1);
-	return NULL;
-}
-
-/* RFC 3810 8.1 tells the versions apart. */
+/* RFC 3810 8.1 tells the versions apart. What is wrong with it; NULL = q is filled. */
 static const struct drop_reason *
 read_query(const struct mbuf *m, unsigned off, struct mcast_query *q)
 {
-	const struct mld_hdr *mld = (const void *)(m->data + off);
-	uint32_t len = m->len - off;
-	const struct drop_reason *why = NULL;
+	const struct mld_hdr *h = (const void *)(m->data + off);
+	uint32_t len = m->len - off - (uint32_t)sizeof(*h);
 
-	*q = (struct mcast_query){ .group = group_of(m, mld) };
-	if (len == sizeof(*mld)) {
-		V_mldstat.rcv_v1_queries++;
-		q->version = 1;
-		q->max_ns = from_be16(mld->delay) * NS_PER_MS;
-	} else if (len >= sizeof(struct mld_query2)) {
-		why = read_query2(m, off, q);
-	} else {
-		why = &DROP_MLD_BADQUERY;
-	}
-	if (why == NULL &&
-	    (ipaddr_is_any(&q->group) ? q->nsources > 0 : !ipaddr_is_multicast(&q->group)))
-		why = &DROP_MLD_BADQUERY;
-	return why;
-}
-
-static void
-count_query(const struct mcast_query *q)
-{
-	if (ipaddr_is_any(&q->group))
-		V_mldstat.rcv_gen_queries++;
-	else if (q->nsources == 0)
-		V_mldstat.rcv_group_queries++;
-	else
-		V_mldstat.rcv_gsr_queries++;
+	*q = (struct mcast_query){
+		.group = group_of(m, h),
+		.max_ns = mcast_code(from_be16(h->delay), DELAY_BITS) * NS_PER_MS,
+	};
+	if (len > 0)
+		return mcast_query_newest(mld, h + 1, len, q);
+	VNET(mldstat).rcv_old_queries++;
+	q->version = 1;
+	q->max_ns = from_be16(h->delay) * NS_PER_MS;
+	return mcast_query_fault(mld, q);
 }
 
 static const struct drop_reason *
@@ -254,32 +236,21 @@ query_input(const struct mbuf *m, unsigned off, const struct ip_info *info)
 	const struct drop_reason *why = read_query(m, off, &q);
 
 	(void)info;
-	if (why != NULL) {
-		V_mldstat.rcv_badqueries += why == &DROP_MLD_BADQUERY;
+	if (why != NULL)
 		return why;
-	}
 	if (q.version == 1 && !VNET(mld_v1enable))
 		return &DROP_MLD_VERSION;
-	count_query(&q);
-	if (!mcast_query_heard(m->rcvif, &q))
-		return V_mldstat.drop_queries++, &DROP_MLD_LIMIT;
-	return NULL;
+	return mcast_query_input(mld, m->rcvif, &q);
 }
 
-/* Somebody's report in version 1: ours need not be said. */
+/* Somebody's report in version 1. */
 static const struct drop_reason *
 report_input(const struct mbuf *m, unsigned off, const struct ip_info *info)
 {
 	const struct ipaddr group = group_of(m, (const void *)(m->data + off));
 
-	V_mldstat.rcv_reports++;
-	if (!ipaddr_is_multicast(&group) || !ipaddr_equal(&group, &info->dst))
-		return V_mldstat.rcv_badreports++, &DROP_MLD_BADREPORT;
-	if (!mcast_accepts(m->rcvif, &group, NULL) || in6_local(ipaddr_in6(&info->src)) != NULL)
-		return NULL;
-	V_mldstat.rcv_ourreports++;
-	mcast_report_heard(m->rcvif, &group);
-	return NULL;
+	return mcast_report_input(
+	    mld, m->rcvif, &group, &info->dst, in6_local(ipaddr_in6(&info->src)) != NULL);
 }
 
 /* RFC 3810 6.2: what is wrong with a message whoever it is for. */
@@ -287,13 +258,13 @@ static const struct drop_reason *
 mld_fault(const struct mbuf *m, unsigned off, const struct ip_info *info)
 {
 	if (m->len - off < sizeof(struct mld_hdr))
-		return V_mldstat.rcv_tooshort++, &DROP_MLD_TOOSHORT;
+		return VNET(mldstat).rcv_tooshort++, &DROP_MLD_TOOSHORT;
 	if (info->ttl != 1)
-		return V_mldstat.rcv_badhlim++, &DROP_MLD_BADHLIM;
+		return VNET(mldstat).rcv_badttl++, &DROP_MLD_BADHLIM;
 	if (!in6_is_linklocal(ipaddr_in6(&info->src)))
-		return V_mldstat.rcv_badsrc++, &DROP_MLD_BADSRC;
+		return VNET(mldstat).rcv_badsrc++, &DROP_MLD_BADSRC;
 	if (!has_router_alert(m, off))
-		return V_mldstat.rcv_nora++, &DROP_MLD_NORA;
+		return VNET(mldstat).rcv_nora++, &DROP_MLD_NORA;
 	return NULL;
 }
 
@@ -304,7 +275,7 @@ mld_input(struct mbuf *m, unsigned off, const struct ip_info *info,
 {
 	const struct drop_reason *why = mld_fault(m, off, info);
 
-	V_mldstat.rcv_total++;
+	VNET(mldstat).rcv_total++;
 	if (why == NULL)
 		why = input(m, off, info);
 	if (why != NULL)
@@ -332,41 +303,13 @@ static void
 mld_for_routers(struct mbuf *m, unsigned off, const struct ip_info *info)
 {
 	(void)off, (void)info;
-	V_mldstat.rcv_total++;
+	VNET(mldstat).rcv_total++;
 	m_free(m);
 }
 ICMP6_MESSAGE_DEFINE(mld_done, .type = MLD_DONE, .input = mld_for_routers);
 ICMP6_MESSAGE_DEFINE(mld_report2, .type = MLDV2_REPORT, .input = mld_for_routers);
 
-/* --- its place among the families ------------------------------------------------------------- */
-
-static unsigned
-mld_version(void)
-{
-	return VNET(mld_v2enable) ? 2 : 1;
-}
-
-static uint32_t
-mld_query_limit(void)
-{
-	return VNET(mld_maxqueries);
-}
-
-/* RFC 3810 6: all nodes never, nor what doesn't leave the node. */
-static bool
-mld_reported(const struct ipaddr *group)
-{
-	struct in6 a = *ipaddr_in6(group);
-
-	(void)in6_clear(&a);
-	return in6_mc_scope(&a) > 1 && !in6_equal(&a, &in6_allnodes);
-}
-
-MCAST_PROTO_DEFINE(mld, .family = AF_INET6, .newest = 2, .addrlen = 16, .report_type = MLDV2_REPORT,
-    .overhead = IP6_HDRLEN + sizeof(router_alert), .unsolicited_ns = NS_PER_SEC,
-    .old_unsolicited_ns = 10 * NS_PER_SEC, .version = mld_version, .query_limit = mld_query_limit,
-    .reported = mld_reported, .send = mld_send_report, .send_old = mld_send_old,
-    .send_leave = mld_send_done);
+/* --- the link-local address ------------------------------------------------------------------- */
 
 /* The link-local address is ready: what was said from :: is said again (RFC 3590 section 4). */
 static void
@@ -413,7 +356,7 @@ VNET_SYSUNINIT(mld, SI_SUB_INET6, SI_ORDER_SECOND, mld_uninit, NULL);
 static void
 mld_stats(struct verb_run *v, const struct netstat_opts *o)
 {
-	struct mldstat *st = &V_mldstat;
+	struct mcast_stat *st = &VNET(mldstat);
 	struct emitter *e = v->out;
 
 	emit_object(e, "mld");
@@ -421,34 +364,18 @@ mld_stats(struct verb_run *v, const struct netstat_opts *o)
 	netstat_counter(e, o, "received-messages", &st->rcv_total, "# message{s} received");
 	netstat_counter(e, o, "dropped-too-short", &st->rcv_tooshort,
 	    "# message{s} received with too few bytes");
-	netstat_counter(e, o, "dropped-wrong-hop-limit", &st->rcv_badhlim,
+	netstat_counter(e, o, "dropped-wrong-hop-limit", &st->rcv_badttl,
 	    "# message{s} received with wrong hop limit");
 	netstat_counter(e, o, "dropped-bad-source", &st->rcv_badsrc,
 	    "# message{s} received from no link-local address");
 	netstat_counter(e, o, "dropped-no-router-alert", &st->rcv_nora,
 	    "# message{s} received without Router Alert");
-	netstat_counter(e, o, "received-v1-membership-queries", &st->rcv_v1_queries,
+	netstat_counter(e, o, "received-v1-membership-queries", &st->rcv_old_queries,
 	    "# V1 membership quer{y|ies} received");
-	netstat_counter(e, o, "received-v2-membership-queries", &st->rcv_v2_queries,
+	netstat_counter(e, o, "received-v2-membership-queries", &st->rcv_newest_queries,
 	    "# V2 membership quer{y|ies} received");
-	netstat_counter(e, o, "dropped-membership-queries", &st->rcv_badqueries,
-	    "# membership quer{y|ies} received with invalid field(s)");
-	netstat_counter(e, o, "received-general-queries", &st->rcv_gen_queries,
-	    "# general quer{y|ies} received");
-	netstat_counter(
-	    e, o, "received-group-queries", &st->rcv_group_queries, "# group quer{y|ies} received");
-	netstat_counter(e, o, "received-group-source-queries", &st->rcv_gsr_queries,
-	    "# group-source quer{y|ies} received");
-	netstat_counter(e, o, "dropped-queries-limit", &st->drop_queries,
-	    "# quer{y|ies} dropped by the rate limit");
-	netstat_counter(e, o, "received-membership-reports", &st->rcv_reports,
-	    "# membership report{s} received");
-	netstat_counter(e, o, "dropped-membership-reports", &st->rcv_badreports,
-	    "# membership report{s} received with invalid field(s)");
-	netstat_counter(e, o, "received-membership-reports-matching", &st->rcv_ourreports,
-	    "# membership report{s} received for groups to which we belong");
-	netstat_counter(
-	    e, o, "sent-membership-reports", &st->snd_reports, "# membership report{s} sent");
+	mcast_stats_queries(e, o, st);
+	mcast_stats_reports(e, o, st);
 	netstat_counter(e, o, "sent-dones", &st->snd_dones, "# done message{s} sent");
 	emit_end(e);
 }

@@ -6,7 +6,6 @@
 #include "inet6_fixture.h"
 
 #include "inet/multicast.h"
-#include "inet6/mld.h"
 #include "mcast_reports.h"
 #include "net/if_multi.h"
 
