@@ -91,11 +91,11 @@ inet_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst, 
 	return ip_output(m, ipaddr_in(src), ipaddr_in(dst), proto, o);
 }
 
-static bool
+static int
 inet_source_for(uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src)
 {
 	*src = ipaddr4(ip_source_for(fib, ifp, ipaddr_in(dst)));
-	return !ipaddr_is_any(src);
+	return ipaddr_is_any(src) ? -EHOSTUNREACH : 0;
 }
 
 static bool

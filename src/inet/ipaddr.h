@@ -134,8 +134,11 @@ struct ip_family {
 	 */
 	int (*output)(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	    uint8_t proto, const struct ip_opts_out *o);
-	/* The source that output would choose; ifp NULL = by route. False = no route or source. */
-	bool (*source_for)(
+	/*
+	 * The source that output would choose; ifp NULL = by route. 0; -EADDRNOTAVAIL: there is a
+	 * way, but no address is ready for it; else -errno: no way.
+	 */
+	int (*source_for)(
 	    uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src);
 	/* Is it an address of this stack that may be used (not tentative)? */
 	bool (*is_ours)(const struct ipaddr *a);

@@ -88,7 +88,7 @@ register_send(const struct ip_family *f, const struct register_end *to, struct m
 	struct ip_info info;
 
 	clock_at(m->when_ns);
-	if (ipaddr_is_any(&source) && !f->source_for(m->fib, NULL, &to->rp, &source)) {
+	if (ipaddr_is_any(&source) && f->source_for(m->fib, NULL, &to->rp, &source) != 0) {
 		m_drop(m, &DROP_PIM_NOROUTE);
 		return;
 	}

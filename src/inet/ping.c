@@ -89,16 +89,13 @@ fill_data(const struct ping *p, uint8_t *data, uint32_t size)
 						 (uint8_t)i;
 }
 
-/*
- * The source, which the sum of ICMPv6 covers; IPv4's output finds it for itself. False: there is no
- * way.
- */
-static bool
+/* The source, which the sum of ICMPv6 covers; IPv4's output finds it for itself. 0 or -errno. */
+static int
 find_source(const struct ping *p, struct ipaddr *src)
 {
 	*src = p->c.src;
 	if (!p->family->icmp_pseudo || !ipaddr_is_any(src))
-		return true;
+		return 0;
 	return p->family->source_for(p->c.fib, p->c.ifp, &p->c.dst, src);
 }
 
@@ -146,11 +143,12 @@ send_request(struct ping *p, uint16_t seq)
 	};
 	struct ipaddr src;
 	struct mbuf *m;
+	int error;
 
 	if (p->c.ifp != NULL && !if_is_in(p->c.ifp, p->vnet))
 		return ENXIO;
-	if (!find_source(p, &src))
-		return EHOSTUNREACH;
+	if ((error = find_source(p, &src)) != 0)
+		return -error;
 	if ((m = make_request(p, &src, seq)) == NULL)
 		return ENOBUFS;
 	return -p->family->output(m, &src, &p->c.dst, p->family->icmp_proto, &o);

@@ -426,12 +426,15 @@ static int
 find_source(struct ping_cmd *c)
 {
 	const struct ip_family *f = ip_family(c->c.dst.family);
+	int error;
 
 	c->shown = c->c.src;
-	if (f->af == AF_INET || !ipaddr_is_any(&c->shown) ||
-	    f->source_for(c->c.fib, c->c.ifp, &c->c.dst, &c->shown))
+	if (f->af == AF_INET || !ipaddr_is_any(&c->shown))
 		return 0;
-	return verb_error(c->v, EXIT_NO_WAY, "UDP connect: No route to host");
+	error = f->source_for(c->c.fib, c->c.ifp, &c->c.dst, &c->shown);
+	if (error == 0)
+		return 0;
+	return verb_error(c->v, EXIT_NO_WAY, "UDP connect: %s", verb_strerror(-error));
 }
 
 static int

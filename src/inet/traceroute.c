@@ -69,13 +69,13 @@ probe_port(const struct trace *t)
 	return (uint16_t)(t->w.port + (t->w.fixed_port ? 0 : t->seq));
 }
 
-/* The source, which sums over a pseudo-header need. */
-static bool
+/* The source, which sums over a pseudo-header need. 0 or -errno. */
+static int
 find_source(const struct trace *t, const struct ipaddr *dst, struct ipaddr *src)
 {
 	*src = t->w.src;
 	if (!ipaddr_is_any(src) || (t->w.icmp && !t->family->icmp_pseudo))
-		return true;
+		return 0;
 	return t->family->source_for(t->v->fib, NULL, dst, src);
 }
 
@@ -126,9 +126,10 @@ send_probe(struct trace *t)
 	uint32_t headers = t->w.icmp ? t->tool->headers_icmp : t->tool->headers_udp;
 	struct ipaddr src;
 	struct mbuf *m;
+	int error = find_source(t, to, &src);
 
-	if (!find_source(t, to, &src))
-		return -EHOSTUNREACH;
+	if (error != 0)
+		return error;
 	m = m_get(t->w.len - headers + (uint32_t)sizeof(struct udp_hdr));
 	if (m == NULL)
 		return -ENOBUFS;

@@ -174,7 +174,7 @@ resolve(struct trace *t)
 	/* An interface gives source and zone; the way is the route's. */
 	if (ifp != NULL) {
 		ipaddr_set_zone(&w->dst, ifp->if_index);
-		if (!t->family->source_for(t->v->fib, ifp, &w->dst, &w->src))
+		if (t->family->source_for(t->v->fib, ifp, &w->dst, &w->src) != 0)
 			return verb_error(
 			    t->v, EXIT_TRACE, "interface %s has no address", w->ifname);
 	}
@@ -189,15 +189,17 @@ trace_open(struct trace *t)
 {
 	struct trace_words *w = &t->w;
 	const struct ipaddr *to = w->ngateways > 0 ? &w->gateway[0] : &w->dst;
+	int error = 0;
 
 	if (priv_check(PRIV_NET_RAW) != 0)
 		return verb_error(t->v, EXIT_TRACE, "icmp socket: Operation not permitted");
 	w->src.family = (uint8_t)t->tool->af;
 	if (ipaddr_bind(t->v->prison, &w->src) != 0)
 		return verb_error(t->v, EXIT_TRACE, "bind: Can't assign requested address");
-	if (t->tool->source_shown && ipaddr_is_any(&w->src) &&
-	    !t->family->source_for(t->v->fib, NULL, to, &w->src))
-		return verb_error(t->v, EXIT_TRACE, "connect: No route to host");
+	if (t->tool->source_shown && ipaddr_is_any(&w->src))
+		error = t->family->source_for(t->v->fib, NULL, to, &w->src);
+	if (error != 0)
+		return verb_error(t->v, EXIT_TRACE, "connect: %s", verb_strerror(-error));
 	t->id = trace_new_id();
 	return 0;
 }

@@ -98,7 +98,7 @@ udp_send(struct udp_endpoint *ep, struct mbuf *m, const struct ipaddr *dst, uint
 	VNET_SCOPE(ep->vnet);
 	/* The checksum covers the source address, so it has to be known now. */
 	if ((ipaddr_is_any(&src) || ipaddr_is_multicast(&src)) &&
-	    !f->source_for(ep->fib, o.ifp, dst, &src))
+	    f->source_for(ep->fib, o.ifp, dst, &src) != 0)
 		src = (struct ipaddr){ .family = dst->family };
 	m = prepend_header(ep, m, &src, dst, port);
 	if (m == NULL) {

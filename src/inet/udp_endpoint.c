@@ -299,8 +299,9 @@ udp_connect(struct udp_endpoint *ep, const struct ipaddr *addr, uint16_t port,
 	VNET_SCOPE(ep->vnet);
 	if (ipaddr_is_multicast(&faddr) && (error = udp_group_way(ep, &faddr, &o)) != 0)
 		return error;
-	if (ipaddr_is_any(&laddr) && !ep->family->source_for(ep->fib, o.ifp, &faddr, &laddr))
-		return -EHOSTUNREACH;
+	if (ipaddr_is_any(&laddr) &&
+	    (error = ep->family->source_for(ep->fib, o.ifp, &faddr, &laddr)) != 0)
+		return error;
 	ep->laddr = laddr;
 	ep->faddr = faddr;
 	ep->fport = port;

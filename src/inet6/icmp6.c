@@ -226,7 +226,7 @@ static bool
 error_source(const struct mbuf *m, const struct in6 *to, struct in6 *src)
 {
 	*src = ip6_zoned(&mtod(m, struct ip6_hdr *)->dst, m->rcvif);
-	return is_our_unicast(src) || ip6_source_for(m->fib, NULL, to, src);
+	return is_our_unicast(src) || ip6_source_for(m->fib, NULL, to, src) == 0;
 }
 
 void

@@ -193,7 +193,8 @@ addr_is_proper(const struct ifnet *ifp, const struct in6_addr_request *rq)
 {
 	const struct in6 *a = &rq->addr;
 
-	if (rq->plen > 128 || in6_is_any(a) || in6_is_multicast(a) || in6_is_v4mapped(a))
+	if (rq->plen == 0 || rq->plen > 128 || in6_is_any(a) || in6_is_multicast(a) ||
+	    in6_is_v4mapped(a))
 		return false;
 	/* RFC 4291 2.5.3 */
 	if (in6_is_loopback(a) && !(ifp->if_flags & IFF_LOOPBACK_))

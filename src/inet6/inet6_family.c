@@ -29,15 +29,15 @@ inet6_output(struct mbuf *m, const struct ipaddr *src, const struct ipaddr *dst,
 	return ip6_output(m, ipaddr_in6(src), ipaddr_in6(dst), proto, o);
 }
 
-static bool
+static int
 inet6_source_for(uint8_t fib, struct ifnet *ifp, const struct ipaddr *dst, struct ipaddr *src)
 {
 	struct in6 chosen;
+	int error = ip6_source_for(fib, ifp, ipaddr_in6(dst), &chosen);
 
-	if (!ip6_source_for(fib, ifp, ipaddr_in6(dst), &chosen))
-		return false;
-	*src = ipaddr6(&chosen);
-	return true;
+	if (error == 0)
+		*src = ipaddr6(&chosen);
+	return error;
 }
 
 static bool

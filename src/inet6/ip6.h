@@ -99,8 +99,11 @@ bool ip6_is_member(const struct ifnet *ifp, const struct in6 *src, const struct 
 int ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t proto,
     const struct ip_opts_out *o);
 
-/* The source that ip6_output would choose; ifp NULL = by route. False = no route or no source. */
-bool ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src);
+/*
+ * The source that ip6_output would choose; ifp NULL = by route. 0; -EADDRNOTAVAIL: none is ready;
+ * else -errno: no route.
+ */
+int ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src);
 
 /*
  * Out by a next hop known for each packet (m->nh; NULL = on the link), all through ifp. Takes the

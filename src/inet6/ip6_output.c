@@ -294,23 +294,24 @@ ip6_route(uint8_t fib, const struct in6 *src, const struct in6 *dst, const struc
 	int error;
 
 	*way = (struct ip6_way){ .ifp = o->ifp, .src = *src, .dst = *dst };
-	if (in6_is_any(dst))
+	/* a mapped address means IPv4 to a program; it is none of a packet */
+	if (in6_is_any(dst) || in6_is_v4mapped(dst))
 		return -EHOSTUNREACH;
 	error = in6_is_multicast(dst) ? way_to_group(way, fib) :
 					way_to_node(way, fib, o->dont_route);
 	return error != 0 ? error : way_source(way, o);
 }
 
-bool
+int
 ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6 *src)
 {
 	const struct ip_opts_out o = { .ifp = ifp };
 	struct ip6_way way;
+	int error = ip6_route(fib, &in6_any_, dst, &o, &way);
 
-	if (ip6_route(fib, &in6_any_, dst, &o, &way) != 0)
-		return false;
-	*src = way.src;
-	return true;
+	if (error == 0)
+		*src = way.src;
+	return error;
 }
 
 /* --- the header ------------------------------------------------------------------------------- */

@@ -394,12 +394,12 @@ test_a_deprecated_address_answers_but_begins_nothing(void **state)
 	host();
 	receive6(ra_prefix("2001:db8:9::", 64, PI_A, 100, 50));
 	pass_ms(3000);
-	assert_true(ip6_source_for(0, lan.ifp, &dst, &src));
+	assert_int_equal(ip6_source_for(0, lan.ifp, &dst, &src), 0);
 	assert_in6(&src, NEW);
 	pass_ms(48000);
 	assert_true(flags_of(&lan, NEW) & IN6_IFF_DEPRECATED);
 	assert_true(answers(&lan, NEW));
-	assert_true(ip6_source_for(0, lan.ifp, &dst, &src));
+	assert_int_equal(ip6_source_for(0, lan.ifp, &dst, &src), 0);
 	assert_in6(&src, "2001:db8::1");
 	pass_ms(50000);
 	assert_int_equal(flags_of(&lan, NEW), -1);

@@ -177,6 +177,7 @@ test_errors_have_numbers(void **state)
 	assert_int_equal(give(lan.ifp, "::1", 128), -EINVAL);
 	assert_int_equal(give(lan.ifp, "::ffff:10.0.0.1", 128), -EINVAL);
 	assert_int_equal(give(lan.ifp, "2001:db8::2", 129), -EINVAL);
+	assert_int_equal(give(lan.ifp, "2001:db8::2", 0), -EINVAL);
 	assert_int_equal(give(lan.ifp, "fe80::1%mem1", 64), -EINVAL);
 	assert_int_equal(give(lan.ifp, "fe80::1", 10), -EINVAL);
 	/* another prefix for an address that is there */

@@ -80,15 +80,38 @@ test_a_source_is_found_by_route_by_zone_or_by_interface(void **state)
 			   local = ip("fe80::9%mem0"), group = ip("ff0e::9");
 
 	(void)state;
-	assert_true(inet6()->source_for(0, NULL, &near, &src));
+	assert_int_equal(inet6()->source_for(0, NULL, &near, &src), 0);
 	assert_in6(ipaddr_in6(&src), "2001:db8::1");
-	assert_true(inet6()->source_for(0, NULL, &local, &src));
+	assert_int_equal(inet6()->source_for(0, NULL, &local, &src), 0);
 	assert_int_equal(in6_zone(ipaddr_in6(&src)), lan.ifp->if_index);
-	assert_true(inet6()->source_for(0, lan.ifp, &group, &src));
+	assert_int_equal(inet6()->source_for(0, lan.ifp, &group, &src), 0);
 	assert_in6(ipaddr_in6(&src), "2001:db8::1");
-	assert_false(inet6()->source_for(0, NULL, &far, &src)); /* no route */
+	assert_int_equal(inet6()->source_for(0, NULL, &far, &src), -EHOSTUNREACH);
 	command("route -6 add default fe80::2%mem0");
-	assert_true(inet6()->source_for(0, NULL, &far, &src));
+	assert_int_equal(inet6()->source_for(0, NULL, &far, &src), 0);
+}
+
+static void
+test_a_way_without_a_ready_address_is_another_error_than_no_way(void **state)
+{
+	struct ipaddr src, near = ip("2001:db8::9");
+
+	(void)state;
+	command("ifconfig mem0 inet6 2001:db8::1 delete");
+	command("ifconfig mem0 inet6 ifdisabled");
+	command("route -6 add 2001:db8::/64 -iface mem0");
+	assert_int_equal(inet6()->source_for(0, NULL, &near, &src), -EADDRNOTAVAIL);
+}
+
+/* RFC 4291 2.5.5.2: it is an IPv4 address in a program; a packet would come from nowhere. */
+static void
+test_a_mapped_address_is_sent_to_by_nobody(void **state)
+{
+	struct ipaddr src, mapped = ip("::ffff:10.0.0.1");
+
+	(void)state;
+	command("route -6 add default fe80::2%mem0");
+	assert_int_equal(inet6()->source_for(0, NULL, &mapped, &src), -EHOSTUNREACH);
 }
 
 static void
@@ -142,6 +165,8 @@ main(void)
 		INET6_TEST(test_a_tentative_address_is_not_ours_yet),
 		INET6_TEST(test_a_link_local_address_is_ours_in_its_zone_only),
 		INET6_TEST(test_a_source_is_found_by_route_by_zone_or_by_interface),
+		INET6_TEST(test_a_way_without_a_ready_address_is_another_error_than_no_way),
+		INET6_TEST(test_a_mapped_address_is_sent_to_by_nobody),
 		INET6_TEST(test_a_classic_jail_has_its_own_addresses_only),
 		INET6_TEST(test_an_error_quotes_whose_packet_it_is_about),
 	};
