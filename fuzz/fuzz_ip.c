@@ -6,18 +6,10 @@
  * the first checks is reached; packets of one input meet in reassembly, in redirects and at a UDP
  * port. At the end the stack is gone and nothing of it is left.
  */
-#include "base/clock.h"
-#include "base/rcu.h"
-#include "base/sched.h"
+#include "fuzz_stack.h"
+
 #include "inet/icmp.h"
 #include "inet/udp.h"
-#include "kern/netisr.h"
-#include "kern/verb.h"
-#include "kern/vnet.h"
-#include "net/ethernet.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 enum how {
 	FROM_SECOND = 1,
@@ -29,43 +21,10 @@ enum how {
 	HOST = 64
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static struct audit_counts before;
-
-static void
-swallow(struct ifnet *ifp, struct batch *b)
-{
-	(void)ifp;
-	batch_free(b);
-}
-
 static void
 echo(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	udp_send(*(struct udp_endpoint **)ctx, m, &info->src, from_port);
-}
-
-static struct ifnet *
-interface(int unit)
-{
-	const uint8_t mac[6] = { 2, 0, 0, 0, 0, (uint8_t)unit };
-	struct ifnet *ifp = if_alloc(IFT_ETHER_, "fz", unit);
-
-	if (ifp == NULL)
-		abort();
-	ifp->if_transmit = swallow;
-	if (ether_attach(ifp, mac) != 0)
-		abort();
-	ifp->if_flags |= IFF_RUNNING_;
-	return ifp;
-}
-
-static void
-command(const char *line)
-{
-	if (verb_line(NULL, line, false, NULL, NULL) != 0)
-		abort();
 }
 
 static void
@@ -110,32 +69,28 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct ipaddr any = { .family = AF_INET };
 	struct udp_endpoint *ep;
+	struct fuzz_stack stack;
 	struct ifnet *ifp[2];
 	unsigned n = 0;
-	char left[256];
 
-	if (worker_attach(0, CLOCK_VIRTUAL) == NULL)
-		abort();
-	audit_take(&before);
-	kern_init();
-	curvnet = vnet0;
-	ifp[0] = interface(0);
-	ifp[1] = interface(1);
-	command("ifconfig lo0 inet 127.0.0.1/8");
-	command("ifconfig fz0 inet 10.0.0.1/24");
-	command("ifconfig fz1 inet 10.0.1.1/24");
-	command("route add default 10.0.1.2");
-	command("sysctl net.inet.ip.sourceroute=1");
-	command("sysctl net.inet.ip.accept_sourceroute=1");
-	command("sysctl net.inet.icmp.maskrepl=1");
-	command("sysctl net.inet.icmp.bmcastecho=1");
+	fuzz_begin(&stack);
+	for (int i = 0; i < 2; i++)
+		ifp[i] = fuzz_interface(i, fuzz_swallow);
+	fuzz_command("ifconfig lo0 inet 127.0.0.1/8");
+	fuzz_command("ifconfig mem0 inet 10.0.0.1/24");
+	fuzz_command("ifconfig mem1 inet 10.0.1.1/24");
+	fuzz_command("route add default 10.0.1.2");
+	fuzz_command("sysctl net.inet.ip.sourceroute=1");
+	fuzz_command("sysctl net.inet.ip.accept_sourceroute=1");
+	fuzz_command("sysctl net.inet.icmp.maskrepl=1");
+	fuzz_command("sysctl net.inet.icmp.bmcastecho=1");
 	ep = udp_open(&any, 7, echo, &ep);
 	if (ep == NULL)
 		abort();
 
 	/* A router unless the first packet says host: hosts listen to redirects. */
-	command(len > 0 && (data[0] & HOST) ? "sysctl net.inet.ip.forwarding=0" :
-					      "sysctl net.inet.ip.forwarding=1");
+	fuzz_command(len > 0 && (data[0] & HOST) ? "sysctl net.inet.ip.forwarding=0" :
+						   "sysctl net.inet.ip.forwarding=1");
 	while (len >= 2 && n++ < 16) {
 		uint32_t take = data[1];
 
@@ -147,17 +102,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 
 	udp_close(ep);
-	for (int i = 0; i < 2; i++) {
-		ether_detach(ifp[i]);
-		if_free(ifp[i]);
-	}
-	curvnet = NULL;
-	kern_fini();
-	rcu_synchronize();
-	if (audit_compare(&before, left, sizeof(left)) != 0) {
-		fprintf(stderr, "left behind: %s\n", left);
-		abort();
-	}
-	worker_detach();
+	for (int i = 0; i < 2; i++)
+		fuzz_end_interface(ifp[i]);
+	fuzz_end(&stack);
 	return 0;
 }

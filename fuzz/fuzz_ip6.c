@@ -7,19 +7,11 @@
  * neighbour discovery, in redirects, in memberships and at a UDP port. At the end the stack is gone
  * and nothing of it is left.
  */
-#include "base/clock.h"
-#include "base/rcu.h"
-#include "base/sched.h"
+#include "fuzz_stack.h"
+
 #include "inet/udp.h"
 #include "inet6/icmp6.h"
 #include "inet6/ip6.h"
-#include "kern/netisr.h"
-#include "kern/verb.h"
-#include "kern/vnet.h"
-#include "net/ethernet.h"
-
-#include <stdio.h>
-#include <stdlib.h>
 
 enum how {
 	FROM_SECOND = 1,
@@ -31,43 +23,10 @@ enum how {
 	HOST = 64
 };
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static struct audit_counts before;
-
-static void
-swallow(struct ifnet *ifp, struct batch *b)
-{
-	(void)ifp;
-	batch_free(b);
-}
-
 static void
 echo(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
 {
 	udp_send(*(struct udp_endpoint **)ctx, m, &info->src, from_port);
-}
-
-static struct ifnet *
-interface(int unit)
-{
-	const uint8_t mac[6] = { 2, 0, 0, 0, 0, (uint8_t)unit };
-	struct ifnet *ifp = if_alloc(IFT_ETHER_, "fz", unit);
-
-	if (ifp == NULL)
-		abort();
-	ifp->if_transmit = swallow;
-	if (ether_attach(ifp, mac) != 0)
-		abort();
-	ifp->if_flags |= IFF_RUNNING_;
-	return ifp;
-}
-
-static void
-command(const char *line)
-{
-	if (verb_line(NULL, line, false, NULL, NULL) != 0)
-		abort();
 }
 
 /* The sum of the packet's ICMPv6 message, if it has one that is whole. */
@@ -122,31 +81,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct ipaddr any = { .family = AF_INET6 };
 	struct udp_endpoint *ep;
+	struct fuzz_stack stack;
 	struct ifnet *ifp[2];
 	unsigned n = 0;
-	char left[256];
 
-	if (worker_attach(0, CLOCK_VIRTUAL) == NULL)
-		abort();
-	audit_take(&before);
-	kern_init();
-	curvnet = vnet0;
-	ifp[0] = interface(0);
-	ifp[1] = interface(1);
-	command("sysctl net.inet6.ip6.dad_count=0");
-	command("sysctl net.inet6.ip6.accept_rtadv=1");
-	command("ifconfig lo0 inet6 ::1/128");
-	command("ifconfig fz0 inet6 accept_rtadv");
-	command("ifconfig fz0 inet6 2001:db8::1/64");
-	command("ifconfig fz1 inet6 2001:db8:1::1/64");
-	command("route -6 add default 2001:db8:1::2");
+	fuzz_begin(&stack);
+	for (int i = 0; i < 2; i++)
+		ifp[i] = fuzz_interface(i, fuzz_swallow);
+	fuzz_command("sysctl net.inet6.ip6.dad_count=0");
+	fuzz_command("sysctl net.inet6.ip6.accept_rtadv=1");
+	fuzz_command("ifconfig lo0 inet6 ::1/128");
+	fuzz_command("ifconfig mem0 inet6 accept_rtadv");
+	fuzz_command("ifconfig mem0 inet6 2001:db8::1/64");
+	fuzz_command("ifconfig mem1 inet6 2001:db8:1::1/64");
+	fuzz_command("route -6 add default 2001:db8:1::2");
 	ep = udp_open(&any, 7, echo, &ep);
 	if (ep == NULL)
 		abort();
 
 	/* A router unless the first packet says host: hosts listen to routers. */
-	command(len > 0 && (data[0] & HOST) ? "sysctl net.inet6.ip6.forwarding=0" :
-					      "sysctl net.inet6.ip6.forwarding=1");
+	fuzz_command(len > 0 && (data[0] & HOST) ? "sysctl net.inet6.ip6.forwarding=0" :
+						   "sysctl net.inet6.ip6.forwarding=1");
 	while (len >= 2 && n++ < 16) {
 		uint32_t take = data[1];
 
@@ -158,17 +113,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	}
 
 	udp_close(ep);
-	for (int i = 0; i < 2; i++) {
-		ether_detach(ifp[i]);
-		if_free(ifp[i]);
-	}
-	curvnet = NULL;
-	kern_fini();
-	rcu_synchronize();
-	if (audit_compare(&before, left, sizeof(left)) != 0) {
-		fprintf(stderr, "left behind: %s\n", left);
-		abort();
-	}
-	worker_detach();
+	for (int i = 0; i < 2; i++)
+		fuzz_end_interface(ifp[i]);
+	fuzz_end(&stack);
 	return 0;
 }

@@ -3,21 +3,13 @@
  * by an Ethernet interface of a small stack, whose memberships change meanwhile. What the stack says
  * in answer is well formed, and nothing of it is left behind.
  */
-#include "base/log.h"
-#include "base/sched.h"
+#include "fuzz_stack.h"
+
 #include "inet/ip.h"
 #include "inet/multicast.h"
 #include "inet6/icmp6.h"
 #include "inet6/in6.h"
-#include "kern/netisr.h"
-#include "net/ethernet.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
-
-static const uint8_t mac[6] = { 2, 0, 0, 0, 1, 1 };
 static const char *const groups[] = { "239.1.1.1", "232.1.1.1", "ff15::1", "ff35::1", "ff02::77" };
 enum { GROUPS = 5, MESSAGE_MAX = 48 };
 
@@ -47,39 +39,13 @@ transmit(struct ifnet *ifp, struct batch *b)
 }
 
 static void
-command(const char *line)
-{
-	char *err;
-
-	if (verb_line(NULL, line, false, NULL, &err) != 0)
-		abort();
-	free(err);
-}
-
-static void
-quiet(void *ctx, enum log_level level, uint64_t now_ns, const char *who, const char *line)
-{
-	(void)ctx, (void)level, (void)now_ns, (void)who, (void)line;
-}
-
-static void
-receive(struct ifnet *ifp, struct mbuf *m)
-{
-	struct batch b = { .n = 1, .m = { m } };
-
-	if_receive(ifp, &b);
-	while (netisr_run())
-		continue;
-}
-
-static void
 hear_igmp(struct ifnet *ifp, uint32_t dst, const uint8_t *bytes, size_t n)
 {
 	struct mbuf *m = m_get((uint32_t)(ETHER_HDR_LEN_ + 24 + n));
 	struct ip_hdr *ip = (void *)(m->data + ETHER_HDR_LEN_);
 	uint8_t *p = (uint8_t *)(ip + 1) + 4;
 
-	memcpy(m->data, mac, 6);
+	memcpy(m->data, ifp->if_lladdr, 6);
 	memcpy(m->data + 6, "\x02\0\0\0\x09\x09\x08", 8);
 	*ip = (struct ip_hdr){ .vhl = 0x46,
 		.len = to_be16((uint16_t)(24 + n)),
@@ -94,7 +60,7 @@ hear_igmp(struct ifnet *ifp, uint32_t dst, const uint8_t *bytes, size_t n)
 		store16(p + 2, 0);
 		store16(p + 2, cksum_fold(cksum_add(0, p, n)));
 	}
-	receive(ifp, m);
+	fuzz_receive(ifp, m);
 }
 
 static void
@@ -104,7 +70,7 @@ hear_mld(struct ifnet *ifp, const struct in6 *dst, const uint8_t *bytes, size_t 
 	struct ip6_hdr *ip6 = (void *)(m->data + ETHER_HDR_LEN_);
 	uint8_t *p = (uint8_t *)(ip6 + 1) + 8;
 
-	memcpy(m->data, mac, 6);
+	memcpy(m->data, ifp->if_lladdr, 6);
 	memcpy(m->data + 6, "\x02\0\0\0\x09\x09\x86\xdd", 8);
 	*ip6 = (struct ip6_hdr){ .flow = to_be32(UINT32_C(6) << 28),
 		.plen = to_be16((uint16_t)(8 + n)),
@@ -120,7 +86,7 @@ hear_mld(struct ifnet *ifp, const struct in6 *dst, const uint8_t *bytes, size_t 
 		    cksum_fold(cksum_add(
 			ip6_pseudo_sum(&ip6->src, dst, IPPROTO_ICMPV6_, (uint32_t)n), p, n)));
 	}
-	receive(ifp, m);
+	fuzz_receive(ifp, m);
 }
 
 /* The last bit of a byte decides the family, the next ones whether it is made a likely message. */
@@ -179,21 +145,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct mcast_member *mm[GROUPS] = { NULL };
-	struct audit_counts before;
+	struct fuzz_stack stack;
 	struct ifnet *ifp;
-	char text[256];
 
-	worker_attach(0, CLOCK_VIRTUAL);
-	kern_init();
-	log_set_sink(quiet, NULL);
-	audit_take(&before);
-	ifp = if_alloc(IFT_ETHER_, "mem", 0);
-	ifp->if_transmit = transmit;
-	if (ether_attach(ifp, mac) != 0)
-		abort();
-	ifp->if_flags |= IFF_RUNNING_;
-	command("ifconfig mem0 inet 10.0.0.1/24");
-	command("ifconfig mem0 inet6 2001:db8::1/64");
+	fuzz_begin(&stack);
+	ifp = fuzz_interface(0, transmit);
+	fuzz_command("ifconfig mem0 inet 10.0.0.1/24");
+	fuzz_command("ifconfig mem0 inet6 2001:db8::1/64");
 	while (len > 0) {
 		size_t n = len < MESSAGE_MAX ? len : MESSAGE_MAX;
 		uint8_t last = data[n - 1];
@@ -207,12 +165,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	sched_run(clock_now() + 300 * NS_PER_SEC);
 	for (unsigned i = 0; i < GROUPS; i++)
 		mcast_leave(mm[i]);
-	ether_detach(ifp);
-	if_free(ifp);
-	rcu_synchronize();
-	if (audit_compare(&before, text, sizeof(text)) != 0)
-		abort();
-	kern_fini();
-	worker_detach();
+	fuzz_end_interface(ifp);
+	fuzz_require_bare(&stack);
+	fuzz_end(&stack);
 	return 0;
 }

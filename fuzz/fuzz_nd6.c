@@ -4,50 +4,16 @@
  * is published and one is cached by a route. The first byte of a message says of what sort it is
  * and what is right about it; the rest is the message.
  */
-#include "base/log.h"
-#include "base/sched.h"
+#include "fuzz_stack.h"
+
 #include "inet6/icmp6.h"
 #include "inet6/nd6.h"
-#include "kern/netisr.h"
-#include "net/ethernet.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum { LIMIT = 16, MESSAGE = 64 };
 
-static const uint8_t mac[6] = { 2, 0, 0, 0, 1, 1 };
 /* ours, somebody's on the link, the router, nobody */
 static const char *const sources[] = { "2001:db8::9", "fe80::9", "fe80::5", "::" };
 static const char *const destinations[] = { "2001:db8::1", "ff02::1", "ff02::1:ff00:1", "fe80::1" };
-
-static void
-transmit(struct ifnet *ifp, struct batch *b)
-{
-	(void)ifp;
-	batch_foreach(b, m)
-		if (m->len < ETHER_HDR_LEN_)
-			abort();
-	batch_free(b);
-}
-
-static void
-command(const char *line)
-{
-	char *err;
-
-	if (verb_line(NULL, line, false, NULL, &err) != 0)
-		abort();
-	free(err);
-}
-
-static void
-quiet(void *ctx, enum log_level level, uint64_t now_ns, const char *who, const char *line)
-{
-	(void)ctx, (void)level, (void)now_ns, (void)who, (void)line;
-}
 
 static struct in6
 address(const char *text)
@@ -71,14 +37,14 @@ send_to(const char *text)
 
 /* A frame with a message of type 133 to 137. how: bits for source, destination and type. */
 static struct mbuf *
-frame(uint8_t how, const uint8_t *body, size_t len)
+frame(const struct ifnet *ifp, uint8_t how, const uint8_t *body, size_t len)
 {
 	struct mbuf *m = m_get((uint32_t)(ETHER_HDR_LEN_ + IP6_HDRLEN + 4 + len));
 	struct ip6_hdr *ip6 = (void *)(m->data + ETHER_HDR_LEN_);
 	struct icmp6_hdr *icmp = (void *)(ip6 + 1);
 	uint64_t sum;
 
-	memcpy(m->data, mac, 6);
+	memcpy(m->data, ifp->if_lladdr, 6);
 	memcpy(m->data + 6, "\x02\0\0\0\x09\x09\x86\xdd", 8);
 	*ip6 = (struct ip6_hdr){
 		.flow = to_be32(UINT32_C(6) << 28),
@@ -102,50 +68,38 @@ frame(uint8_t how, const uint8_t *body, size_t len)
 static struct ifnet *
 interface(void)
 {
-	struct ifnet *ifp = if_alloc(IFT_ETHER_, "mem", 0);
+	struct ifnet *ifp = fuzz_interface(0, fuzz_swallow);
 
-	ifp->if_transmit = transmit;
-	if (ether_attach(ifp, mac) != 0)
-		abort();
-	ifp->if_flags |= IFF_RUNNING_;
-	command("sysctl net.inet6.ip6.nd6_maxentries=16");
-	command("ifconfig mem0 inet6 fe80::1/64 no_dad");
-	command("ifconfig mem0 inet6 2001:db8::1/64 no_dad");
-	command("ifconfig mem0 inet6 2001:db8::a/64 anycast");
-	command("ifconfig mem0 inet6 accept_rtadv");
-	command("ndp -s 2001:db8::55 02:00:00:00:05:05 proxy");
-	command("route -6 -q add 2001:db8:9::/48 fe80::5%mem0");
+	fuzz_command("sysctl net.inet6.ip6.nd6_maxentries=16");
+	fuzz_command("ifconfig mem0 inet6 fe80::1/64 no_dad");
+	fuzz_command("ifconfig mem0 inet6 2001:db8::1/64 no_dad");
+	fuzz_command("ifconfig mem0 inet6 2001:db8::a/64 anycast");
+	fuzz_command("ifconfig mem0 inet6 accept_rtadv");
+	fuzz_command("ndp -s 2001:db8::55 02:00:00:00:05:05 proxy");
+	fuzz_command("route -6 -q add 2001:db8:9::/48 fe80::5%mem0");
 	/* tentative from now on */
-	command("ifconfig mem0 inet6 2001:db8::b/64");
+	fuzz_command("ifconfig mem0 inet6 2001:db8::b/64");
 	return ifp;
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct audit_counts before;
+	struct fuzz_stack stack;
 	struct ifnet *ifp;
-	char text[256];
 
-	worker_attach(0, CLOCK_VIRTUAL);
-	kern_init();
-	log_set_sink(quiet, NULL);
-	audit_take(&before);
+	fuzz_begin(&stack);
 	ifp = interface();
 	while (len > 1) {
 		size_t n = len - 1 < MESSAGE ? len - 1 : MESSAGE;
-		struct mbuf *m = frame(data[0], data + 1, n);
-		struct batch b = { .n = 1, .m = { m } };
+		struct mbuf *m = frame(ifp, data[0], data + 1, n);
 
 		/* now and then a wrong hop limit, or time passes */
 		if (data[0] == 0xff)
 			m->data[ETHER_HDR_LEN_ + 7] = data[1];
 		if (data[0] == 0xfe)
 			sched_run(clock_now() + data[1] * NS_PER_SEC / 4);
-		m->when_ns = clock_now();
-		if_receive(ifp, &b);
-		while (netisr_run())
-			;
+		fuzz_receive(ifp, m);
 		send_to("2001:db8:9::1");
 		send_to("2001:db8::9");
 		if (in6_lltable(ifp)->from_traffic > LIMIT)
@@ -153,12 +107,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		data += 1 + n;
 		len -= 1 + n;
 	}
-	ether_detach(ifp);
-	if_free(ifp);
-	rcu_synchronize();
-	if (audit_compare(&before, text, sizeof(text)) != 0)
-		abort();
-	kern_fini();
-	worker_detach();
+	fuzz_end_interface(ifp);
+	fuzz_require_bare(&stack);
+	fuzz_end(&stack);
 	return 0;
 }

@@ -4,17 +4,11 @@
  * families. Copies are well formed and one hop older, the cache keeps to its limits, and nothing is
  * left behind.
  */
-#include "base/log.h"
-#include "base/sched.h"
+#include "fuzz_stack.h"
+
 #include "inet/mroute.h"
 #include "inet6/ip6.h"
-#include "kern/netisr.h"
-#include "net/ethernet.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 enum { PIECE_MAX = 64, TTL = 9, IFS = 2 };
 static struct ifnet *ifs[IFS];
@@ -47,12 +41,6 @@ command(const char *line)
 
 	(void)verb_line(NULL, line, false, NULL, &err);
 	free(err);
-}
-
-static void
-quiet(void *ctx, enum log_level level, uint64_t now_ns, const char *who, const char *line)
-{
-	(void)ctx, (void)level, (void)now_ns, (void)who, (void)line;
 }
 
 static void
@@ -142,15 +130,12 @@ receive(struct ifnet *ifp, int family, struct mbuf *m)
 	static const uint8_t group_mac[6] = { 1, 0, 0x5e, 1, 1, 1 },
 			     group6_mac[6] = { 0x33, 0x33, 0, 0, 0, 1 };
 	bool group = (family == AF_INET ? m->data[16] : m->data[24]) >= 224;
-	struct batch b = { .n = 1 };
 
-	b.m[0] = m = m_prepend(m, ETHER_HDR_LEN_);
+	m = m_prepend(m, ETHER_HDR_LEN_);
 	memcpy(m->data, group ? family == AF_INET ? group_mac : group6_mac : ifp->if_lladdr, 6);
 	memcpy(m->data + 6, "\x02\0\0\0\x09\x09", 6);
 	memcpy(m->data + 12, family == AF_INET ? "\x08\0" : "\x86\xdd", 2);
-	if_receive(ifp, &b);
-	while (netisr_run())
-		continue;
+	fuzz_receive(ifp, m);
 }
 
 /* A message to us, perhaps made a likely Register of a likely packet. */
@@ -204,32 +189,15 @@ step(const uint8_t *data, size_t n)
 	sched_run(clock_now() + ((uint64_t)(how >> 4) << 26));
 }
 
-static struct ifnet *
-open_if(int unit)
-{
-	const uint8_t mac[6] = { 2, 0, 0, 0, 1, (uint8_t)(unit + 1) };
-	struct ifnet *ifp = if_alloc(IFT_ETHER_, "mem", unit);
-
-	ifp->if_transmit = transmit;
-	if (ether_attach(ifp, mac) != 0)
-		abort();
-	ifp->if_flags |= IFF_RUNNING_;
-	return ifp;
-}
-
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct audit_counts before;
-	char text[256];
+	struct fuzz_stack stack;
 
 	upcalls = 0;
-	worker_attach(0, CLOCK_VIRTUAL);
-	kern_init();
-	log_set_sink(quiet, NULL);
-	audit_take(&before);
+	fuzz_begin(&stack);
 	for (int i = 0; i < IFS; i++)
-		ifs[i] = open_if(i);
+		ifs[i] = fuzz_interface(i, transmit);
 	command("sysctl net.inet6.ip6.dad_count=0");
 	command("ifconfig mem0 inet 10.0.0.1/24");
 	command("ifconfig mem1 inet 10.0.1.1/24");
@@ -251,14 +219,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	mroute_detach(AF_INET6);
 	command("mroute flush all");
 	command("ifconfig pimreg0 destroy");
-	for (int i = 0; i < IFS; i++) {
-		ether_detach(ifs[i]);
-		if_free(ifs[i]);
-	}
-	rcu_synchronize();
-	if (audit_compare(&before, text, sizeof(text)) != 0)
-		abort();
-	kern_fini();
-	worker_detach();
+	for (int i = 0; i < IFS; i++)
+		fuzz_end_interface(ifs[i]);
+	fuzz_require_bare(&stack);
+	fuzz_end(&stack);
 	return 0;
 }
