@@ -172,6 +172,28 @@ def finds(pattern, text):
     return re.search(pattern, text, re.MULTILINE) is not None
 
 
+class Iperf3:
+    """A server of iperf3 on one host. It takes one client at a time and may be busy with the last one's end."""
+
+    def __init__(self, host, family):
+        self.host, self.family = host, family
+        self.start()
+
+    def start(self):
+        self.server = self.host.start("iperf3", "-s", self.family)
+        wait_until(lambda: "5201" in self.host("ss", "-ltn").out)
+
+    def __call__(self, client, *words):
+        for _ in range(5):
+            if self.server.poll() is not None:
+                self.start()
+            done = client("iperf3", self.family, *words)
+            if not finds(r"refused|busy", done.out):
+                break
+            time.sleep(1)
+        return done
+
+
 def serve_file(warren, server, client, address):
     """nginx on one host, curl on the other: is the file the same? (bool, curl's Result)"""
     www, got = os.path.join(warren.dir, "www"), os.path.join(warren.dir, "got")
