@@ -140,6 +140,7 @@ struct ifnet {
 	uint8_t pad_;
 	struct if_counters if_data; /* worker 0's; more workers add theirs later */
 	void *if_afdata[AF_SLOTS];
+	LIST_HEAD(, lltable) if_lltables; /* its neighbours, of each family */
 	enum af_state if_afstate[AF_SLOTS];
 
 	/*

@@ -185,6 +185,7 @@ lltable_new(struct ifnet *ifp, int family, uint32_t limit)
 	TAILQ_INIT(&t->entries);
 	TAILQ_INIT(&t->idle);
 	LIST_INSERT_HEAD(&V_lltable_head, t, all);
+	LIST_INSERT_HEAD(&ifp->if_lltables, t, of_ifp);
 	__atomic_fetch_add(&tables_live, 1, __ATOMIC_RELAXED);
 	return t;
 }
@@ -214,6 +215,7 @@ lltable_free(struct lltable *t)
 
 	while ((lle = TAILQ_FIRST(&t->entries)) != NULL)
 		lla_delete(lle);
+	LIST_REMOVE(t, of_ifp);
 	LIST_REMOVE(t, all);
 	t->ifp = NULL;
 	rcu_call(&t->rcu, table_free_late);
@@ -452,12 +454,9 @@ lltable_lladdr_changed(struct ifnet *ifp)
 	struct lltable *t;
 	struct llentry *lle;
 
-	LIST_FOREACH(t, &V_lltable_head, all) {
-		if (t->ifp != ifp)
-			continue;
+	LIST_FOREACH(t, &ifp->if_lltables, of_ifp)
 		TAILQ_FOREACH(lle, &t->entries, link)
 			memcpy(lle->header + 6, ifp->if_lladdr, 6);
-	}
 }
 
 void

@@ -65,9 +65,10 @@ struct lltable {
 	struct llentry **hash;        /* NULL until the first entry; grows */
 	uint32_t hash_mask;
 	uint64_t hash_key[2];
-	LIST_ENTRY(lltable) all; /* the stack's tables, for show */
-	struct vnet *vnet;       /* of which stack */
-	uint32_t refs;           /* its own and one for each llentry alive, linked or not */
+	LIST_ENTRY(lltable) of_ifp; /* the interface's tables */
+	LIST_ENTRY(lltable) all;    /* the stack's tables, for show */
+	struct vnet *vnet;          /* of which stack */
+	uint32_t refs;              /* its own and one for each llentry alive, linked or not */
 	struct rcu_head rcu;
 	/* the family's name of an entry's state, for show; may be NULL */
 	const char *(*state_text)(const struct llentry *lle);
