@@ -602,6 +602,22 @@ rtadvd_run(struct verb_run *v)
 					    rtadvd_cmd_stop(v, argc, argv);
 }
 
+static void
+rtadvd_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
+{
+	static const char *const commands[] = { "start", "stop", "show" };
+	struct ifnet *ifp;
+
+	(void)argv;
+	if (argc == 1) {
+		for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+			add(ctx, commands[i]);
+		return;
+	}
+	IF_FOREACH(ifp)
+		add(ctx, ifp->if_xname);
+}
+
 VERB_DEFINE(rtadvd, .name = "rtadvd",
     .usage = "rtadvd start interface [maxinterval time] [mininterval time] [lifetime time]\n"
 	     "             [hoplimit n] [reachable time] [retrans time] [mtu n] [managed] [other]\n"
@@ -612,4 +628,4 @@ VERB_DEFINE(rtadvd, .name = "rtadvd",
 	     "             [dnssl domain[,domain] [lifetime time]] ...\n"
 	     "rtadvd stop interface ...\n"
 	     "rtadvd show [interface]",
-    .summary = "send router advertisements", .run = rtadvd_run);
+    .summary = "send router advertisements", .run = rtadvd_run, .complete = rtadvd_complete);

@@ -218,5 +218,13 @@ def test_arp_says_in_json_what_it_says_in_text():
         end(daemon)
 
 
+def test_rtadvd_is_completed_with_its_commands_and_the_interfaces():
+    with Place() as p:
+        daemon = p.up()
+        assert p.run('complete', 'rtadvd', 'st').ok().out.split() == ['start', 'stop']
+        assert p.run('complete', 'rtadvd', 'start', 'l').ok().out.split() == ['lo0']
+        end(daemon)
+
+
 if __name__ == '__main__':
     main()
