@@ -1,67 +1,7 @@
 /*
  * Unit tests of UDP (inet/udp.c, inet/udp_stat.c).
  */
-#include "inet_fixture.h"
-
-/* What an endpoint has received. */
-struct got {
-	struct udp_endpoint *ep;
-	uint32_t n, len;
-	struct ipaddr from, to;
-	uint16_t port;
-	uint8_t first;
-	int error;
-	bool close;
-};
-
-static void
-got_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
-{
-	struct got *g = ctx;
-
-	g->n++;
-	g->len = m->len;
-	g->first = m->len > 0 ? m->data[0] : 0;
-	g->from = info->src;
-	g->port = from_port;
-	g->to = info->dst;
-	m_free(m);
-	if (g->close) {
-		udp_close(g->ep);
-		g->ep = NULL;
-	}
-}
-
-static void
-got_error(void *ctx, int err)
-{
-	((struct got *)ctx)->error = err;
-}
-
-static struct udp_endpoint *
-open_at(struct got *g, const char *addr, uint16_t port)
-{
-	const struct ipaddr a = addr_of(addr);
-
-	*g = (struct got){ 0 };
-	return g->ep = udp_open(&a, port, got_recv, g);
-}
-
-static int
-connect_to(struct got *g, const char *addr, uint16_t port)
-{
-	const struct ipaddr a = addr_of(addr);
-
-	return udp_connect(g->ep, &a, port, got_error);
-}
-
-static int
-send_to(struct got *g, struct mbuf *m, const char *addr, uint16_t port)
-{
-	const struct ipaddr a = addr_of(addr);
-
-	return udp_send(g->ep, m, &a, port);
-}
+#include "udp_fixture.h"
 
 static struct mbuf *
 datagram(const char *src, uint16_t sport, const char *dst, uint16_t dport, uint16_t payload)

@@ -5,62 +5,15 @@
 #include "inet6_fixture.h"
 
 #include "inet/udp_traffic.h"
-
-/* What an endpoint has received. */
-struct got {
-	struct udp_endpoint *ep;
-	uint32_t n, len;
-	struct ipaddr from, to;
-	uint16_t port;
-	uint8_t ttl;
-	int error;
-};
-
-static void
-got_recv(void *ctx, struct mbuf *m, const struct ip_info *info, uint16_t from_port)
-{
-	struct got *g = ctx;
-
-	g->n++;
-	g->len = m->len;
-	g->from = info->src;
-	g->to = info->dst;
-	g->ttl = info->ttl;
-	g->port = from_port;
-	m_free(m);
-}
-
-static void
-got_error(void *ctx, int err)
-{
-	((struct got *)ctx)->error = err;
-}
-
-static struct udp_endpoint *
-open_at(struct got *g, const char *addr, uint16_t port)
-{
-	const struct ipaddr a = addr_of(addr);
-
-	*g = (struct got){ 0 };
-	return g->ep = udp_open(&a, port, got_recv, g);
-}
+#include "udp_fixture.h"
 
 static int
-connect_to(struct got *g, const char *addr, uint16_t port)
+send_bytes(struct got *g, uint32_t len, const char *addr, uint16_t port)
 {
-	const struct ipaddr a = addr_of(addr);
-
-	return udp_connect(g->ep, &a, port, got_error);
-}
-
-static int
-send_to(struct got *g, uint32_t len, const char *addr, uint16_t port)
-{
-	const struct ipaddr a = addr_of(addr);
 	struct mbuf *m = m_get(len);
 
 	memset(m->data, 0x5a, len);
-	return udp_send(g->ep, m, &a, port);
+	return send_to(g, m, addr, port);
 }
 
 static int
@@ -158,7 +111,7 @@ test_the_families_keep_apart(void **state)
 	assert_int_equal(four.n, 0);
 	assert_int_equal(six.n, 1);
 	assert_int_equal(connect_to(&six, "10.0.0.2", 53), -EAFNOSUPPORT);
-	assert_int_equal(send_to(&four, 1, "2001:db8::2", 53), -EAFNOSUPPORT);
+	assert_int_equal(send_bytes(&four, 1, "2001:db8::2", 53), -EAFNOSUPPORT);
 	udp_close(four.ep);
 	udp_close(six.ep);
 }
@@ -196,7 +149,7 @@ test_sent_datagrams_have_a_right_header_and_checksum(void **state)
 	udp_set_tos(g.ep, 0xb8);
 	command("sysctl net.inet.udp.checksum=0"); /* IPv4's only */
 	for (uint32_t len = 0; len < 30; len++) {
-		assert_int_equal(send_to(&g, len, "2001:db8::2", 53), 0);
+		assert_int_equal(send_bytes(&g, len, "2001:db8::2", 53), 0);
 		m = sent_one_of(len + 1);
 		assert_int_equal(frame_ip6(m)->hlim, 7);
 		assert_int_equal(ip6_class(frame_ip6(m)), 0xb8);
@@ -206,12 +159,12 @@ test_sent_datagrams_have_a_right_header_and_checksum(void **state)
 		assert_int_not_equal(frame_udp6(m)->sum, 0);
 	}
 	memif_clear(&lan);
-	assert_int_equal(send_to(&g, 3, "fe80::2%mem0", 53), 0);
+	assert_int_equal(send_bytes(&g, 3, "fe80::2%mem0", 53), 0);
 	assert_in6(&frame_ip6(sent_one_of(1))->src, "fe80::1");
 	assert_int_equal(frame_udp6(sent_one_of(1))->sum != 0, true);
-	assert_int_equal(send_to(&g, 65528, "2001:db8::2", 53), -EMSGSIZE);
+	assert_int_equal(send_bytes(&g, 65528, "2001:db8::2", 53), -EMSGSIZE);
 	assert_int_equal(udp_send(g.ep, m_get(1), NULL, 53), -EDESTADDRREQ);
-	assert_int_equal(send_to(&g, 1, "2001:db9::2", 53), -EHOSTUNREACH);
+	assert_int_equal(send_bytes(&g, 1, "2001:db9::2", 53), -EHOSTUNREACH);
 	udp_close(g.ep);
 }
 
@@ -397,7 +350,7 @@ test_a_sender_chooses_interface_ttl_and_loop(void **state)
 	memif_clear(&lan);
 	udp_set_multicast_if(sender.ep, wan.ifp);
 	udp_set_ttl(sender.ep, 99); /* of what is for one host */
-	assert_int_equal(send_to(&sender, 4, "ff02::5:5", 5000), 0);
+	assert_int_equal(send_bytes(&sender, 4, "ff02::5:5", 5000), 0);
 	assert_int_equal(lan.sent.len, 0);
 	assert_int_equal(wan.sent.len, 1);
 	assert_in6(&frame_ip6(wan.sent.head)->dst, "ff02::5:5");
@@ -411,7 +364,7 @@ test_a_sender_chooses_interface_ttl_and_loop(void **state)
 	memif_clear(&wan);
 	udp_set_multicast_ttl(sender.ep, 5);
 	udp_set_multicast_loop(sender.ep, false);
-	assert_int_equal(send_to(&sender, 4, "ff05::5:5", 5000), 0);
+	assert_int_equal(send_bytes(&sender, 4, "ff05::5:5", 5000), 0);
 	assert_int_equal(frame_ip6(wan.sent.head)->hlim, 5);
 	while (netisr_run())
 		continue;
@@ -419,7 +372,7 @@ test_a_sender_chooses_interface_ttl_and_loop(void **state)
 
 	memif_close(&wan);
 	wan.ifp = NULL;
-	assert_int_equal(send_to(&sender, 4, "ff02::5:5", 5000), -ENXIO);
+	assert_int_equal(send_bytes(&sender, 4, "ff02::5:5", 5000), -ENXIO);
 	udp_close(sender.ep);
 	udp_close(member.ep);
 }
@@ -438,7 +391,7 @@ test_a_member_outlives_its_stack(void **state)
 		udp_set_multicast_if(g.ep, if_byname("epair1a"));
 	}
 	command("jail -r n1");
-	assert_int_equal(send_to(&g, 1, "ff02::1", 53), -ENETDOWN);
+	assert_int_equal(send_bytes(&g, 1, "ff02::1", 53), -ENETDOWN);
 	assert_int_equal(join(&g, NULL, "ff02::1"), -ENETDOWN);
 	udp_close(g.ep);
 }
