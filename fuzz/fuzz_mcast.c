@@ -1,7 +1,7 @@
 /*
  * Bytes as messages about groups: each is an IGMP or an MLD message of up to 48 bytes that comes in
- * by an Ethernet interface of a small stack, whose memberships change meanwhile. What the stack says
- * in answer is well formed, and nothing of it is left behind.
+ * by an Ethernet interface of a small stack, whose memberships change meanwhile. What the stack
+ * says in answer is well formed, and nothing of it is left behind.
  */
 #include "fuzz_stack.h"
 

@@ -3,8 +3,8 @@
  *
  *	mcast_join	a member; the first one of a group on an interface makes the group, lets its
  *			link address in (net/if_multi.h) and puts it where packets look
- *	mcast_set_filter	the member's sources are counted in the group's, and the merge of all
- *			members (RFC 3376 3.2) is published when it is another than before
+ *	mcast_set_filter	the member's sources are counted in the group's, and the merge of
+ *			all members (RFC 3376 3.2) is published when it is another than before
  *	mcast_accepts	a packet to a group has come
  *	mcast_leave	the reverse of all this
  *

@@ -27,8 +27,8 @@ struct ifnet *mcast_default_if(uint8_t fib, const struct ipaddr *group);
 /*
  * Join: exclude nobody. ifp NULL = the interface of the group's zone, or mcast_default_if's. A
  * group of link scope gets the interface's zone. The interface may be down: it is reported when it
- * comes up. NULL with errno: EINVAL (no group, or another zone), EADDRNOTAVAIL (no interface, or one
- * without multicast, or whose family is not attached yet or leaves), ENOBUFS
+ * comes up. NULL with errno: EINVAL (no group, or another zone), EADDRNOTAVAIL (no interface, or
+ * one without multicast, or whose family is not attached yet or leaves), ENOBUFS
  * (net.inet.ip.mcast.maxgroups …), ENOMEM.
  */
 struct mcast_member *mcast_join(struct ifnet *ifp, const struct ipaddr *group);

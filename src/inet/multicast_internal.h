@@ -247,7 +247,7 @@ uint32_t mcast_code(uint16_t code, unsigned bits);
  */
 const struct drop_reason *mcast_query_newest(
     const struct mcast_proto *proto, const void *tail, uint32_t len, struct mcast_query *q);
-/* A query about a group that is none, or about sources of all groups; mcast_query_newest has asked. */
+/* Is it about no group, or about sources of all groups? mcast_query_newest has asked. */
 const struct drop_reason *mcast_query_fault(
     const struct mcast_proto *proto, const struct mcast_query *q);
 /* The query is right, and we listen to its version. */

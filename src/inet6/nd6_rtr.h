@@ -112,7 +112,8 @@ bool nd6_router_is_default(const struct nd6_router *r);
 /* Is it known, or likely, to answer (RFC 4861 6.3.6)? */
 bool nd6_router_is_reachable(const struct nd6_router *r);
 /*
- * r offers the way to dst/plen for so long; 0 = no more. Whom packets go to is chosen anew. Keeps r.
+ * r offers the way to dst/plen for so long; 0 = no more. Whom packets go to is chosen anew. Keeps
+ * r.
  */
 void nd6_route_offer(struct nd6_router *r, const struct in6 *dst, unsigned plen, enum nd6_pref pref,
     uint32_t lifetime_s);
