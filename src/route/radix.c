@@ -8,6 +8,9 @@
  * node in its place, needs no memory and cannot fail.
  *
  * Duplicates of a prefix hang on the first object by `dup`; their `parent` is that first object.
+ *
+ * Objects of a mask that is no prefix are in a trie of that mask's own, under their whole masked
+ * keys. The masks stand in the order in which a match wants them.
  */
 #include "route/radix.h"
 
@@ -33,6 +36,15 @@ struct radix_tree {
 	size_t room;
 	void *(*alloc)(size_t bytes);
 	void (*dealloc)(void *p);
+	struct radix_mask *masks; /* that are no prefixes, the most specific first */
+	size_t masked;            /* objects under them */
+};
+
+struct radix_mask {
+	struct radix_mask *next;
+	unsigned lead, ones; /* bits: set before the first clear one, set in all */
+	uint8_t bytes[RADIX_KEY_MAX];
+	struct radix_tree tree; /* max_bits long keys, each ANDed with bytes */
 };
 
 static void *
@@ -63,16 +75,29 @@ radix_new(unsigned max_bits)
 	return radix_new_in(max_bits, system_alloc, free);
 }
 
-size_t
-radix_free(struct radix_tree *t)
+static void
+arena_free(struct radix_tree *t)
 {
-	size_t left = t->objects;
 	struct arena_chunk *c;
 
 	while ((c = t->chunks) != NULL) {
 		t->chunks = c->next;
 		t->dealloc(c);
 	}
+}
+
+size_t
+radix_free(struct radix_tree *t)
+{
+	size_t left = radix_count(t);
+	struct radix_mask *m;
+
+	while ((m = t->masks) != NULL) {
+		t->masks = m->next;
+		arena_free(&m->tree);
+		t->dealloc(m);
+	}
+	arena_free(t);
 	t->dealloc(t);
 	return left;
 }
@@ -80,7 +105,7 @@ radix_free(struct radix_tree *t)
 size_t
 radix_count(const struct radix_tree *t)
 {
-	return t->objects;
+	return t->objects + t->masked;
 }
 
 static void
@@ -292,8 +317,8 @@ dup_delete(struct radix_tree *t, struct radix_node *n)
 	return true;
 }
 
-void
-radix_delete(struct radix_tree *t, struct radix_node *n)
+static void
+prefix_delete(struct radix_tree *t, struct radix_node *n)
 {
 	struct radix_node *p = n->parent, *only, *branch;
 
@@ -324,11 +349,11 @@ radix_exact(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 }
 
 struct radix_node *
-radix_match(const struct radix_tree *t, const uint8_t *key)
+radix_match_shorter(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 {
 	struct radix_node *n = t->root, *best = NULL;
 
-	while (n != NULL && key_common(n->key, key, n->plen) == n->plen) {
+	while (n != NULL && n->plen < plen && key_common(n->key, key, n->plen) == n->plen) {
 		if (n->has_object)
 			best = n;
 		if (n->plen == t->max_bits)
@@ -385,8 +410,8 @@ object_next(struct radix_node *n)
 	return object_from(node_next(n));
 }
 
-int
-radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
+static int
+prefix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
     int (*fn)(struct radix_node *, void *), void *ctx)
 {
 	struct radix_node *n, *next, *covers = NULL;
@@ -409,10 +434,192 @@ radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
 	return result;
 }
 
+/* --- masks that are no prefixes ------------------------------------------ */
+
+/* Fill in a mask of a tree's keys. True if it is a prefix. */
+static bool
+mask_read(struct radix_mask *m, const struct radix_tree *t, const uint8_t *bytes)
+{
+	bool gap = false;
+
+	*m = (struct radix_mask){ 0 };
+	for (unsigned bit = 0; bit < t->max_bits; bit++) {
+		if (!key_bit(bytes, bit)) {
+			gap = true;
+			continue;
+		}
+		m->bytes[bit >> 3] |= (uint8_t)(0x80 >> (bit & 7));
+		m->ones++;
+		m->lead += !gap;
+	}
+	return m->lead == m->ones;
+}
+
+/* Less than 0 if a is to be tried before b. */
+static int
+mask_order(const struct radix_mask *a, const struct radix_mask *b)
+{
+	if (a->lead != b->lead)
+		return a->lead > b->lead ? -1 : 1;
+	if (a->ones != b->ones)
+		return a->ones > b->ones ? -1 : 1;
+	return -memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* The place of a mask in the list: where it is, or is to be. */
+static struct radix_mask **
+mask_place(struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask **place = &t->masks;
+
+	while (*place != NULL && mask_order(*place, like) < 0)
+		place = &(*place)->next;
+	return place;
+}
+
+static struct radix_mask *
+mask_find(const struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask *m = t->masks;
+
+	while (m != NULL && mask_order(m, like) < 0)
+		m = m->next;
+	return m != NULL && mask_order(m, like) == 0 ? m : NULL;
+}
+
+static struct radix_mask *
+mask_add(struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask **place = mask_place(t, like), *m = t->alloc(sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	*m = *like;
+	m->tree = (struct radix_tree){
+		.max_bits = t->max_bits, .alloc = t->alloc, .dealloc = t->dealloc
+	};
+	m->next = *place;
+	*place = m;
+	return m;
+}
+
+/* A mask goes with its last object. */
+static void
+mask_put(struct radix_tree *t, struct radix_mask *m)
+{
+	if (m->tree.objects > 0)
+		return;
+	*mask_place(t, m) = m->next;
+	arena_free(&m->tree);
+	t->dealloc(m);
+}
+
+static void
+mask_key(const struct radix_mask *m, const uint8_t *key, uint8_t masked[RADIX_KEY_MAX])
+{
+	const unsigned len = (m->tree.max_bits + 7) / 8;
+
+	memset(masked, 0, RADIX_KEY_MAX);
+	for (unsigned i = 0; i < len; i++)
+		masked[i] = key[i] & m->bytes[i];
+}
+
+int
+radix_insert_masked(struct radix_tree *t, struct radix_node *n, const uint8_t *key,
+    const uint8_t *mask, bool allow_dup)
+{
+	uint8_t masked[RADIX_KEY_MAX];
+	struct radix_mask like, *m;
+	int error;
+
+	if (mask_read(&like, t, mask))
+		return radix_insert(t, n, key, like.lead, allow_dup);
+	m = mask_find(t, &like);
+	if (m == NULL && (m = mask_add(t, &like)) == NULL)
+		return -ENOMEM;
+	mask_key(m, key, masked);
+	error = radix_insert(&m->tree, n, masked, t->max_bits, allow_dup);
+	if (error == 0) {
+		n->mask = m;
+		t->masked++;
+	}
+	mask_put(t, m);
+	return error;
+}
+
+void
+radix_delete(struct radix_tree *t, struct radix_node *n)
+{
+	struct radix_mask *m = n->mask;
+
+	if (m == NULL) {
+		prefix_delete(t, n);
+		return;
+	}
+	prefix_delete(&m->tree, n);
+	t->masked--;
+	mask_put(t, m);
+}
+
+struct radix_node *
+radix_exact_masked(const struct radix_tree *t, const uint8_t *key, const uint8_t *mask)
+{
+	uint8_t masked[RADIX_KEY_MAX];
+	struct radix_mask like, *m;
+
+	if (mask_read(&like, t, mask))
+		return radix_exact(t, key, like.lead);
+	m = mask_find(t, &like);
+	if (m == NULL)
+		return NULL;
+	mask_key(m, key, masked);
+	return radix_exact(&m->tree, masked, t->max_bits);
+}
+
+const uint8_t *
+radix_mask_of(const struct radix_node *n)
+{
+	return n->mask == NULL ? NULL : n->mask->bytes;
+}
+
+struct radix_node *
+radix_match(const struct radix_tree *t, const uint8_t *key)
+{
+	struct radix_node *best = radix_match_shorter(t, key, t->max_bits + 1), *n;
+	uint8_t masked[RADIX_KEY_MAX];
+
+	for (const struct radix_mask *m = t->masks; m != NULL; m = m->next) {
+		if (best != NULL && best->plen > m->lead)
+			break;
+		mask_key(m, key, masked);
+		if ((n = radix_exact(&m->tree, masked, t->max_bits)) != NULL)
+			return n;
+	}
+	return best;
+}
+
+/* --- walks over both kinds ----------------------------------------------- */
+
+int
+radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
+    int (*fn)(struct radix_node *, void *), void *ctx)
+{
+	int result = prefix_walk_below(t, key, plen, fn, ctx);
+	struct radix_mask *m, *next;
+
+	/* with its last object a mask goes, but not the one behind it */
+	for (m = t->masks; result == 0 && m != NULL; m = next) {
+		next = m->next;
+		if (m->lead >= plen)
+			result = prefix_walk_below(&m->tree, key, plen, fn, ctx);
+	}
+	return result;
+}
+
 int
 radix_walk(struct radix_tree *t, int (*fn)(struct radix_node *, void *), void *ctx)
 {
-	static const uint8_t zero[sizeof(t->root->key)];
+	static const uint8_t zero[RADIX_KEY_MAX];
 
 	return radix_walk_below(t, zero, 0, fn, ctx);
 }
