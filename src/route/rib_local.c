@@ -121,7 +121,7 @@ local_add_one(const struct rt_addr *host, struct ifaddr *ifa, uint8_t fib)
 	if (rt != NULL && (rt->nh.flags & RTF_PINNED_))
 		return -EEXIST;
 	/* what somebody said about this address before it was ours gives way */
-	if (rt != NULL)
+	for (; rt != NULL; rt = rib_exact(fib, host))
 		rib_remove(rt);
 	if ((error = rib_add(&rq, &rt)) == 0)
 		rt->users = 1;
