@@ -8,6 +8,8 @@
 #include "route/rib.h"
 
 #include "base/bytes.h"
+#include "net/generation.h"
+#include "net/generation.h"
 
 #include <errno.h>
 #include <string.h>
@@ -97,6 +99,8 @@ entry_free_late(struct rcu_head *h)
 void
 rib_entry_retire(struct rtentry *rt)
 {
+	generation_bump();
+	generation_bump();
 	__atomic_store_n(&rt->nh.flags, rt->nh.flags & ~(uint32_t)RTF_UP_, __ATOMIC_RELAXED);
 	nexthop_set_lle(&rt->nh, NULL);
 	__atomic_fetch_add(&routes_trash, 1, __ATOMIC_RELAXED);
