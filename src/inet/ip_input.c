@@ -11,6 +11,7 @@
 
 #include "inet/icmp.h"
 #include "inet/ip_flow.h"
+#include "inet/ip_flowtable.h"
 #include "inet/ip_ways.h"
 #include "inet/multicast.h"
 #include "kern/netisr.h"
@@ -318,7 +319,7 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 		return;
 	for (uint32_t i = 0; i < b->n; i++)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
-	fib_lookup4_batch(b->m[0]->fib, dst, nh, b->n);
+	ip_lookup_batch(b, dst, nh);
 	ip_forward_mixed(rcvif, b, nh, VNET(ip_stealth));
 }
 
@@ -333,7 +334,7 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 	const uint32_t stealth = VNET(ip_stealth), n = b->n;
 	bool one;
 
-	one = fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
+	one = ip_lookup_batch(b, dst, nh);
 	if (one ? !nh_is_easy(rcvif, nh[0]) : !nh_are_easy(rcvif, nh, n)) {
 		ip_forward_mixed(rcvif, b, nh, stealth);
 		return;

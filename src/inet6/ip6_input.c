@@ -14,6 +14,7 @@
 #include "inet/multicast.h"
 #include "inet6/icmp6.h"
 #include "inet6/ip6_flow.h"
+#include "inet6/ip6_flowtable.h"
 #include "inet6/nd6.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
@@ -336,7 +337,7 @@ ip6_forward(struct ifnet *rcvif, struct batch *b)
 		return;
 	for (uint32_t i = 0; i < b->n; i++)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;
-	fib_lookup6_batch(b->m[0]->fib, dst, nh, b->n);
+	ip6_lookup_batch(b, dst, nh);
 	ip6_forward_mixed(rcvif, b, nh, VNET(ip6_stealth));
 }
 
@@ -352,7 +353,7 @@ ip6_forward_easy(struct ifnet *rcvif, struct batch *b, const struct in6 *const *
 	const uint32_t n = b->n;
 	bool one;
 
-	one = fib_lookup6_batch(b->m[0]->fib, dst, nh, n);
+	one = ip6_lookup_batch(b, dst, nh);
 	if (one ? !nh_is_easy(rcvif, nh[0]) : !nh_are_easy(rcvif, nh, n)) {
 		ip6_forward_mixed(rcvif, b, nh, stealth);
 		return;
