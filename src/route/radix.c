@@ -604,11 +604,12 @@ int
 radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
     int (*fn)(struct radix_node *, void *), void *ctx)
 {
+	/* asked for now: with its last object, if fn takes it, the tree may go */
+	struct radix_mask *m = t->masks, *next;
 	int result = prefix_walk_below(t, key, plen, fn, ctx);
-	struct radix_mask *m, *next;
 
 	/* with its last object a mask goes, but not the one behind it */
-	for (m = t->masks; result == 0 && m != NULL; m = next) {
+	for (; result == 0 && m != NULL; m = next) {
 		next = m->next;
 		if (m->lead >= plen)
 			result = prefix_walk_below(&m->tree, key, plen, fn, ctx);
