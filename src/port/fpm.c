@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <libmnl/libmnl.h>
 
 /* Names asked for during one input are kept: a million routes go by a handful of interfaces. */
 enum { NAMES = 16 };
@@ -149,35 +148,49 @@ names_forget(struct fpm *f)
 /* --- messages ---------------------------------------------------------------------------------- */
 
 /*
+ * The netlink message at the front of `left` bytes, NULL if there is no whole one. (libmnl's own
+ * question takes a length beyond 2^31 for a good one.)
+ */
+static const struct nlmsghdr *
+netlink_first(const uint8_t *at, uint32_t left)
+{
+	const struct nlmsghdr *nlh = (const void *)at;
+
+	return left >= sizeof(*nlh) && nlh->nlmsg_len >= sizeof(*nlh) && nlh->nlmsg_len <= left ?
+	    nlh :
+	    NULL;
+}
+
+/*
  * A changed route comes as a deletion and an addition in one message: to do the first would leave
  * packets without a way for a moment.
  */
 static bool
-is_replaced(const struct fpm_change *now, const struct nlmsghdr *next, int left)
+is_replaced(const struct fpm_change *now, const struct nlmsghdr *next)
 {
 	struct fpm_change then;
 
-	return now->kind == FPM_ROUTE_DELETE && mnl_nlmsg_ok(next, left) &&
-	    fpm_decode(next, &then) == 0 && then.kind == FPM_ROUTE_ADD &&
-	    then.table == now->table && then.protocol == now->protocol &&
-	    memcmp(&then.dst, &now->dst, sizeof(then.dst)) == 0;
+	return now->kind == FPM_ROUTE_DELETE && next != NULL && fpm_decode(next, &then) == 0 &&
+	    then.kind == FPM_ROUTE_ADD && then.table == now->table &&
+	    then.protocol == now->protocol && memcmp(&then.dst, &now->dst, sizeof(then.dst)) == 0;
 }
 
 static void
-message_input(struct fpm *f, const uint8_t *body, uint32_t len)
+message_input(struct fpm *f, const uint8_t *at, uint32_t left)
 {
-	const struct nlmsghdr *nlh = (const void *)body;
+	const struct nlmsghdr *nlh;
 	struct fpm_change c;
-	int left = (int)len;
 
 	f->counts.messages++;
-	while (mnl_nlmsg_ok(nlh, left)) {
-		const struct nlmsghdr *this = nlh;
+	while ((nlh = netlink_first(at, left)) != NULL) {
+		uint32_t step = NLMSG_ALIGN(nlh->nlmsg_len);
 
-		nlh = mnl_nlmsg_next(nlh, &left);
-		if (fpm_decode(this, &c) != 0)
+		step = step < left ? step : left;
+		at += step;
+		left -= step;
+		if (fpm_decode(nlh, &c) != 0)
 			f->counts.malformed++;
-		else if (!is_replaced(&c, nlh, left))
+		else if (!is_replaced(&c, netlink_first(at, left)))
 			fpm_table_apply(f->table, &c);
 	}
 	f->counts.malformed += left > 0;

@@ -5,7 +5,8 @@
  *	fpm_door.c	the TCP socket, perhaps in a guest's network namespace; bytes
  *	fpm.c		bytes -> messages; what becomes of routes between two connections
  *	fpm_msg.c	one netlink message, read
- *	fpm_table.c	what the daemon holds, and its being in the FIB
+ *	fpm_table.c	what the daemon holds
+ *	fpm_fib.c	one prefix of the FIB is made equal to that
  *	fpm_cmd.c	the verb
  *
  * One for each FIB of a stack. The routes of a connection that ends stay for net.route.fpm_hold

@@ -1,8 +1,8 @@
 /*
- * fpm_table.c - the routes and next hops that a routing daemon holds, and their way into the FIB.
+ * fpm_table.c - the routes and next hops that a routing daemon holds.
  *
  *	fpm_table_apply		a change -> the held route or next hop
- *	route_sync		a held route -> the FIB: missing paths in, then unwanted ones out
+ *	route_sync		a held route -> the paths that it wants -> the FIB (fpm_fib.c)
  *
  * A route goes by a next hop object: a numbered one that many share (FRR's default), or one of its
  * own, made from the paths in its message. A numbered one may be replaced in its place: then all
@@ -10,7 +10,7 @@
  * named before it is told: groups come before their members. Such a one is unknown until then, and
  * what needs it waits.
  */
-#include "port/fpm_table.h"
+#include "port/fpm_fib.h"
 
 #include "inet/in.h"
 #include "inet6/in6.h"
@@ -264,35 +264,7 @@ route_set_current(struct fpm_table *t, struct fpm_route *r)
 	t->current++;
 }
 
-/* --- into the FIB ------------------------------------------------------------------------------ */
-
-static bool
-is_ours(const struct rtentry *rt)
-{
-	return (rt->nh.flags & RTF_PROTO1_) && !(rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_));
-}
-
-static bool
-leads_to(const struct rtentry *rt, const struct rt_request *rq)
-{
-	if ((rt->nh.flags ^ rq->flags) & (RTF_REJECT_ | RTF_BLACKHOLE_))
-		return false;
-	return rt->gateway.family == rq->gateway.family &&
-	    memcmp(rt->gateway.addr, rq->gateway.addr, sizeof(rt->gateway.addr)) == 0 &&
-	    (rq->ifp == NULL || rt->nh.ifp == rq->ifp);
-}
-
-/* The request that names just this path. */
-static struct rt_request
-request_of(const struct rtentry *rt)
-{
-	return (struct rt_request){
-		.dst = rt->dst,
-		.gateway = rt->gateway,
-		.ifp = rt->nh.ifp,
-		.fib = rt->fib,
-	};
-}
+/* --- into the FIB (fpm_fib.c) ------------------------------------------------------------------- */
 
 /* The interface's own address that packets made here shall have; NULL = let the FIB choose. */
 static struct ifaddr *
@@ -308,17 +280,10 @@ source_of(const struct rt_addr *a)
 	return NULL;
 }
 
-/* What a held route wants of the FIB, one request a path. */
-struct wanted {
-	unsigned n;
-	unsigned missing; /* paths whose interface, or whose next hop, is not there yet */
-	struct rt_request rq[FPM_PATHS_MAX];
-};
-
-/* A path of ours, or nothing: it can't be used, or its interface isn't there. */
+/* One path, if it can be asked for. One that is not for IP is counted each time. */
 static void
 wanted_path(struct fpm_table *t, const struct fpm_route *r, const struct fpm_path *path,
-    uint32_t weight, struct wanted *w)
+    uint32_t weight, struct fpm_wanted *w)
 {
 	struct rt_request *rq = &w->rq[w->n];
 
@@ -351,7 +316,7 @@ wanted_path(struct fpm_table *t, const struct fpm_route *r, const struct fpm_pat
 
 static void
 wanted_drop(
-    const struct fpm_table *t, const struct fpm_route *r, enum fpm_form form, struct wanted *w)
+    const struct fpm_table *t, const struct fpm_route *r, enum fpm_form form, struct fpm_wanted *w)
 {
 	w->rq[w->n++] = (struct rt_request){
 		.dst = r->dst,
@@ -363,10 +328,12 @@ wanted_drop(
 }
 
 static void
-wanted_of(struct fpm_table *t, const struct fpm_route *r, struct wanted *w)
+wanted_of(struct fpm_table *t, const struct fpm_route *r, struct fpm_wanted *w)
 {
 	const struct fpm_ways *ways = r->nexthop == NULL ? NULL : r->nexthop->ways;
 
+	w->dst = r->dst;
+	w->fib = t->fib;
 	w->n = w->missing = 0;
 	if (ways == NULL)
 		return;
@@ -386,151 +353,39 @@ wanted_of(struct fpm_table *t, const struct fpm_route *r, struct wanted *w)
 	}
 }
 
-/* The next of a prefix's paths that is wanted (or not); NULL behind the last. */
-static struct rtentry *
-path_unwanted(const struct fpm_table *t, const struct rt_addr *dst, const struct wanted *w)
+/* The FIB is made equal; true if it is. Its changes meanwhile are our own. */
+static bool
+follow(struct fpm_table *t, const struct fpm_wanted *w)
 {
-	struct rtentry *rt = rib_exact(t->fib, dst);
-
-	for (; rt != NULL; rt = rib_next_path(rt)) {
-		unsigned i = 0;
-
-		while (i < w->n && !leads_to(rt, &w->rq[i]))
-			i++;
-		if (i == w->n && is_ours(rt))
-			break;
-	}
-	return rt;
-}
-
-static struct rtentry *
-path_there(const struct fpm_table *t, const struct rt_request *rq)
-{
-	struct rtentry *rt = rib_exact(t->fib, &rq->dst);
-
-	while (rt != NULL && !leads_to(rt, rq))
-		rt = rib_next_path(rt);
-	return rt;
-}
-
-/* Ours that are in the FIB and not among the wanted. */
-static void
-paths_remove(const struct fpm_table *t, const struct rt_addr *dst, const struct wanted *w)
-{
-	struct rtentry *rt;
-
-	while ((rt = path_unwanted(t, dst, w)) != NULL) {
-		struct rt_request rq = request_of(rt);
-
-		if (rib_delete(&rq) != 0)
-			break;
-	}
-}
-
-static void
-route_withdraw(struct fpm_table *t, const struct fpm_route *r)
-{
-	static const struct wanted nothing;
+	bool there;
 
 	t->busy = true;
-	paths_remove(t, &r->dst, &nothing);
+	there = fpm_fib_follow(w, &t->stats);
 	t->busy = false;
-}
-
-/* Somebody else's route to the prefix: an interface's own, a person's. It stays. */
-static bool
-is_taken(const struct fpm_table *t, const struct rt_addr *dst)
-{
-	struct rtentry *rt = rib_exact(t->fib, dst);
-
-	while (rt != NULL && is_ours(rt))
-		rt = rib_next_path(rt);
-	return rt != NULL;
-}
-
-/* A path into the FIB, if it isn't there with its weight. 0 or -errno. */
-static int
-path_put(const struct fpm_table *t, const struct rt_request *rq)
-{
-	const struct rtentry *rt = path_there(t, rq);
-
-	if (rt == NULL)
-		return rib_add(rq, NULL);
-	return rt->weight == rq->weight || rq->weight == 0 ? 0 : rib_change(rq, NULL);
-}
-
-/* One path takes the place of one other: the usual change, without a moment between them. */
-static bool
-path_replace(const struct fpm_table *t, const struct wanted *w)
-{
-	const struct rtentry *rt = rib_exact(t->fib, &w->rq[0].dst);
-
-	return w->n == 1 && rt != NULL && rib_next_path(rt) == NULL && !leads_to(rt, &w->rq[0]) &&
-	    !((rt->nh.flags | w->rq[0].flags) & (RTF_REJECT_ | RTF_BLACKHOLE_)) &&
-	    rib_change(&w->rq[0], NULL) == 0;
-}
-
-/*
- * Put in what is missing. True if nothing is left to wait for; what there is no room for is counted
- * and forgotten.
- */
-static bool
-paths_put(struct fpm_table *t, const struct wanted *w, bool last_try)
-{
-	bool all = true;
-
-	for (unsigned i = 0; i < w->n; i++) {
-		int error = path_put(t, &w->rq[i]);
-
-		if (error == 0 || (error == -ENOSPC && last_try)) {
-			t->stats.left_out += error != 0;
-			continue;
-		}
-		t->stats.rejected += last_try;
-		all = false;
-	}
-	return all;
-}
-
-/* New paths first, then the old ones out: packets always find one. True if it is all there. */
-static bool
-fib_follow(struct fpm_table *t, const struct rt_addr *dst, const struct wanted *w)
-{
-	static const struct wanted nothing;
-	const struct rtentry *rt;
-
-	if (is_taken(t, dst)) {
-		paths_remove(t, dst, &nothing);
-		return false;
-	}
-	if (path_replace(t, w))
-		return true;
-	/* what drops packets stands alone */
-	rt = rib_exact(t->fib, dst);
-	if (rt != NULL && w->n > 0 &&
-	    ((rt->nh.flags ^ w->rq[0].flags) & (RTF_REJECT_ | RTF_BLACKHOLE_)))
-		paths_remove(t, dst, &nothing);
-	if (paths_put(t, w, false)) {
-		paths_remove(t, dst, w);
-		return true;
-	}
-	/* the old ones may have been in the way */
-	paths_remove(t, dst, w);
-	return paths_put(t, w, true);
+	return there;
 }
 
 /* The FIB shall have what is held; what can't be there now waits. */
 static void
 route_sync(struct fpm_table *t, struct fpm_route *r)
 {
-	struct wanted w;
+	struct fpm_wanted w;
 	bool there;
 
 	wanted_of(t, r, &w);
-	t->busy = true;
-	there = fib_follow(t, &r->dst, &w);
-	t->busy = false;
+	there = follow(t, &w);
 	route_wait(t, r, !there || w.missing > 0);
+}
+
+static void
+route_withdraw(struct fpm_table *t, const struct fpm_route *r)
+{
+	struct fpm_wanted nothing;
+
+	nothing.dst = r->dst;
+	nothing.fib = t->fib;
+	nothing.n = 0;
+	(void)follow(t, &nothing);
 }
 
 static void

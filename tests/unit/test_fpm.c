@@ -519,6 +519,36 @@ test_multipath_without_objects(void **state)
 	assert_string_equal(way("192.0.2.0/24"), "10.1.0.9 mem1");
 }
 
+/* On the link itself and by a gateway there: two paths of one interface. */
+static void
+test_a_path_with_a_gateway_and_one_without_both_leave(void **state)
+{
+	struct rt_addr d = addr("192.0.2.0/24"), g = addr("10.0.0.9");
+	struct fpm_header *h = fpm_open(&stream);
+	struct nlmsghdr *nlh = fpm_route_begin(&stream, RTM_NEWROUTE, &d, RTN_UNICAST);
+	struct nlattr *nest = mnl_attr_nest_start(nlh, RTA_MULTIPATH);
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct rtnexthop *hop = (void *)((uint8_t *)nlh + nlh->nlmsg_len);
+
+		*hop = (struct rtnexthop){ .rtnh_ifindex = 2, .rtnh_len = sizeof(*hop) };
+		nlh->nlmsg_len += (uint32_t)sizeof(*hop);
+		if (i == 0) {
+			fpm_put_addr(nlh, RTA_GATEWAY, &g);
+			hop->rtnh_len = sizeof(*hop) + 8;
+		}
+	}
+	mnl_attr_nest_end(nlh, nest);
+	fpm_done(&stream, nlh);
+	fpm_close(&stream, h);
+	hear();
+	assert_int_equal(paths("192.0.2.0/24"), 2);
+	say_gone("192.0.2.0/24");
+	hear();
+	assert_int_equal(paths("192.0.2.0/24"), 0);
+}
+
 static void
 test_routes_go_with_their_next_hop(void **state)
 {
@@ -697,15 +727,14 @@ test_malformed_messages_are_counted_and_passed_over(void **state)
 		fpm_done(&stream, nlh);
 		fpm_close(&stream, h);
 	}
-	/* a netlink message that is longer than the one around it */
-	{
+	/* a netlink message that is longer than the one around it, a little and a lot */
+	for (uint32_t len = 500; len != 0; len = len == 500 ? UINT32_MAX : 0, malformed++) {
 		struct fpm_header *h = fpm_open(&stream);
 		struct nlmsghdr *nlh = fpm_netlink(&stream, RTM_NEWROUTE);
 
 		fpm_done(&stream, nlh);
 		fpm_close(&stream, h);
-		nlh->nlmsg_len = 500;
-		malformed++;
+		nlh->nlmsg_len = len;
 	}
 	say_route("192.0.3.0/24", "10.0.0.9", 2);
 	hear();
@@ -789,6 +818,7 @@ main(void)
 		FPM_TEST(test_a_route_may_come_before_its_next_hop),
 		FPM_TEST(test_the_paths_of_a_group_are_all_there),
 		FPM_TEST(test_multipath_without_objects),
+		FPM_TEST(test_a_path_with_a_gateway_and_one_without_both_leave),
 		FPM_TEST(test_routes_go_with_their_next_hop),
 		FPM_TEST(test_what_a_new_connection_does_not_say_again_goes),
 		FPM_TEST(test_routes_of_a_daemon_that_does_not_return_go),
