@@ -2,9 +2,9 @@
  * fpm.c - bytes of a routing daemon's connection become messages, messages become changes; and what
  * happens to routes when a connection ends.
  *
- * A daemon that starts again has everything to say anew, and meanwhile packets shall find their way.
- * So routes outlive their connection by net.route.fpm_hold seconds, and what a new connection has
- * not said again after as many goes then. (The protocol has no word for "that was all".)
+ * A daemon that starts again has everything to say anew, and meanwhile packets shall find their
+ * way. So routes outlive their connection by net.route.fpm_hold seconds, and what a new connection
+ * has not said again after as many goes then. (The protocol has no word for "that was all".)
  */
 #include "port/fpm.h"
 
@@ -14,6 +14,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
+
+enum { SWEEP_SLICE = 1000 };
 
 /* Names asked for during one input are kept: a million routes go by a handful of interfaces. */
 enum { NAMES = 16 };
@@ -39,6 +41,7 @@ struct fpm {
 	} names[NAMES];
 	struct callout hold;  /* then what was not said again goes */
 	struct callout retry; /* then what waits is tried */
+	uint64_t swept;       /* since then */
 	struct fpm_counts counts;
 	uint32_t have; /* bytes of the message under way */
 	_Alignas(8) uint8_t message[FPM_MSG_MAX + 1];
@@ -62,7 +65,7 @@ fpm_servers_live(void)
 }
 AUDIT_DEFINE(fpm, "fpm", fpm_servers_live);
 
-/* --- interfaces -------------------------------------------------------------------------------- */
+/* --- interfaces ------------------------------------------------------------------------------- */
 
 static struct fpm_mapping *
 mapping_of(const struct fpm *f, const char *linux_name)
@@ -87,6 +90,7 @@ fpm_map(struct fpm *f, const char *linux_name, const char *ifname)
 			return -ENOENT;
 		TAILQ_REMOVE(&f->mappings, m, link);
 		vnet_free(m);
+		fpm_table_resync(f->table);
 		return 0;
 	}
 	if (m == NULL) {
@@ -96,7 +100,7 @@ fpm_map(struct fpm *f, const char *linux_name, const char *ifname)
 		TAILQ_INSERT_TAIL(&f->mappings, m, link);
 	}
 	strcpy(m->ifname, ifname);
-	callout_reset(&f->retry, CALLOUT_MIN_NS);
+	fpm_table_resync(f->table);
 	return 0;
 }
 
@@ -145,7 +149,7 @@ names_forget(struct fpm *f)
 		f->names[i].index = 0;
 }
 
-/* --- messages ---------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 /*
  * The netlink message at the front of `left` bytes, NULL if there is no whole one. (libmnl's own
@@ -243,17 +247,20 @@ fpm_input(struct fpm *f, const uint8_t *bytes, size_t len, const char **why)
 	}
 }
 
-/* --- connections come and go ------------------------------------------------------------------- */
+/* --- connections come and go ------------------------------------------------------------------ */
 
+/* A slice at a time: a full table must not keep packets waiting. */
 static void
 hold_over(void *arg)
 {
 	struct fpm *f = arg;
-	uint64_t n = fpm_table_sweep(f->table);
 
-	if (n > 0)
+	f->swept += fpm_table_sweep(f->table, SWEEP_SLICE);
+	if (fpm_table_stale(f->table) > 0)
+		callout_reset(&f->hold, CALLOUT_MIN_NS);
+	else if (f->swept > 0)
 		log_msg(LOG_LVL_NOTICE, "fpm: fib %u: %" PRIu64 " routes were not said again",
-		    f->fib, n);
+		    f->fib, f->swept);
 }
 
 /* What is held now has to be said again. */
@@ -262,6 +269,7 @@ hold(struct fpm *f)
 {
 	f->have = 0;
 	fpm_table_begin(f->table);
+	f->swept = 0;
 	if (fpm_table_routes(f->table) > 0)
 		callout_reset(&f->hold, V_fpm_hold_s * NS_PER_SEC);
 }
@@ -281,7 +289,7 @@ fpm_end(struct fpm *f)
 	hold(f);
 }
 
-/* --- life -------------------------------------------------------------------------------------- */
+/* --- life ------------------------------------------------------------------------------------- */
 
 static void
 retry(void *arg)

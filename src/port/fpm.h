@@ -1,6 +1,6 @@
 /*
- * fpm.h - the Forwarding Plane Manager protocol's listening side: a routing daemon (FRR's zebra with
- * its module dplane_fpm_nl) fills a FIB of a stack.
+ * fpm.h - the Forwarding Plane Manager protocol's listening side: a routing daemon (FRR's zebra
+ * with its module dplane_fpm_nl) fills a FIB of a stack.
  *
  *	fpm_door.c	the TCP socket, perhaps in a guest's network namespace; bytes
  *	fpm.c		bytes -> messages; what becomes of routes between two connections
@@ -30,7 +30,7 @@ struct fpm_counts {
 /* A guest's interface by its index there, into name (IFNAMSIZ_); false if there is none. */
 typedef bool fpm_linux_name(void *ctx, uint32_t linux_index, char *name);
 
-/* --- of curvnet's FIBs -------------------------------------------------------------------------- */
+/* --- of curvnet's FIBs ------------------------------------------------------------------------ */
 
 /* NULL and errno: EEXIST, ENOMEM. */
 struct fpm *fpm_new(uint8_t fib, fpm_linux_name *linux_name, void *ctx);
@@ -47,12 +47,12 @@ int fpm_map(struct fpm *f, const char *linux_name, const char *ifname);
 void fpm_map_foreach(const struct fpm *f,
     void (*fn)(void *ctx, const char *linux_name, const char *ifname), void *ctx);
 
-/* --- a connection ------------------------------------------------------------------------------- */
+/* --- a connection ----------------------------------------------------------------------------- */
 
 void fpm_begin(struct fpm *f);
 /*
- * Bytes as they come, cut anywhere. 0; -EPROTO and why (a sentence, static): the connection can't go
- * on.
+ * Bytes as they come, cut anywhere. 0; -EPROTO and why (a sentence, static): the connection can't
+ * go on.
  */
 int fpm_input(struct fpm *f, const uint8_t *bytes, size_t len, const char **why);
 void fpm_end(struct fpm *f);
@@ -62,7 +62,7 @@ uint8_t fpm_fib(const struct fpm *f);
 struct fpm_table *fpm_table(const struct fpm *f);
 const struct fpm_counts *fpm_counts(const struct fpm *f);
 
-/* --- the socket (fpm_door.c) -------------------------------------------------------------------- */
+/* --- the socket (fpm_door.c) ------------------------------------------------------------------ */
 
 struct fpm_door;
 

@@ -1,10 +1,10 @@
 /*
  * fpm_cmd.c - the verb `fpm`.
  *
- *	fpm listen 127.0.0.1:2620 netns 1234	a daemon in process 1234's network namespace may come
- *	fpm map eth0 epair0a			its eth0 is our epair0a (else names are the same)
- *	fpm show				who is there, and what came of it
- *	fpm stop				its routes go
+ *	fpm listen 2620 netns 1234	a daemon in the namespace of process 1234 may come
+ *	fpm map eth0 epair0a		its eth0 is our epair0a (else names are the same)
+ *	fpm show			who is there, and what came of it
+ *	fpm stop			its routes go
  */
 #include "port/fpm.h"
 
@@ -62,7 +62,7 @@ cmd_unmap(struct verb_run *v, struct fpm *f, int argc, char **argv)
 						verb_error(v, 1, "unmap %s: not mapped", argv[0]);
 }
 
-/* --- show -------------------------------------------------------------------------------------- */
+/* --- show ------------------------------------------------------------------------------------- */
 
 static void
 show_mapping(void *ctx, const char *linux_name, const char *ifname)
@@ -136,7 +136,7 @@ cmd_show(struct verb_run *v, int argc)
 	return 0;
 }
 
-/* --- the tool ---------------------------------------------------------------------------------- */
+/* --- the tool --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *word;

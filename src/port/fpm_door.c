@@ -22,8 +22,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* Bytes of one read, and reads of one turn: then packets have their turn. */
-enum { READ_BYTES = 65536, READS = 4 };
+/* Bytes of one turn of the loop, a thousand routes: then packets have theirs. */
+enum { READ_BYTES = 65536 };
 enum { ADDRESS_TEXT = INET6_ADDRSTRLEN + 16, NETNS_TEXT = 256 };
 
 struct fpm_door {
@@ -85,7 +85,7 @@ address_parse(const char *text, struct sockaddr_storage *ss)
 	return sizeof(*sin6);
 }
 
-/* --- the connection ---------------------------------------------------------------------------- */
+/* --- the connection --------------------------------------------------------------------------- */
 
 static void
 connection_close(struct fpm_door *d, const char *why)
@@ -107,23 +107,16 @@ connection_event(void *ctx, uint32_t events)
 	struct fpm_door *d = ctx;
 	uint8_t bytes[READ_BYTES];
 	const char *why = NULL;
+	ssize_t n = read(d->fd, bytes, sizeof(bytes));
 
 	(void)events;
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0)
+		why = n == 0 ? "closed by the other side" : strerror(errno);
 	VNET_SCOPE(d->vnet);
-	for (int i = 0; i < READS; i++) {
-		ssize_t n = read(d->fd, bytes, sizeof(bytes));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0 && errno == EAGAIN)
-			return;
-		if (n <= 0)
-			why = n == 0 ? "closed by the other side" : strerror(errno);
-		if (why != NULL || fpm_input(d->f, bytes, (size_t)n, &why) != 0) {
-			connection_close(d, why);
-			return;
-		}
-	}
+	if (why != NULL || fpm_input(d->f, bytes, (size_t)n, &why) != 0)
+		connection_close(d, why);
 }
 
 static void
@@ -151,7 +144,7 @@ listen_event(void *ctx, uint32_t events)
 	fpm_begin(d->f);
 }
 
-/* --- the door ---------------------------------------------------------------------------------- */
+/* --- the door --------------------------------------------------------------------------------- */
 
 /* The listening socket knows the interfaces of its own namespace. */
 static bool

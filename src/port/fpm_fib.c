@@ -48,7 +48,7 @@ is_taken(const struct fpm_wanted *w)
 	return rt != NULL;
 }
 
-/* --- paths out --------------------------------------------------------------------------------- */
+/* --- paths out -------------------------------------------------------------------------------- */
 
 /* The first of ours that is not wanted, or, if `all`, the first of ours; NULL = there is none. */
 static struct rtentry *
@@ -71,7 +71,7 @@ paths_remove(const struct fpm_wanted *w, bool all)
 		rib_remove(rt);
 }
 
-/* --- paths in ---------------------------------------------------------------------------------- */
+/* --- paths in --------------------------------------------------------------------------------- */
 
 /* A path into the FIB, if it isn't there with its weight. 0 or -errno. */
 static int

@@ -61,13 +61,13 @@ attr_addr(const struct attrs *attrs, unsigned type, int family, struct rt_addr *
 	if (family_len(family) == 0 || mnl_attr_get_payload_len(attr) != family_len(family))
 		return false;
 	*a = rt_addr_make(family, mnl_attr_get_payload(attr), 128);
-	/* a kernel's addresses have no zones; bytes that would mean one here are somebody's trick */
+	/* a kernel's addresses have no zones: bytes that would mean one are somebody's trick */
 	if (family == AF_INET6 && in6_is_scoped(rt_addr_in6(a)))
 		in6_clear((struct in6 *)(void *)a->addr);
 	return true;
 }
 
-/* --- routes ------------------------------------------------------------------------------------ */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 static struct fpm_path *
 path_new(struct fpm_change *c)
@@ -186,7 +186,7 @@ decode_route(const struct nlmsghdr *nlh, struct fpm_change *c)
 	return 0;
 }
 
-/* --- next hops --------------------------------------------------------------------------------- */
+/* --- next hops -------------------------------------------------------------------------------- */
 
 static int
 decode_group(struct fpm_change *c, const struct nlattr *attr)

@@ -6,9 +6,9 @@
  *
  * A route goes by a next hop object: a numbered one that many share (FRR's default), or one of its
  * own, made from the paths in its message. A numbered one may be replaced in its place: then all
- * routes that go by it, or by a group that it is a member of, are brought up to date. It may also be
- * named before it is told: groups come before their members. Such a one is unknown until then, and
- * what needs it waits.
+ * routes that go by it, or by a group that it is a member of, are brought up to date. It may also
+ * be named before it is told: groups come before their members. Such a one is unknown until then,
+ * and what needs it waits.
  */
 #include "port/fpm_fib.h"
 
@@ -50,19 +50,17 @@ struct fpm_nexthop {
 
 struct fpm_route {
 	struct radix_node rn;
-	LIST_ENTRY(fpm_route) link;  /* of its next hop's routes */
+	LIST_ENTRY(fpm_route) link;  /* of its next hop's routes, or of the stale ones */
 	LIST_ENTRY(fpm_route) wait;  /* of those that are not in the FIB as they should be */
-	struct fpm_nexthop *nexthop; /* NULL: the connection that told it has ended */
+	struct fpm_nexthop *nexthop; /* NULL: stale, the connection that told it has ended */
 	struct rt_addr dst, source;
-	uint32_t generation;
 	bool waits;
 };
 
 struct fpm_table {
 	struct radix_tree *inet, *inet6, *numbers;
-	struct fpm_routes waiting;
-	uint64_t nwaiting, current; /* current: routes of this generation */
-	uint32_t generation;
+	struct fpm_routes waiting, stale;
+	uint64_t nwaiting, nstale;
 	struct vnet *vnet;
 	uint8_t fib;
 	bool busy;       /* the FIB's changes are our own */
@@ -100,7 +98,7 @@ fpm_dealloc(void *p)
 	__atomic_fetch_sub(&fpm_live, 1, __ATOMIC_RELAXED);
 }
 
-/* --- ways -------------------------------------------------------------------------------------- */
+/* --- ways ------------------------------------------------------------------------------------- */
 
 static struct fpm_ways *
 ways_new(const struct fpm_change *c)
@@ -128,7 +126,7 @@ ways_equal(const struct fpm_ways *w, const struct fpm_change *c)
 	    memcmp(w->member, c->member, w->nmembers * sizeof(w->member[0])) == 0;
 }
 
-/* --- numbered next hops ------------------------------------------------------------------------ */
+/* --- numbered next hops ----------------------------------------------------------------------- */
 
 static struct fpm_nexthop *
 nexthop_of(struct radix_node *n)
@@ -183,7 +181,7 @@ nexthop_unused(struct fpm_table *t, struct fpm_nexthop *nh)
 		nexthop_free(t, nh);
 }
 
-/* --- held routes ------------------------------------------------------------------------------- */
+/* --- held routes ------------------------------------------------------------------------------ */
 
 static struct radix_tree *
 tree_of(const struct fpm_table *t, int family)
@@ -213,12 +211,13 @@ route_new(struct fpm_table *t, const struct rt_addr *dst)
 	if (fpm_table_routes(t) >= V_fpm_maxroutes || (r = fpm_alloc(sizeof(*r))) == NULL)
 		return NULL;
 	r->dst = *dst;
-	/* no generation yet: whoever tells it sets that */
-	r->generation = t->generation - 1;
 	if (radix_insert(tree_of(t, dst->family), &r->rn, dst->addr, dst->plen, false) != 0) {
 		fpm_dealloc(r);
 		return NULL;
 	}
+	/* whoever tells it gives it a next hop */
+	LIST_INSERT_HEAD(&t->stale, r, link);
+	t->nstale++;
 	t->stats.added++;
 	return r;
 }
@@ -238,7 +237,7 @@ route_wait(struct fpm_table *t, struct fpm_route *r, bool waits)
 	}
 }
 
-/* It goes by nh from now on; NULL = by none. What nobody goes by any more ends. */
+/* It goes by nh from now on; NULL = it is stale. What nobody goes by any more ends. */
 static void
 route_set_nexthop(struct fpm_table *t, struct fpm_route *r, struct fpm_nexthop *nh)
 {
@@ -246,25 +245,16 @@ route_set_nexthop(struct fpm_table *t, struct fpm_route *r, struct fpm_nexthop *
 
 	if (old == nh)
 		return;
+	LIST_REMOVE(r, link);
 	r->nexthop = nh;
-	if (old != NULL) {
-		LIST_REMOVE(r, link);
+	LIST_INSERT_HEAD(nh == NULL ? &t->stale : &nh->routes, r, link);
+	t->nstale += nh == NULL;
+	t->nstale -= old == NULL;
+	if (old != NULL)
 		nexthop_unused(t, old);
-	}
-	if (nh != NULL)
-		LIST_INSERT_HEAD(&nh->routes, r, link);
 }
 
-static void
-route_set_current(struct fpm_table *t, struct fpm_route *r)
-{
-	if (r->generation == t->generation)
-		return;
-	r->generation = t->generation;
-	t->current++;
-}
-
-/* --- into the FIB (fpm_fib.c) ------------------------------------------------------------------- */
+/* --- into the FIB (fpm_fib.c) ----------------------------------------------------------------- */
 
 /* The interface's own address that packets made here shall have; NULL = let the FIB choose. */
 static struct ifaddr *
@@ -394,12 +384,13 @@ route_free(struct fpm_table *t, struct fpm_route *r)
 	route_withdraw(t, r);
 	route_wait(t, r, false);
 	route_set_nexthop(t, r, NULL);
-	t->current -= r->generation == t->generation;
+	LIST_REMOVE(r, link);
+	t->nstale--;
 	radix_delete(tree_of(t, r->dst.family), &r->rn);
 	fpm_dealloc(r);
 }
 
-/* --- changes ----------------------------------------------------------------------------------- */
+/* --- changes ---------------------------------------------------------------------------------- */
 
 /* The object that a route's message means: by number, or made of its own paths. NULL: no room. */
 static struct fpm_nexthop *
@@ -440,7 +431,6 @@ route_add(struct fpm_table *t, const struct fpm_change *c)
 		t->stats.refused++;
 		return;
 	}
-	route_set_current(t, r);
 	r->source = c->source;
 	t->stats.left_out += c->left_out;
 	nh = nexthop_meant(t, r, c);
@@ -567,7 +557,7 @@ fpm_table_apply(struct fpm_table *t, const struct fpm_change *c)
 	}
 }
 
-/* --- a new connection, and what it does not say again ------------------------------------------ */
+/* --- a new connection, and what it does not say again ----------------------------------------- */
 
 static void
 walk_routes(struct fpm_table *t, int (*fn)(struct radix_node *n, void *ctx))
@@ -598,30 +588,17 @@ fpm_table_begin(struct fpm_table *t)
 	walk_routes(t, forget_nexthop_of_route);
 	radix_walk(t->numbers, forget_nexthop, t);
 	t->incomplete = false;
-	t->generation++;
-	t->current = 0;
-}
-
-static int
-sweep_route(struct radix_node *n, void *ctx)
-{
-	struct fpm_table *t = ctx;
-	struct fpm_route *r = route_of(n);
-
-	if (r->generation == t->generation)
-		return 0;
-	t->stats.swept++;
-	route_free(t, r);
-	return 0;
 }
 
 uint64_t
-fpm_table_sweep(struct fpm_table *t)
+fpm_table_sweep(struct fpm_table *t, uint64_t most)
 {
-	uint64_t before = t->stats.swept;
+	uint64_t n = 0;
 
-	walk_routes(t, sweep_route);
-	return t->stats.swept - before;
+	for (; n < most && !LIST_EMPTY(&t->stale); n++)
+		route_free(t, LIST_FIRST(&t->stale));
+	t->stats.swept += n;
+	return n;
 }
 
 void
@@ -633,7 +610,21 @@ fpm_table_retry(struct fpm_table *t)
 		route_sync(t, r);
 }
 
-/* --- what happens around it -------------------------------------------------------------------- */
+static int
+sync_route(struct radix_node *n, void *ctx)
+{
+	if (route_of(n)->nexthop != NULL)
+		route_sync(ctx, route_of(n));
+	return 0;
+}
+
+void
+fpm_table_resync(struct fpm_table *t)
+{
+	walk_routes(t, sync_route);
+}
+
+/* --- what happens around it ------------------------------------------------------------------- */
 
 static void
 table_lost(struct fpm_table *t)
@@ -675,7 +666,7 @@ on_interface(void *ctx, void *arg1, void *arg2)
 		table_lost(t);
 }
 
-/* --- the table --------------------------------------------------------------------------------- */
+/* --- the table -------------------------------------------------------------------------------- */
 
 static struct radix_tree *
 tree_new(unsigned bits)
@@ -710,6 +701,7 @@ fpm_table_new(uint8_t fib, fpm_interface *interface, void (*lost)(void *ctx), vo
 		return NULL;
 	}
 	LIST_INIT(&t->waiting);
+	LIST_INIT(&t->stale);
 	t->vnet = curvnet;
 	t->fib = fib;
 	t->interface = interface;
@@ -728,7 +720,7 @@ fpm_table_free(struct fpm_table *t)
 	event_deregister(&t->on_arrival);
 	event_deregister(&t->on_address);
 	fpm_table_begin(t);
-	fpm_table_sweep(t);
+	fpm_table_sweep(t, UINT64_MAX);
 	trees_free(t);
 }
 
@@ -759,5 +751,5 @@ fpm_table_nexthops(const struct fpm_table *t)
 uint64_t
 fpm_table_stale(const struct fpm_table *t)
 {
-	return fpm_table_routes(t) - t->current;
+	return t->nstale;
 }

@@ -26,7 +26,7 @@ struct fpm_stats {
 	uint64_t swept;          /* routes that a new connection did not say again */
 };
 
-/* The interface of ours that stands for one over there, by its Linux index; NULL = none. Borrowed. */
+/* The interface of ours that stands for one over there, by its index. NULL = none. Borrowed. */
 typedef struct ifnet *fpm_interface(void *ctx, uint32_t linux_index);
 
 /*
@@ -41,10 +41,12 @@ void fpm_table_free(struct fpm_table *t);
 void fpm_table_apply(struct fpm_table *t, const struct fpm_change *c);
 /* A connection begins: next hops are forgotten, routes stay until they are said again or swept. */
 void fpm_table_begin(struct fpm_table *t);
-/* Take away what was not said since fpm_table_begin. Returns how many routes went. */
-uint64_t fpm_table_sweep(struct fpm_table *t);
+/* Take away at most so many of what was not said since fpm_table_begin. Returns how many went. */
+uint64_t fpm_table_sweep(struct fpm_table *t, uint64_t most);
 /* Try again to get what waits into the FIB. */
 void fpm_table_retry(struct fpm_table *t);
+/* Interfaces have got other meanings: everything anew. */
+void fpm_table_resync(struct fpm_table *t);
 
 const struct fpm_stats *fpm_table_stats(const struct fpm_table *t);
 uint64_t fpm_table_routes(const struct fpm_table *t);

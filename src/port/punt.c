@@ -87,7 +87,7 @@ is_served(uint8_t proto)
 	return false;
 }
 
-/* --- to the guest ------------------------------------------------------------------------------ */
+/* --- to the guest ----------------------------------------------------------------------------- */
 
 /* The link address of the Linux side, or of the group; the other end is the tap's own. */
 static void
@@ -128,7 +128,7 @@ punt_to_guest(struct ip_raw *r, const struct mbuf *borrowed, unsigned hlen)
 	if_transmit_batch(p->tap, &out);
 }
 
-/* --- from the guest ---------------------------------------------------------------------------- */
+/* --- from the guest --------------------------------------------------------------------------- */
 
 /* Takes m, at its IPv4 header. NULL = went out; else why not. */
 static const struct drop_reason *
@@ -203,7 +203,7 @@ punt_from_guest(struct ifnet *tap, struct batch *b)
 	b->n = 0;
 }
 
-/* --- the interface and its tap ----------------------------------------------------------------- */
+/* --- the interface and its tap ---------------------------------------------------------------- */
 
 /* The guest's link is what ours is. */
 static void
@@ -348,7 +348,7 @@ punt_foreach(void (*fn)(const struct punt_info *info, void *ctx), void *ctx)
 	}
 }
 
-/* --- what happens around it -------------------------------------------------------------------- */
+/* --- what happens around it ------------------------------------------------------------------- */
 
 static void
 on_link(void *ctx, void *arg1, void *arg2)

@@ -4,8 +4,8 @@
  * A routing daemon in a network namespace has to speak with the routers on the links of a stack. A
  * punt joins one interface of the stack to one tap, whose Linux side stands in the namespace with
  * the interface's addresses and link address: what arrives by the interface for the stack, in a
- * protocol that the guest is to serve (TCP, OSPF), goes on to the tap; what the guest sends goes out
- * as if made here. Neighbours stay the stack's business: the guest asks nobody (IFF_NOARP).
+ * protocol that the guest is to serve (TCP, OSPF), goes on to the tap; what the guest sends goes
+ * out as if made here. Neighbours stay the stack's business: the guest asks nobody (IFF_NOARP).
  */
 #ifndef WARREN_PORT_PUNT_H
 #define WARREN_PORT_PUNT_H

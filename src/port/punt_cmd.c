@@ -1,7 +1,7 @@
 /*
  * punt_cmd.c - the verb `punt`.
  *
- *	punt add epair0a tap10		TCP and OSPF for us that arrive by epair0a go to tap10's Linux
+ *	punt add epair0a tap10	what arrives for us in TCP or OSPF goes to tap10's Linux
  *	punt delete epair0a
  *	punt show
  */

@@ -70,7 +70,7 @@ teardown(void **state)
 	return kern_teardown(state);
 }
 
-/* --- what a daemon says ------------------------------------------------------------------------ */
+/* --- what a daemon says ----------------------------------------------------------------------- */
 
 static struct rt_addr
 addr(const char *text)
@@ -181,7 +181,7 @@ wait_ms(uint64_t ms)
 	sched_run(clock_now() + ms * NS_PER_MS);
 }
 
-/* --- what came of it --------------------------------------------------------------------------- */
+/* --- what came of it -------------------------------------------------------------------------- */
 
 /* "10.0.0.9 mem0", "link mem1", "-": the first path to a prefix. */
 static const char *
@@ -221,7 +221,7 @@ stats(void)
 	return fpm_table_stats(fpm_table(fpm));
 }
 
-/* --- routes ------------------------------------------------------------------------------------ */
+/* --- routes ----------------------------------------------------------------------------------- */
 
 static void
 test_routes_of_both_families_enter_the_fib(void **state)
@@ -410,12 +410,16 @@ test_a_guests_interface_may_have_another_name(void **state)
 	hear();
 	assert_string_equal(way("192.0.2.0/24"), "10.1.0.9 mem1");
 	assert_string_equal(way("192.0.3.0/24"), "10.1.0.9 mem1");
+	/* also for what is there already */
+	assert_int_equal(fpm_map(fpm, "mem0", NULL), 0);
+	assert_string_equal(way("192.0.3.0/24"), "10.1.0.9 mem0");
 	assert_int_equal(fpm_map(fpm, "mem7", NULL), 0);
+	assert_string_equal(way("192.0.2.0/24"), "-");
 	assert_int_equal(fpm_map(fpm, "mem7", NULL), -ENOENT);
 	assert_int_equal(fpm_map(fpm, "a-name-that-is-too-long", "mem0"), -EINVAL);
 }
 
-/* --- next hop objects -------------------------------------------------------------------------- */
+/* --- next hop objects ------------------------------------------------------------------------- */
 
 static void
 test_routes_follow_the_next_hop_that_they_go_by(void **state)
@@ -563,7 +567,7 @@ test_routes_go_with_their_next_hop(void **state)
 	assert_int_equal(fpm_table_nexthops(fpm_table(fpm)), 0);
 }
 
-/* --- connections ------------------------------------------------------------------------------- */
+/* --- connections ------------------------------------------------------------------------------ */
 
 static void
 test_what_a_new_connection_does_not_say_again_goes(void **state)
@@ -608,6 +612,28 @@ test_routes_of_a_daemon_that_does_not_return_go(void **state)
 	assert_int_equal(fpm_table_routes(fpm_table(fpm)), 0);
 }
 
+/* A full table goes in slices: packets don't wait for it. */
+static void
+test_many_stale_routes_go_little_by_little(void **state)
+{
+	char dst[32];
+
+	(void)state;
+	for (unsigned i = 0; i < 2500; i++) {
+		snprintf(dst, sizeof(dst), "172.%u.%u.0/24", 16 + i / 256, i % 256);
+		say_route(dst, "10.0.0.9", 2);
+		hear();
+	}
+	fpm_end(fpm);
+	wait_ms(59999);
+	for (int i = 0; i < 5 && fpm_table_routes(fpm_table(fpm)) == 2500; i++)
+		wait_ms(1);
+	assert_int_equal(fpm_table_routes(fpm_table(fpm)), 1500);
+	wait_ms(5);
+	assert_int_equal(fpm_table_routes(fpm_table(fpm)), 0);
+	assert_string_equal(way("172.16.0.0/24"), "-");
+}
+
 static void
 test_stop_takes_the_routes_away(void **state)
 {
@@ -626,7 +652,7 @@ test_stop_takes_the_routes_away(void **state)
 	expect_line("fpm stop", 1, "", "fpm: stop: nobody listens for fib 0\n");
 }
 
-/* --- bytes ------------------------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------------------------------ */
 
 static void
 test_a_stream_may_be_cut_anywhere(void **state)
@@ -782,7 +808,7 @@ test_limits_refuse_what_is_beyond_them(void **state)
 	assert_int_equal(fpm_table_routes(fpm_table(fpm)), 2);
 }
 
-/* --- the verb ---------------------------------------------------------------------------------- */
+/* --- the verb --------------------------------------------------------------------------------- */
 
 static void
 test_the_verb_shows_what_is_held(void **state)
@@ -822,6 +848,7 @@ main(void)
 		FPM_TEST(test_routes_go_with_their_next_hop),
 		FPM_TEST(test_what_a_new_connection_does_not_say_again_goes),
 		FPM_TEST(test_routes_of_a_daemon_that_does_not_return_go),
+		FPM_TEST(test_many_stale_routes_go_little_by_little),
 		FPM_TEST(test_stop_takes_the_routes_away),
 		FPM_TEST(test_a_stream_may_be_cut_anywhere),
 		FPM_TEST(test_what_is_not_the_protocol_ends_the_connection),

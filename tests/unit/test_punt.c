@@ -1,6 +1,6 @@
 /*
- * Unit tests of punts (port/punt.c): what is for the router itself in a protocol that a guest serves
- * goes to the guest, and the guest's packets go out as the router's.
+ * Unit tests of punts (port/punt.c): what is for the router itself in a protocol that a guest
+ * serves goes to the guest, and the guest's packets go out as the router's.
  *
  *	lan (mem0) 10.0.0.1/24 fe80::1, joined to guest (mem2); wan (mem1) 10.1.0.1/24
  */
@@ -123,7 +123,7 @@ stats(void)
 	return &seen;
 }
 
-/* --- to the guest ------------------------------------------------------------------------------ */
+/* --- to the guest ----------------------------------------------------------------------------- */
 
 static void
 test_ospf_to_its_group_goes_to_the_guest(void **state)
@@ -191,7 +191,7 @@ test_what_is_not_for_us_is_forwarded_past_the_guest(void **state)
 	assert_int_equal(wan.sent.len, 1);
 }
 
-/* --- from the guest ---------------------------------------------------------------------------- */
+/* --- from the guest --------------------------------------------------------------------------- */
 
 static void
 test_the_guests_packets_go_out_as_ours(void **state)
@@ -251,7 +251,7 @@ test_a_guest_sends_only_what_it_serves_and_from_our_addresses(void **state)
 	assert_int_equal(stats()->from_guest, 0);
 }
 
-/* --- links ------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static void
 test_the_guests_carrier_is_that_of_the_link(void **state)
