@@ -20,11 +20,12 @@
 
 enum { ARENA_FIRST = 4, ARENA_MOST = 512 };
 
+/* A piece of the arena: behind this, at the next cache line, its nodes. */
 struct arena_chunk {
 	struct arena_chunk *next;
-	uint32_t n;
-	struct radix_node node[];
 };
+enum { LINE = 64 };
+_Static_assert(sizeof(struct radix_node) == LINE, "a branching node is one cache line");
 
 struct radix_tree {
 	struct radix_node *root;
@@ -131,20 +132,21 @@ static int
 arena_reserve(struct radix_tree *t, size_t objects)
 {
 	struct arena_chunk *c;
+	struct radix_node *node;
 	size_t n;
 
 	if (objects <= t->room)
 		return 0;
 	n = t->room < ARENA_FIRST ? ARENA_FIRST : t->room > ARENA_MOST ? ARENA_MOST : t->room;
-	c = t->alloc(sizeof(*c) + n * sizeof(c->node[0]));
+	c = t->alloc(sizeof(*c) + LINE + n * sizeof(*node));
 	if (c == NULL)
 		return -ENOMEM;
-	c->n = (uint32_t)n;
 	c->next = t->chunks;
 	t->chunks = c;
 	t->room += n;
+	node = (struct radix_node *)(((uintptr_t)(c + 1) + LINE - 1) & ~(uintptr_t)(LINE - 1));
 	while (n > 0)
-		branch_free(t, &c->node[--n]);
+		branch_free(t, &node[--n]);
 	return 0;
 }
 
@@ -154,22 +156,46 @@ key_bit(const uint8_t *key, unsigned bit)
 	return (unsigned)(key[bit >> 3] >> (7 - (bit & 7))) & 1;
 }
 
-/* How many bits two keys have in common, at most `limit`. */
-static unsigned
+/* 8 bytes as a number whose highest bit is the first one. */
+static inline uint64_t
+key_word(const uint8_t *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	return w;
+}
+
+/* How many bits two whole keys have in common, at most `limit`. */
+static inline unsigned
 key_common(const uint8_t *a, const uint8_t *b, unsigned limit)
 {
+	uint64_t differ = key_word(a) ^ key_word(b);
 	unsigned bits = 0;
 
-	while (bits < limit) {
-		unsigned differ = (unsigned)(a[bits >> 3] ^ b[bits >> 3]);
-
-		if (differ != 0) {
-			bits += (unsigned)__builtin_clz(differ) - 24;
-			break;
-		}
-		bits += 8;
+	if (differ == 0 && limit > 64) {
+		differ = key_word(a + 8) ^ key_word(b + 8);
+		bits = 64;
 	}
+	bits += differ == 0 ? 64u : (unsigned)__builtin_clzll(differ);
 	return bits < limit ? bits : limit;
+}
+
+/* A key as callers have it, max_bits long, in a whole one. */
+struct whole_key {
+	uint8_t b[RADIX_KEY_MAX];
+};
+
+static inline struct whole_key
+key_whole(const struct radix_tree *t, const uint8_t *key)
+{
+	struct whole_key k = { { 0 } };
+
+	memcpy(k.b, key, (t->max_bits + 7) / 8);
+	return k;
 }
 
 static void
@@ -241,22 +267,29 @@ dup_append(struct radix_node *first, struct radix_node *n)
 	n->parent = first;
 }
 
+struct radix_node *
+radix_first(struct radix_node *n)
+{
+	return n->parent != NULL && n->parent->plen == n->plen ? n->parent : n;
+}
+
 int
 radix_insert(
     struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *at, *covers = NULL, *below, *branch;
 	unsigned common;
 
 	if (plen > t->max_bits)
 		return -EINVAL;
-	at = descend(t, key, plen, &covers);
+	at = descend(t, whole.b, plen, &covers);
 	if (at != NULL && at->has_object && !allow_dup)
 		return -EEXIST;
 	if (arena_reserve(t, t->objects + 1) != 0)
 		return -ENOMEM;
 	memset(n, 0, sizeof(*n));
-	key_copy(n, key, plen);
+	key_copy(n, whole.b, plen);
 	n->has_object = true;
 	t->objects++;
 	if (at != NULL && at->has_object) {
@@ -343,7 +376,8 @@ prefix_delete(struct radix_tree *t, struct radix_node *n)
 struct radix_node *
 radix_exact(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 {
-	struct radix_node *n = descend(t, key, plen, NULL);
+	const struct whole_key whole = key_whole(t, key);
+	struct radix_node *n = descend(t, whole.b, plen, NULL);
 
 	return n != NULL && n->has_object ? n : NULL;
 }
@@ -351,9 +385,10 @@ radix_exact(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 struct radix_node *
 radix_match_shorter(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *n = t->root, *best = NULL;
 
-	while (n != NULL && n->plen < plen && key_common(n->key, key, n->plen) == n->plen) {
+	while (n != NULL && n->plen < plen && key_common(n->key, whole.b, n->plen) == n->plen) {
 		if (n->has_object)
 			best = n;
 		if (n->plen == t->max_bits)
@@ -414,18 +449,19 @@ static int
 prefix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
     int (*fn)(struct radix_node *, void *), void *ctx)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *n, *next, *covers = NULL;
 	int result = 0;
 
-	n = descend(t, key, plen, &covers);
+	n = descend(t, whole.b, plen, &covers);
 	if (n == NULL)
-		n = covers == NULL ? t->root : covers->child[key_bit(key, covers->plen)];
+		n = covers == NULL ? t->root : covers->child[key_bit(whole.b, covers->plen)];
 	/*
 	 * the subtree lies together in the order, so the walk ends with the first object outside of
 	 * it
 	 */
 	for (n = object_from(n); n != NULL; n = next) {
-		if (n->plen < plen || key_common(n->key, key, plen) != plen)
+		if (n->plen < plen || key_common(n->key, whole.b, plen) != plen)
 			break;
 		next = object_next(n);
 		if ((result = fn(n, ctx)) != 0)

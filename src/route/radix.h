@@ -24,12 +24,14 @@ enum { RADIX_KEY_MAX = 16 };
 
 /* Embed one per object. */
 struct radix_node {
-	struct radix_node *child[2], *parent;
-	struct radix_node *dup;     /* next object of the same prefix */
-	struct radix_mask *mask;    /* NULL: a prefix; else plen says nothing */
+	/* what a way down reads of it */
+	struct radix_node *child[2];
+	uint8_t key[RADIX_KEY_MAX]; /* left-aligned, bits that don't count are zero */
 	uint16_t plen;              /* bits */
 	bool has_object;            /* false: a branching node of the tree's own */
-	uint8_t key[RADIX_KEY_MAX]; /* left-aligned, bits that don't count are zero */
+	struct radix_node *parent;
+	struct radix_node *dup;  /* next object of the same prefix */
+	struct radix_mask *mask; /* NULL: a prefix; else plen says nothing */
 };
 
 /* Keys of up to max_bits (32, 128). NULL without memory. */
@@ -50,6 +52,8 @@ int radix_insert(
 void radix_delete(struct radix_tree *t, struct radix_node *n);
 /* The object with exactly this prefix (the first of its duplicates), or NULL. */
 struct radix_node *radix_exact(const struct radix_tree *t, const uint8_t *key, unsigned plen);
+/* The first of n's duplicates: n itself, if it was the first. */
+struct radix_node *radix_first(struct radix_node *n);
 /*
  * The object that matches key's max_bits bits best, or NULL: the one whose mask begins with the most
  * ones; of equal ones that with the most ones in all, then the greater mask (so a mask that refines

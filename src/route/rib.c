@@ -121,15 +121,15 @@ addr_equal(const struct rt_addr *a, const struct rt_addr *b)
 	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
 }
 
-/* May rt stand beside the routes to its prefix that are there? Like beside like only. */
+/* May rt, the last of them, stand beside the routes to its prefix? Like beside like only. */
 static bool
-may_join(const struct rt_request *rq, const struct rtentry *first, const struct rtentry *rt)
+may_join(const struct rtentry *first, const struct rtentry *rt)
 {
 	const uint32_t never = RTF_LOCAL_ | RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_DYNAMIC_;
 
-	if (!rq->multipath || first->rn.mask != NULL)
+	if (first->rn.mask != NULL)
 		return false;
-	for (const struct rtentry *p = first; p != NULL; p = rib_next_path(p))
+	for (const struct rtentry *p = first; p != rt; p = rib_next_path(p))
 		if (((p->nh.flags | rt->nh.flags) & never) ||
 		    ((p->nh.flags ^ rt->nh.flags) & (RTF_PINNED_ | RTF_STATIC_)) ||
 		    (addr_equal(&p->gateway, &rt->gateway) && p->nh.ifp == rt->nh.ifp))
@@ -149,14 +149,14 @@ tree_insert(struct rib *r, struct rtentry *rt, const struct rt_request *rq, bool
 static int
 entry_enter(struct rib *r, struct rtentry *rt, const struct rt_request *rq)
 {
-	const struct rtentry *first = first_named(rq);
+	const struct rtentry *first;
 	int error;
 
-	if (first != NULL && !may_join(rq, first, rt))
-		return -EEXIST;
-	if ((error = tree_insert(r, rt, rq, true)) != 0)
+	if ((error = tree_insert(r, rt, rq, rq->multipath)) != 0)
 		return error;
-	if ((error = rib_hop_enter(r, rt)) != 0)
+	first = entry_of(radix_first(&rt->rn));
+	error = first == rt || may_join(first, rt) ? rib_hop_enter(r, rt) : -EEXIST;
+	if (error != 0)
 		radix_delete(r->tree, &rt->rn);
 	return error;
 }
@@ -200,6 +200,17 @@ rib_remove(struct rtentry *rt)
 	rib_expiry_leave(rt);
 	tell(rt, RTM_DELETE_);
 	rib_entry_retire(rt);
+}
+
+void
+rib_set_ifa(struct rtentry *rt, struct ifaddr *ifa)
+{
+	struct ifaddr *old = rt->nh.ifa;
+
+	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
+	rib_hop_update(rib_of(rt->fib, rt->dst.family), rt);
+	if (old != NULL)
+		ifa_rele(old);
 }
 
 /*

@@ -49,6 +49,8 @@ void rib_expiry_drain(void);
 int rib_hop_enter(struct rib *r, struct rtentry *rt);
 /* It goes out of the tree and of the FIB. */
 void rib_hop_leave(struct rib *r, struct rtentry *rt);
+/* A route's next hop has changed in place: what the FIB made of it is made anew. */
+void rib_hop_update(struct rib *r, struct rtentry *rt);
 /* rt, in the tree as old's duplicate, stands in the FIB instead of it; old goes out of the tree. */
 void rib_hop_replace(struct rib *r, struct rtentry *old, struct rtentry *rt);
 /* What packets are given for the prefix of a path: its next hop, or the group of all paths. */
@@ -72,6 +74,8 @@ int fib_bulk_end(void);
 /* Bytes of a compiled table: what packets read, what the control side has besides; 0: a trie. */
 void fib_size(uint8_t fib, int family, uint64_t *packets, uint64_t *control);
 
+/* Another source address for packets made here that leave by rt. */
+void rib_set_ifa(struct rtentry *rt, struct ifaddr *ifa);
 /*
  * Take rt out of its table and let it go. A walk that gave it to its caller survives, even if the
  * table goes too.

@@ -64,23 +64,13 @@ rib_purge_ifa(struct ifaddr *ifa)
 	return p.n;
 }
 
-static void
-set_ifa(struct rtentry *rt, struct ifaddr *ifa)
-{
-	struct ifaddr *old = rt->nh.ifa;
-
-	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
-	if (old != NULL)
-		ifa_rele(old);
-}
-
 static int
 replace_ifa(struct rtentry *rt, void *ctx)
 {
 	struct purge *p = ctx;
 
 	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_))
-		set_ifa(rt, p->other);
+		rib_set_ifa(rt, p->other);
 	return 0;
 }
 
@@ -178,6 +168,6 @@ rib_local_source(const struct rt_addr *host, struct ifaddr *ifa)
 		struct rtentry *rt = rib_exact(fib, host);
 
 		if (rt != NULL && (rt->nh.flags & RTF_LOCAL_))
-			set_ifa(rt, ifa);
+			rib_set_ifa(rt, ifa);
 	}
 }

@@ -400,18 +400,18 @@ bymask_leave(struct rib *r, struct rtentry *rt)
 int
 rib_hop_enter(struct rib *r, struct rtentry *rt)
 {
-	struct rtentry *first;
+	struct rtentry *first = entry_of(radix_first(&rt->rn));
 
 	if (rt->rn.mask != NULL)
 		return bymask_enter(r, rt);
-	first = first_path(r, rt);
 	return first == rt ? hop_set(r, rt->fib, &rt->dst, &rt->nh) : paths_join(r, first);
 }
 
 void
 rib_hop_leave(struct rib *r, struct rtentry *rt)
 {
-	struct rtentry *first;
+	struct rtentry *first = entry_of(radix_first(&rt->rn));
+	struct rtentry *rest = first == rt ? rib_next_path(rt) : first;
 
 	if (rt->rn.mask != NULL) {
 		bymask_leave(r, rt);
@@ -419,11 +419,18 @@ rib_hop_leave(struct rib *r, struct rtentry *rt)
 		return;
 	}
 	radix_delete(r->tree, &rt->rn);
-	first = first_path(r, rt);
-	if (first != NULL)
-		paths_part(r, rt, first);
+	if (rest != NULL)
+		paths_part(r, rt, rest);
 	else
 		hop_clear(r, rt->fib, &rt->dst);
+}
+
+void
+rib_hop_update(struct rib *r, struct rtentry *rt)
+{
+	/* groups read it where it is */
+	if (rt->rn.mask == NULL && rt->group == NULL)
+		(void)hop_set(r, rt->fib, &rt->dst, &rt->nh);
 }
 
 /* The weights may differ now; that they differ no more is found out when a path joins. */

@@ -623,7 +623,12 @@ test_packets_find_what_the_ipv6_table_says_through_random_changes(void **state)
 		probe = some_prefix6(&rng);
 		rt = rib_match(0, &probe);
 		nh = fib_lookup6(0, rt_addr_in6(&probe));
-		assert_ptr_equal(nh, rt == NULL ? NULL : &rt->nh);
+		/* the next hop of a large table is one for all routes that lead the same way */
+		assert_int_equal(nh == NULL, rt == NULL);
+		if (rt != NULL) {
+			assert_ptr_equal(nh->ifp, rt->nh.ifp);
+			assert_memory_equal(&nh->rt->gateway, &rt->gateway, sizeof(rt->gateway));
+		}
 	}
 	memif_close(&lan);
 	memif_close(&wan);
