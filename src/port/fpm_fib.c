@@ -37,12 +37,10 @@ is_wanted(const struct rtentry *rt, const struct fpm_wanted *w)
 	return false;
 }
 
-/* Somebody else's route to the prefix: an interface's own, a person's. */
+/* Is one of these somebody else's: an interface's own, a person's? */
 static bool
-is_taken(const struct fpm_wanted *w)
+is_taken(const struct rtentry *rt)
 {
-	struct rtentry *rt = rib_exact(w->fib, &w->dst);
-
 	while (rt != NULL && is_ours(rt))
 		rt = rib_next_path(rt);
 	return rt != NULL;
@@ -107,35 +105,44 @@ paths_put(const struct fpm_wanted *w, struct fpm_stats *stats, bool last_try)
 
 /* One path takes the place of one other: the usual change, without a moment between them. */
 static bool
-path_replace(const struct fpm_wanted *w)
+path_replace(const struct fpm_wanted *w, const struct rtentry *rt)
 {
-	const struct rtentry *rt = rib_exact(w->fib, &w->dst);
-
-	return w->n == 1 && rt != NULL && rib_next_path(rt) == NULL && !leads_to(rt, &w->rq[0]) &&
+	return w->n == 1 && rib_next_path(rt) == NULL && !leads_to(rt, &w->rq[0]) &&
 	    !((rt->nh.flags | w->rq[0].flags) & (RTF_REJECT_ | RTF_BLACKHOLE_)) &&
 	    rib_change(&w->rq[0], NULL) == 0;
 }
 
+/* The usual addition. */
+static bool
+path_first(const struct fpm_wanted *w, struct fpm_stats *stats)
+{
+	if (rib_add(&w->rq[0], NULL) == 0)
+		return true;
+	stats->rejected++;
+	return false;
+}
+
 /* What drops packets stands alone: such a route can't be joined, nor join others. */
 static bool
-is_other_kind(const struct fpm_wanted *w)
+is_other_kind(const struct fpm_wanted *w, const struct rtentry *rt)
 {
-	const struct rtentry *rt = rib_exact(w->fib, &w->dst);
-
-	return rt != NULL && w->n > 0 &&
-	    ((rt->nh.flags ^ w->rq[0].flags) & (RTF_REJECT_ | RTF_BLACKHOLE_)) != 0;
+	return w->n > 0 && ((rt->nh.flags ^ w->rq[0].flags) & (RTF_REJECT_ | RTF_BLACKHOLE_)) != 0;
 }
 
 bool
 fpm_fib_follow(const struct fpm_wanted *w, struct fpm_stats *stats)
 {
-	if (is_taken(w)) {
+	const struct rtentry *rt = rib_exact(w->fib, &w->dst);
+
+	if (rt == NULL)
+		return w->n == 1 ? path_first(w, stats) : paths_put(w, stats, true);
+	if (is_taken(rt)) {
 		paths_remove(w, true);
 		return false;
 	}
-	if (path_replace(w))
+	if (path_replace(w, rt))
 		return true;
-	if (is_other_kind(w))
+	if (is_other_kind(w, rt))
 		paths_remove(w, true);
 	if (paths_put(w, stats, false)) {
 		paths_remove(w, false);
