@@ -8,12 +8,15 @@
  *	…_one_by_one		by batches of one
  *	…_new			ns a flow that is not there yet: looked up in the small FIB, filed
  *
+ *	paths_N, …_flow_1000	the same with a route of N paths: FIB and choice; 1,000 flows in the cache
+ *
  * Flows come in random order, all as often. The cache wins where flow4_N is below …_fib_….
  */
 #include "bench_flows.h"
 
 #include "base/clock.h"
 #include "kern/sysctl.h"
+#include "route/flow.h"
 #include "route/flowtable.h"
 #include "route/rib.h"
 
@@ -140,6 +143,66 @@ measure_flows(const char *who, uint32_t n, bool six)
 	flowtable_flush(flows[six]);
 }
 
+/* --- a default route of several paths: the choice is what the cache spares --- */
+
+enum { PATHS_MAX = 16 };
+static struct ifnet path_out[PATHS_MAX];
+
+static void
+path_look(void *ctx, uint32_t first, uint32_t n)
+{
+	struct nexthop *nh[64];
+
+	(void)ctx;
+	for (uint32_t i = first; i < first + n; i += 64) {
+		fib_lookup4_batch(0, flow_dst4 + i, nh, 64);
+		for (uint32_t j = 0; j < 64; j++)
+			sink += (uintptr_t)nexthop_for(nh[j], &flow_dst4[i + j],
+			    flow_hash4(flow_src4[i + j], flow_dst4[i + j], 17, i));
+	}
+}
+
+static void
+path_flow_look(void *ctx, uint32_t first, uint32_t n)
+{
+	struct flow_key key[64];
+	struct nexthop *nh[64];
+
+	for (uint32_t i = first; i < first + n; i += 64) {
+		for (uint32_t j = 0; j < 64; j++)
+			flow_key4(&key[j], 0, flow_src4[i + j], flow_dst4[i + j],
+			    flow_l4(17, flow_src4[i + j], FLOW_UDP));
+		flowtable_lookup_batch(ctx, key, nh, 64);
+		sink += (uintptr_t)nh[0];
+	}
+}
+
+static void
+measure_paths(void)
+{
+	struct flowtable *ft = flowtable_new("ports", AF_INET, FL_HASH_ALL, 0);
+	const uint32_t any = 0;
+
+	flows_make(&table, 1000, false);
+	for (uint32_t i = 0; i < PATHS_MAX; i++) {
+		const struct rt_request rq = { .dst = rt_addr_make(AF_INET, &any, 0),
+			.ifp = &path_out[i],
+			.multipath = true };
+
+		path_out[i].if_flags = IFF_UP_ | IFF_RUNNING_;
+		path_out[i].if_index = i + 1;
+		path_out[i].if_refs = 1;
+		TAILQ_INIT(&path_out[i].if_addrs);
+		bench_require(rib_add(&rq, NULL) == 0);
+		if (((i + 1) & i) != 0)
+			continue;
+		flow_say("paths", i + 1, "", rib_trace_time(path_look, NULL, ROUNDS));
+		flow_say("paths", i + 1, "_flow_1000", rib_trace_time(path_flow_look, ft, ROUNDS));
+	}
+	for (uint32_t i = 0; i < PATHS_MAX; i++)
+		rib_purge_if(&path_out[i]);
+}
+
 int
 main(void)
 {
@@ -162,6 +225,7 @@ main(void)
 		measure_flows("flow4", flow_counts[i], false);
 		measure_flows("flow6", flow_counts[i], true);
 	}
+	measure_paths();
 	kern_fini();
 	worker_detach();
 	return sink == 1;

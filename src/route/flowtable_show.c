@@ -287,8 +287,8 @@ show_flowtables(struct verb_run *v, int argc, char **argv)
 		return verb_error(v, EXIT_USAGE_, "usage: show flowtables");
 	emit_list(e, "vnet");
 	VNET_FOREACH(vnet) {
-		/* A jail's eyes end at its stack. */
-		if (jailed(v->prison) && vnet != v->vnet)
+		/* A jail's eyes end at its stack; one without a stack sees no routes of others. */
+		if (jailed(v->prison) && (vnet != v->vnet || jailed_without_vnet(v->prison)))
 			continue;
 		VNET_SCOPE(vnet);
 		if (table_first() == NULL)
@@ -371,9 +371,10 @@ table_named(struct verb_run *v, const char *name, int family)
 {
 	struct flowtable *ft = name != NULL ? flowtable_find(name) : flowtable_packets_make(family);
 
-	if (ft == NULL)
-		verb_error(v, 1, name != NULL ? "%s: no such flow table" : "%sno memory",
-		    name != NULL ? name : "");
+	if (ft == NULL && name != NULL)
+		verb_error(v, 1, "%s: no such flow table", name);
+	else if (ft == NULL)
+		verb_error(v, 1, "%s", verb_strerror(ENOMEM));
 	return ft;
 }
 
@@ -437,6 +438,8 @@ flow_run(struct verb_run *v)
 			return verb_usage(v, NULL);
 		table = o.arg;
 	}
+	if (priv_check(PRIV_NET_ROUTE) != 0)
+		return verb_error(v, EXIT_NOPERM_, "must be root to alter flow tables");
 	if (strcmp(command, "insert") == 0 || strcmp(command, "delete") == 0)
 		return flow_change(
 		    v, table, command[0] == 'i', v->argc - 1 - o.ind, v->argv + 1 + o.ind);

@@ -18,7 +18,6 @@
 #include "base/rng.h"
 #include "kern/sysctl.h"
 #include "net/generation.h"
-#include "net/generation.h"
 
 #include <errno.h>
 #include <string.h>
@@ -107,7 +106,6 @@ tell_behind(struct radix_node *n, void *ctx)
 static void
 behind_changed(struct rib *r, const struct rt_addr *dst)
 {
-	generation_bump();
 	if (r->bymask != NULL)
 		radix_walk_below(r->bymask, dst->addr, dst->plen, tell_behind, r);
 	generation_bump();
