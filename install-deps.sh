@@ -44,8 +44,8 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
 	exit 3
 fi
 
-# nginx, iperf3, radvd and frr are wanted as programs, not as daemons: while packages are being configured,
-# refuse to start any. A policy that the machine has already is its owner's and stays.
+# nginx, iperf3, radvd and frr are wanted as programs, not as daemons: while packages are being
+# configured, refuse to start any. A policy that the machine has already is its owner's and stays.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'as_root rm -f "$policy"' EXIT
