@@ -77,7 +77,7 @@ fib6_new(enum rte_fib_trie_nh_sz size, double *load_s)
 	struct rte_fib6_conf conf = { .type = RTE_FIB6_TRIE,
 		.default_nh = 0,
 		.max_routes = 1 << 18,
-		.trie = { .nh_sz = size, .num_tbl8 = size == RTE_FIB6_TRIE_2B ? 32767 : 1 << 17 } };
+		.trie = { .nh_sz = size, .num_tbl8 = size == RTE_FIB6_TRIE_2B ? 32767 : 1 << 18 } };
 	struct rte_fib6 *fib = rte_fib6_create("peer6", 0, &conf);
 	uint64_t start = bench_now_ns();
 

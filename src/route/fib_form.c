@@ -66,10 +66,26 @@ into_comp(const struct rt_addr *dst, struct nexthop *nh, void *ctx)
 	return fib_comp_set(ctx, dst, nh, true);
 }
 
+struct into_trie {
+	uint8_t fib;
+	uintptr_t trie;
+};
+
+/* A trie has each route's own next hop. */
 static int
 into_trie(const struct rt_addr *dst, struct nexthop *nh, void *ctx)
 {
-	return fib_trie_set(ctx, dst, nh);
+	struct into_trie *t = ctx;
+
+	if (fib_hop_is_shared(nh)) {
+		struct rtentry *rt = rib_exact(t->fib, dst);
+
+		/* the one that leaves, or comes, right now */
+		if (rt == NULL)
+			return 0;
+		nh = &rt->nh;
+	}
+	return fib_trie_set(&t->trie, dst, nh);
 }
 
 /* The trie becomes compiled, if there is memory, and numbers for all its next hops. */
@@ -97,14 +113,14 @@ static int
 uncompile(uint8_t fib, int family)
 {
 	struct fib_comp **c = comp_of(fib, family);
-	uintptr_t trie = 0;
+	struct into_trie t = { .fib = fib };
 
-	if (fib_comp_walk(*c, into_trie, &trie) != 0) {
-		if (trie != 0)
-			fib_trie_free(trie);
+	if (fib_comp_walk(*c, into_trie, &t) != 0) {
+		if (t.trie != 0)
+			fib_trie_free(t.trie);
 		return -ENOMEM;
 	}
-	rcu_publish(table_of(fib, family), trie);
+	rcu_publish(table_of(fib, family), t.trie);
 	*again_of(fib, family) = 0;
 	fib_comp_free(*c);
 	*c = NULL;

@@ -41,7 +41,7 @@ struct fib_pop {
 	 * Nodes: a word of bits, one where a run of equal values begins; the runs' values, 16 bits
 	 * each; the kids' places, 32 bits each.
 	 */
-	uint64_t arena[];
+	uint64_t arena[] __attribute__((aligned(64)));
 };
 
 /* The value that a node has for a slot. */

@@ -34,6 +34,11 @@ void rib_entry_free(struct rtentry *rt);
  * One that is in no table any more. Its neighbour is given back now, the rest behind the readers.
  */
 void rib_entry_retire(struct rtentry *rt);
+/*
+ * A copy without a destination, with references of its own, for packets of all routes that lead the
+ * same way (fib_hop.c); NULL without memory. It ends by rib_entry_retire().
+ */
+struct rtentry *rib_entry_share(const struct rtentry *rt);
 
 /* A route with a deadline has come into its table, has left (rib_expiry.c); the stack ends. */
 void rib_expiry_enter(const struct rtentry *rt);

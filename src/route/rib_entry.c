@@ -9,7 +9,6 @@
 
 #include "base/bytes.h"
 #include "net/generation.h"
-#include "net/generation.h"
 
 #include <errno.h>
 #include <string.h>
@@ -77,6 +76,28 @@ nexthop_set_lle(struct nexthop *nh, struct llentry *lle)
 		lle_rele(old);
 }
 
+struct rtentry *
+rib_entry_share(const struct rtentry *rt)
+{
+	struct rtentry *copy = route_alloc(sizeof(*copy));
+
+	if (copy == NULL)
+		return NULL;
+	__atomic_fetch_add(&routes_live, 1, __ATOMIC_RELAXED);
+	copy->gateway = rt->gateway;
+	copy->fib = rt->fib;
+	copy->vnet = rt->vnet;
+	copy->weight = rt->weight;
+	copy->nh = rt->nh;
+	copy->nh.rt = copy;
+	copy->nh.lle = NULL;
+	copy->nh.use = 0;
+	if_ref(copy->nh.ifp);
+	if (copy->nh.ifa != NULL)
+		ifa_ref(copy->nh.ifa);
+	return copy;
+}
+
 void
 rib_entry_free(struct rtentry *rt)
 {
@@ -99,7 +120,6 @@ entry_free_late(struct rcu_head *h)
 void
 rib_entry_retire(struct rtentry *rt)
 {
-	generation_bump();
 	generation_bump();
 	__atomic_store_n(&rt->nh.flags, rt->nh.flags & ~(uint32_t)RTF_UP_, __ATOMIC_RELAXED);
 	nexthop_set_lle(&rt->nh, NULL);
