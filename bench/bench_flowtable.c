@@ -8,7 +8,7 @@
  *	…_one_by_one		by batches of one
  *	…_new			ns a flow that is not there yet: looked up in the small FIB, filed
  *
- *	paths_N, …_flow_1000	the same with a route of N paths: FIB and choice; 1,000 flows in the cache
+ *	paths_N, …_flow_1000	the same with a route of N paths: FIB and choice; 1,000 flows cached
  *
  * Flows come in random order, all as often. The cache wins where flow4_N is below …_fib_….
  */

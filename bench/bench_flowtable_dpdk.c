@@ -1,6 +1,6 @@
 /*
- * bench_flowtable_dpdk.c - the peer of bench_flowtable.c: DPDK's rte_hash, of Debian's dpdk, with the
- * same packets' addresses as keys of 8 bytes, by its bulk look-up of 64.
+ * bench_flowtable_dpdk.c - the peer of bench_flowtable.c: DPDK's rte_hash, of Debian's dpdk, with
+ * the same packets' addresses as keys of 8 bytes, by its bulk look-up of 64.
  */
 #include "bench_flows.h"
 

@@ -1,10 +1,11 @@
 /*
  * flowtable.h - the flow cache: from a flow to its next hop and its neighbour.
  *
- * A flow table has a name and a family, and one part for each worker, made at its first use. A flow
- * is a pair of addresses in a FIB, with FL_HASH_ALL also protocol and ports. What a table answers is
- * what the FIB would answer now: every change of routes, links or neighbours makes all entries
- * unreachable at once (net/generation.h). Answers are good for the same section of base/rcu.h only.
+ * A flow table has a name and a family, and one part for each worker, made at its first use. A
+ * flow is a pair of addresses in a FIB, with FL_HASH_ALL also protocol and ports. What a table
+ * answers is what the FIB would answer now: every change of routes, links or neighbours makes all
+ * entries unreachable at once (net/generation.h). Answers are good for the same section of
+ * base/rcu.h only.
  *
  * Packets of a stack that forwards go through its tables "ipv4" and "ipv6" if
  * net.inet.flowtable.enable says so (inet/ip_flowtable.c, inet6/ip6_flowtable.c).
@@ -22,9 +23,9 @@ enum { FLOWTABLE_NAME = 16, FLOW_KEY_WORDS = 5 };
 enum flow_class { FLOW_OTHER, FLOW_UDP, FLOW_SYN, FLOW_TCP, FLOW_FIN, FLOW_CLASSES };
 
 /*
- * Made by flow_key4 and flow_key6 only, from values and never from memory with gaps (behaviours 18).
- * Word 0: class << 56 | FIB << 40 | protocol << 32 | ports. Then IPv4: one
- * word of both addresses; the rest is not read. IPv6: two words destination, two source.
+ * Made by flow_key4 and flow_key6 only, from values and never from memory with gaps (behaviours
+ * 18). Word 0: class << 56 | FIB << 40 | protocol << 32 | ports. Then IPv4: one word of both
+ * addresses; the rest is not read. IPv6: two words destination, two source.
  */
 struct flow_key {
 	uint64_t word[FLOW_KEY_WORDS];
@@ -87,9 +88,9 @@ unsigned flowtable_flags(const struct flowtable *ft);
 
 /*
  * Next hops of n <= BATCH_MAX packets, as from fib_lookup4_batch or fib_lookup6_batch: from the
- * table, or from the FIB and then into the table. With FL_HASH_ALL the path of a group is chosen, as
- * nexthop_for does by the same flow's hash (route/flow.h); without, the answer may be a group. True
- * if all have one answer.
+ * table, or from the FIB and then into the table. With FL_HASH_ALL the path of a group is chosen,
+ * as nexthop_for does by the same flow's hash (route/flow.h); without, the answer may be a group.
+ * True if all have one answer.
  */
 bool flowtable_lookup_batch(
     struct flowtable *ft, const struct flow_key *key, struct nexthop **nh, unsigned n);
@@ -102,9 +103,9 @@ struct flow_way {
 bool flowtable_lookup(struct flowtable *ft, const struct flow_key *key, struct flow_way *way);
 
 /*
- * Put a flow into this worker's part, or make it current: nh NULL = as the FIB says. 0; -ENETUNREACH
- * no route; -EADDRNOTAVAIL loopback, which never enters; -ENOSPC the table takes no new flows now;
- * -ENOMEM.
+ * Put a flow into this worker's part, or make it current: nh NULL = as the FIB says. 0;
+ * -ENETUNREACH no route; -EADDRNOTAVAIL loopback, which never enters; -ENOSPC the table takes no
+ * new flows now; -ENOMEM.
  */
 int flowtable_insert(struct flowtable *ft, const struct flow_key *key, struct nexthop *nh);
 /* Out of this worker's part; false if it is not there. */

@@ -1,5 +1,6 @@
 /*
- * flowtable_internal.h - what flowtable.c and flowtable_show.c share.
+ * flowtable_internal.h - what the flow table's rooms share: flowtable.c looks up, flow_part.c
+ * keeps the entries, flowtable_show.c tells of them.
  */
 #ifndef WARREN_ROUTE_FLOWTABLE_INTERNAL_H
 #define WARREN_ROUTE_FLOWTABLE_INTERNAL_H
@@ -73,6 +74,94 @@ flow_words(const struct flowtable *ft)
 	return ft->family == AF_INET ? 2 : FLOW_KEY_WORDS;
 }
 
+/* All but the class. */
+static inline uint64_t
+flow_identity(uint64_t word0)
+{
+	return word0 << 8;
+}
+
+/*
+ * Both halves of a product (as in Wang Yi's wyhash), with a key: nobody outside can choose flows so
+ * that they meet.
+ */
+static inline uint64_t
+flow_fold(uint64_t a, uint64_t b)
+{
+	unsigned __int128 product = (unsigned __int128)a * b;
+
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline __attribute__((always_inline)) uint64_t
+flow_hash_of(const struct flow_part *p, const struct flow_key *k, unsigned words)
+{
+	uint64_t h = flow_fold(
+	    flow_identity(k->word[0]) ^ p->hash_key[0], k->word[1] ^ p->hash_key[1]);
+
+	if (words == FLOW_KEY_WORDS) {
+		h = flow_fold(h ^ k->word[2], k->word[3] ^ p->hash_key[2]);
+		h = flow_fold(h ^ p->hash_key[0], k->word[4] ^ p->hash_key[1]);
+	}
+	return h;
+}
+
+static inline uint16_t
+flow_tag_of(uint64_t hash)
+{
+	return (uint16_t)(hash >> 48) | 1;
+}
+
+static inline __attribute__((always_inline)) bool
+flow_key_equal(const struct flow *f, const struct flow_key *k, unsigned words)
+{
+	uint64_t differ = flow_identity(f->key.word[0] ^ k->word[0]);
+
+	for (unsigned w = 1; w < words; w++)
+		differ |= f->key.word[w] ^ k->word[w];
+	return differ == 0;
+}
+
+/* One worker counts, others read. */
+static inline void
+flow_count(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);
+}
+
+static inline uint32_t
+flow_now_s(void)
+{
+	return (uint32_t)(clock_now() / NS_PER_SEC);
+}
+
+/* A slot of a bucket or of those behind it; bucket NULL = none. */
+struct flow_place {
+	struct flow_bucket *bucket;
+	unsigned slot;
+};
+
+/* flow_hash_of, for those who are not in a hurry. */
 uint64_t flow_part_hash(const struct flow_part *p, const struct flow_key *k);
+/* Where the flow with this key stands, current or not. */
+struct flow_place flow_part_find(
+    const struct flow_part *p, const struct flow_key *k, uint64_t hash, unsigned words);
+
+/*
+ * Most flows of a part of ft, as asked for now; where that is more than p->max, the part may grow.
+ */
+uint32_t flow_part_max(const struct flowtable *ft);
+/* This worker's part, which is not there yet; NULL without memory. */
+struct flow_part *flow_part_make(struct flowtable *ft);
+void flow_part_end(struct flow_part *p);
+/* The limit has been raised: the flows move. Without memory all stays as it is. */
+void flow_part_grow(struct flow_part *p);
+
+/*
+ * A new entry for a key that has none; NULL if the part takes none. Its contents are the caller's.
+ */
+struct flow *flow_part_new(struct flow_part *p, uint64_t hash);
+/* The entry at a place goes. */
+void flow_part_free(struct flow_part *p, uint64_t hash, struct flow_place at);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * flowtable_show.c - what is in the flow tables: `show flowtables`, net.inet.flowtable.stats; and by
- * hand: the tool `flow`.
+ * flowtable_show.c - what is in the flow tables: `show flowtables`, net.inet.flowtable.stats; and
+ * by hand: the tool `flow`.
  *
  *	flow insert [-t TABLE] SRC DST [PROTO SPORT DPORT]
  *	flow delete [-t TABLE] SRC DST [PROTO SPORT DPORT]
@@ -306,7 +306,7 @@ show_flowtables(struct verb_run *v, int argc, char **argv)
 }
 SHOW_DEFINE(flowtables, "flowtables", "", show_flowtables);
 
-/* --- the tool ----------------------------------------------------------------------------------- */
+/* --- the tool -------------------- */
 
 static int
 flow_strerror(struct verb_run *v, int error)

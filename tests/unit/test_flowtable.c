@@ -1,6 +1,6 @@
 /*
- * test_flowtable.c - the flow cache says what the FIB would say, and nothing else, at once; it takes
- * new flows by the numbers of behaviours 13, and lets idle ones go.
+ * test_flowtable.c - the flow cache says what the FIB would say, and nothing else, at once; it
+ * takes new flows by the numbers of behaviours 13, and lets idle ones go.
  */
 #include "flow_fixture.h"
 

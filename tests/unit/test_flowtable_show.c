@@ -1,6 +1,6 @@
 /*
- * test_flowtable_show.c - the flow cache from outside: keys (behaviours 18), names, counters, flows by
- * hand (behaviours 19), several workers, and packets that go through it.
+ * test_flowtable_show.c - the flow cache from outside: keys (behaviours 18), names, counters,
+ * flows by hand (behaviours 19), several workers, and packets that go through it.
  */
 #include "flow_fixture.h"
 
