@@ -17,7 +17,7 @@ libraries="libck-dev libbsd-dev uthash-dev libpcap-dev libyaml-dev libjansson-de
 
 # Unit tests, and the real programs that the interop tests talk to.
 tests="libcmocka-dev python3-yaml xz-utils util-linux iproute2 iputils-ping iputils-arping
-	traceroute tcpdump tshark iperf3 nginx radvd curl ethtool procps"
+	traceroute tcpdump tshark iperf3 nginx radvd frr curl ethtool procps"
 
 missing=
 for package in $build $libraries $tests; do
@@ -44,8 +44,8 @@ if [ "$(id -u)" -ne 0 ] && ! command -v sudo >/dev/null; then
 	exit 3
 fi
 
-# nginx, iperf3 and radvd are wanted as programs, not as daemons: while packages are being configured,
-# refuse to start any. A policy that the machine has already is its owner's and stays.
+# nginx, iperf3, radvd and frr are wanted as programs, not as daemons: while packages are being
+# configured, refuse to start any. A policy that the machine has already is its owner's and stays.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
 	trap 'as_root rm -f "$policy"' EXIT
@@ -59,7 +59,7 @@ as_root $apt update
 as_root $apt install -y --no-install-recommends $missing
 
 # Nor shall one that we brought start with the next boot.
-for daemon in nginx iperf3 radvd; do
+for daemon in nginx iperf3 radvd frr; do
 	case "$missing " in
 	*" $daemon "*)
 		! command -v systemctl >/dev/null ||

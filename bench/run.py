@@ -31,13 +31,24 @@ PEERS = {name: ("kernel_forward", "Linux kernel, veth to veth") for name in GOAL
 for run in ("warm_1_flow", "warm_10000_flows", "cold_1_flow", "cold_10000_flows"):
     PEERS["forward6_" + run] = ("forward4_" + run, "IPv4 with the same payload")
     GOALS["forward6_" + run] = "ratio >= 0.8"  # at most 1.25 times IPv4's cost
-PROGRAMS = ["forward", "kernel_forward", "chain", "stacks"]
+for flows in ("1000", "100000", "1000000"):
+    PEERS["flow4_" + flows] = ("rte_hash_" + flows, "DPDK rte_hash, bulk")
+    PEERS["flow6_" + flows] = ("flow6_" + flows + "_fib_full", "full FIB without the cache")
+GOALS["flow4_1000000"] = GOALS["flow6_1000000"] = "<= 25"
+PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "flowtable", "flowtable_dpdk"]
+SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+class Skipped(Exception):
+    """What the program needs is not on this machine: no failure."""
 
 
 def figures(command):
     """Run a command, return {name: (value, unit)}; raises RuntimeError with its last words."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode == SKIPPED:
+        raise Skipped((done.stderr or "not here").strip())
     if done.returncode != 0:
         words = (done.stderr or done.stdout).strip().splitlines()
         raise RuntimeError(words[-1] if words else f"exit status {done.returncode}")
@@ -51,6 +62,8 @@ def figures(command):
 
 def command_of(program, build):
     binary = os.path.join(build, "bench", "bench_" + program)
+    if program.endswith("_dpdk") and not os.path.exists(binary):
+        raise Skipped("built without libdpdk")
     if program == "kernel_forward":
         return [os.path.join(HERE, "kernel_forward.sh"), os.path.abspath(binary)]
     return [binary]
@@ -70,13 +83,15 @@ def main():
     if "forward" in wanted and "kernel_forward" not in wanted:
         wanted.append("kernel_forward")
 
-    samples, units, notes = {}, {}, {}
+    samples, units, notes, skipped = {}, {}, {}, {}
     for _ in range(options.runs):
         for program in wanted:
             try:
                 for name, (value, unit) in figures(command_of(program, options.build)).items():
                     samples.setdefault(name, []).append(value)
                     units[name] = unit
+            except Skipped as why:
+                skipped[program] = str(why)
             except (RuntimeError, OSError, subprocess.TimeoutExpired) as why:
                 notes[program] = str(why)
 
@@ -93,6 +108,8 @@ def main():
     for program, why in notes.items():
         rows.append({"name": program, "value": None, "unit": None, "goal": None, "peer": None,
                      "peer_value": None, "ratio": None, "note": why})
+    for program, why in skipped.items():
+        print(f"{program:28} skipped: {why}")
     with open(options.out, "w", encoding="utf-8") as out:
         json.dump(rows, out, indent=1)
         out.write("\n")

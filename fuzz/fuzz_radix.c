@@ -1,7 +1,7 @@
 /*
  * Bytes as operations on a radix tree, beside a plain list that says what the answers must be.
  *
- * Six bytes an operation: what and how long, then an address.
+ * Seven bytes an operation: what, how long, a gap in the mask, then an address.
  */
 #include "route/radix.h"
 
@@ -10,12 +10,11 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
-enum { ITEMS = 64, OPERATIONS = 200 };
+enum { ITEMS = 64, OPERATIONS = 200, OPERATION = 7 };
 
 struct item {
 	struct radix_node rn;
-	uint8_t key[4];
-	unsigned plen;
+	uint32_t key, mask; /* as numbers */
 	unsigned order;
 	bool in;
 };
@@ -26,27 +25,45 @@ struct item {
 			abort();                                                                   \
 	} while (0)
 
-static bool
-covers(const uint8_t *prefix, unsigned plen, const uint8_t *key)
+static uint32_t
+number(const uint8_t *b)
 {
-	for (unsigned i = 0; i < plen; i++)
-		if ((prefix[i / 8] ^ key[i / 8]) >> (7 - i % 8) & 1)
-			return false;
-	return true;
+	return (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+static void
+bytes(uint8_t *b, uint32_t n)
+{
+	for (int i = 0; i < 4; i++)
+		b[i] = (uint8_t)(n >> (24 - 8 * i));
+}
+
+static unsigned
+lead(uint32_t mask)
+{
+	return mask == UINT32_MAX ? 32 : (unsigned)__builtin_clz(~mask);
+}
+
+/* The order of a match (radix.h). */
+static bool
+better(const struct item *a, const struct item *b)
+{
+	if (lead(a->mask) != lead(b->mask))
+		return lead(a->mask) > lead(b->mask);
+	if (__builtin_popcount(a->mask) != __builtin_popcount(b->mask))
+		return __builtin_popcount(a->mask) > __builtin_popcount(b->mask);
+	return a->mask != b->mask ? a->mask > b->mask : a->order < b->order;
 }
 
 static struct radix_node *
-best(struct item *item, const uint8_t *key, unsigned plen, bool exact)
+best(struct item *item, uint32_t key, const uint32_t *mask)
 {
 	struct item *b = NULL;
 
-	for (struct item *it = item; it < item + ITEMS; it++) {
-		if (!it->in || !covers(it->key, it->plen, key) || (exact && it->plen != plen))
-			continue;
-		if (b == NULL || it->plen > b->plen ||
-		    (it->plen == b->plen && it->order < b->order))
+	for (struct item *it = item; it < item + ITEMS; it++)
+		if (it->in && ((key ^ it->key) & it->mask) == 0 &&
+		    (mask == NULL || *mask == it->mask) && (b == NULL || better(it, b)))
 			b = it;
-	}
 	return b == NULL ? NULL : &b->rn;
 }
 
@@ -55,6 +72,27 @@ count(struct radix_node *n, void *ctx)
 {
 	require(n->has_object);
 	++*(size_t *)ctx;
+	return 0;
+}
+
+struct sweep {
+	struct radix_tree *t;
+	struct item *item;
+	uint8_t which;
+};
+
+/* Some go while the walk is on its way. */
+static int
+sweep(struct radix_node *n, void *ctx)
+{
+	struct sweep *s = ctx;
+	struct item *it = (struct item *)(void *)((uint8_t *)n - offsetof(struct item, rn));
+
+	if ((it - s->item) % 3 != s->which % 3)
+		return 0;
+	radix_delete(s->t, n);
+	memset(n, 0xa5, sizeof(*n));
+	it->in = false;
 	return 0;
 }
 
@@ -68,34 +106,44 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	memset(item, 0, sizeof(item));
 	/* the list is slow, so inputs are kept short */
-	if (len > 6 * OPERATIONS)
-		len = 6 * OPERATIONS;
-	for (; len >= 6; data += 6, len -= 6) {
+	if (len > OPERATION * OPERATIONS)
+		len = OPERATION * OPERATIONS;
+	for (; len >= OPERATION; data += OPERATION, len -= OPERATION) {
 		struct item *it = &item[data[0] % ITEMS];
 		unsigned plen = data[1] % 33;
+		/* few gaps, so that masks meet; one in four operations has one */
+		uint32_t gap = data[1] < 192 ? 0 : (uint32_t)(data[2] & 0x3c) << 18;
+		uint32_t mask = (plen == 0 ? 0 : UINT32_MAX << (32 - plen)) & ~gap;
+		uint32_t key = number(data + 3);
 		bool dup = data[0] & 0x80;
+		uint8_t m[4];
 
+		bytes(m, mask);
 		if (!it->in) {
-			bool there = best(item, data + 2, plen, true) != NULL;
-			int error = radix_insert(t, &it->rn, data + 2, plen, dup);
+			bool there = best(item, key, &mask) != NULL;
+			int error = radix_insert_masked(t, &it->rn, data + 3, m, dup);
 
 			require((error == 0) == (dup || !there));
 			if (error == 0) {
-				memcpy(it->key, it->rn.key, 4);
-				it->plen = plen;
+				require(number(it->rn.key) == (key & mask));
+				it->key = key & mask;
+				it->mask = mask;
 				it->order = ++order;
 				it->in = true;
-				in++;
 			}
 		} else if (data[0] & 0x40) {
 			radix_delete(t, &it->rn);
 			memset(&it->rn, 0xa5, sizeof(it->rn));
 			it->in = false;
-			in--;
 		}
-		require(radix_match(t, data + 2) == best(item, data + 2, 0, false));
-		require(radix_exact(t, data + 2, plen) == best(item, data + 2, plen, true));
+		require(radix_match(t, data + 3) == best(item, key, NULL));
+		require(radix_exact_masked(t, data + 3, m) == best(item, key, &mask));
+		if (data[2] == 0xff)
+			radix_walk_below(
+			    t, data + 3, plen % 9, sweep, &(struct sweep){ t, item, data[0] });
 	}
+	for (struct item *it = item; it < item + ITEMS; it++)
+		in += it->in;
 	radix_walk(t, count, &seen);
 	require(seen == in && radix_free(t) == in);
 	return 0;

@@ -89,6 +89,7 @@ thread_enter(void)
 	pthread_once(&once, start);
 	old = ck_epoch_recycle(&epoch, NULL);
 	if (old != NULL) {
+		__tsan_acquire(&epoch);
 		t = (struct rcu_thread *)(void *)old;
 	} else {
 		t = aligned_alloc(_Alignof(struct rcu_thread), sizeof(*t));
@@ -222,5 +223,6 @@ rcu_thread_leave(void)
 		rcu_synchronize();
 	self = NULL;
 	pthread_setspecific(key, NULL);
+	__tsan_release(&epoch);
 	ck_epoch_unregister(&t->record); /* never freed: ck keeps it for the next thread */
 }

@@ -2,6 +2,7 @@
  * cli.c - from words to an exit status: the program's own verbs run here, every tool in the daemon.
  */
 #include "cli/cli.h"
+#include "cli/stdin_file.h"
 
 #include "control/ctl_client.h"
 #include "control/process.h"
@@ -196,6 +197,18 @@ flush_output(int status)
 	return status == CLI_YES ? CLI_ENVIRONMENT : status;
 }
 
+static int
+run_in_daemon(const struct cli_words *w)
+{
+	int status;
+	char *input = stdin_file_make(w->argc, w->argv, &status);
+
+	if (status == 0)
+		status = ctl_client_run(w->socket, w->jail, w->fib, w->json, w->argc, w->argv);
+	stdin_file_remove(input);
+	return status;
+}
+
 int
 cli_main(int argc, char **argv)
 {
@@ -225,5 +238,5 @@ cli_main(int argc, char **argv)
 		return unknown_tool(w.argv[0]);
 	if (state_asked(verb, w.argc, w.argv))
 		return flush_output(run_on_saved_state(&w));
-	return ctl_client_run(w.socket, w.jail, w.fib, w.json, w.argc, w.argv);
+	return run_in_daemon(&w);
 }

@@ -126,6 +126,20 @@ learn(struct ifnet *ifp, const struct arp_packet *ap, bool for_us)
 	arp_learned(lle, ap->sha);
 }
 
+/* Do packets to addr leave by ifp, as one way among others? */
+static bool
+leads_to4(const struct ifnet *ifp, uint32_t addr)
+{
+	struct nexthop *found = fib_lookup4(ifp->if_fib, addr);
+	const struct nexthop *nh;
+	unsigned at = 0;
+
+	while ((nh = nexthop_path(found, &addr, &at)) != NULL)
+		if (nh->ifp == ifp)
+			return true;
+	return false;
+}
+
 /* The link address to answer with for an address that is not ours; NULL = keep quiet. */
 static const uint8_t *
 proxy_for(struct ifnet *ifp, const struct arp_packet *ap)
@@ -139,13 +153,12 @@ proxy_for(struct ifnet *ifp, const struct arp_packet *ap)
 	if (!VNET(arp_proxyall))
 		return NULL;
 	/* a target on the link where the question was asked answers for itself */
-	nh = fib_lookup4(ifp->if_fib, ap->tip);
-	if (nh == NULL || nh->ifp == ifp ||
+	nh = route_to4(ifp->if_fib, ap->tip, 0);
+	if (nh == NULL || leads_to4(ifp, ap->tip) ||
 	    (nh->flags & (RTF_LOCAL_ | RTF_REJECT_ | RTF_BLACKHOLE_)))
 		return NULL;
 	/* and so does one whose asker is not on the link where it asks */
-	nh = fib_lookup4(ifp->if_fib, ap->sip);
-	return nh != NULL && nh->ifp == ifp ? ifp->if_lladdr : NULL;
+	return leads_to4(ifp, ap->sip) ? ifp->if_lladdr : NULL;
 }
 
 static void

@@ -58,16 +58,20 @@ redirects_room(uint8_t fib)
 static bool
 is_believable(const struct mbuf *m, uint32_t from, uint32_t dst, uint32_t gateway)
 {
+	struct nexthop *found;
 	const struct nexthop *nh;
 	uint8_t first = (uint8_t)(dst & 0xff);
+	unsigned at = 0;
 
 	if (m->rcvif == NULL || first == 0 || first == 127 || first >= 224 ||
 	    in_local(dst) != NULL || in_local(gateway) != NULL ||
 	    in_ifaddr_for(m->rcvif, gateway) == NULL)
 		return false;
-	nh = fib_lookup4(m->fib, dst);
-	return nh != NULL && (nh->flags & RTF_GATEWAY_) && nh->gw4 == from && nh->ifp == m->rcvif &&
-	    gateway != from;
+	found = fib_lookup4(m->fib, dst);
+	while ((nh = nexthop_path(found, &dst, &at)) != NULL)
+		if ((nh->flags & RTF_GATEWAY_) && nh->gw4 == from && nh->ifp == m->rcvif)
+			return gateway != from;
+	return false;
 }
 
 /* Install the host route. 0 or -errno. */

@@ -292,7 +292,7 @@ in_linkchange(struct ifnet *ifp)
 		if (ifa->family != AF_INET)
 			continue;
 		if (!(ifp->if_flags & IFF_UP_)) {
-			rib_prefix_hand_over(&ia->ifa);
+			rib_prefix_delete(&ia->ifa);
 			continue;
 		}
 		(void)rib_prefix_add(&ia->ifa);

@@ -10,6 +10,8 @@
 #include "inet/ip.h"
 
 #include "inet/icmp.h"
+#include "inet/ip_flow.h"
+#include "inet/ip_flowtable.h"
 #include "inet/ip_ways.h"
 #include "inet/mroute.h"
 #include "inet/mroute4.h"
@@ -25,6 +27,7 @@ VNET_DEFINE_STATIC(bool, ip_sendredirects) = true;
 static bool ip_sourcequench = false;
 VNET_DEFINE_STATIC(bool, ip_checkinterface) = false;
 VNET_DEFINE_STATIC(bool, ip_stealth) = false;
+VNET_DEFINE_STATIC(uint32_t, ip_rpfilter) = 0;
 
 SYSCTL_VNET_BOOL(net_inet_ip_forwarding, "net.inet.ip.forwarding", SYSCTL_RW, ip_forwarding,
     "forward packets between interfaces");
@@ -38,6 +41,8 @@ SYSCTL_VNET_BOOL(net_inet_ip_check_interface, "net.inet.ip.check_interface", SYS
     ip_checkinterface, "accept packets for an address only on the interface that has it");
 SYSCTL_VNET_BOOL(net_inet_ip_stealth, "net.inet.ip.stealth", SYSCTL_RW, ip_stealth,
     "forward without decrementing the time to live");
+SYSCTL_VNET_UINT(net_inet_ip_rp_filter, "net.inet.ip.rp_filter", SYSCTL_RW, ip_rpfilter, 0, 2,
+    "forward only what has a route back to its source: 1 by the interface it came in by, 2 by any");
 
 DROP_DEFINE(DROP_IP_TOOSMALL, "ip", "toosmall", "packet is shorter than an IP header");
 DROP_DEFINE(DROP_IP_BADVERS, "ip", "badvers", "version is not 4");
@@ -52,6 +57,7 @@ DROP_DEFINE_IGNORED(
     DROP_IP_NOTMEMBER, "ip", "notmember", "multicast group that nobody here has joined");
 DROP_DEFINE(DROP_IP_WRONGIF, "ip", "wrongif", "for an address of another interface");
 DROP_DEFINE(DROP_IP_TTL, "ip", "ttl", "time to live exceeded in transit");
+DROP_DEFINE(DROP_IP_RPFILTER, "ip", "rpfilter", "no route back to the source by that interface");
 DROP_DEFINE(DROP_IP_NOROUTE, "ip", "noroute", "no route to the destination");
 DROP_DEFINE(DROP_IP_REJECT, "ip", "reject", "the route says reject");
 DROP_DEFINE(DROP_IP_BLACKHOLE, "ip", "blackhole", "the route says blackhole");
@@ -233,6 +239,15 @@ ip_hop(struct mbuf *m, struct nexthop *nh, uint32_t stealth)
 	m->nh = nh;
 }
 
+/* Of a group the one for m's flow. */
+static inline struct nexthop *
+ip_choose(struct nexthop *nh, struct mbuf *m)
+{
+	if (nh == NULL || !(nh->flags & RTF_MULTIPATH_))
+		return nh;
+	return nexthop_choose(nh, &mtod(m, const struct ip_hdr *)->dst, ip_flow(m));
+}
+
 /* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
 static void
 ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint32_t stealth)
@@ -245,10 +260,11 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 	b->n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];
+		struct nexthop *hop = ip_choose(nh[i], m);
 
-		if (!nh_is_easy(rcvif, nh[i]) || !ip_is_easy(ours, m)) {
+		if (!nh_is_easy(rcvif, hop) || !ip_is_easy(ours, m)) {
 			ip_ways_flush(&ways);
-			if (!ip_forward_slow(m, nh[i]))
+			if (!ip_forward_slow(m, hop))
 				continue;
 			if (!m_writable(m) && (m = m_unshare(m)) == NULL) {
 				V_ipstat.odropped++;
@@ -257,11 +273,34 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 		}
 		V_ipstat.forward++;
 		V_ipstat.fastforward += VNET(ip_fastforwarding);
-		ip_hop(m, nh[i], stealth);
-		nh[i]->use++;
-		ip_ways_add(&ways, nh[i]->ifp, m);
+		ip_hop(m, hop, stealth);
+		hop->use++;
+		ip_ways_add(&ways, hop->ifp, m);
 	}
 	ip_ways_flush(&ways);
+}
+
+/* Drop what nobody could answer by the way it came (RFC 3704); what is left keeps its order. */
+static void
+ip_rpfilter_batch(struct ifnet *rcvif, struct batch *b)
+{
+	const struct ifnet *only = VNET(ip_rpfilter) == 1 ? rcvif : NULL;
+	uint32_t n = b->n;
+
+	b->n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct mbuf *m = b->m[i];
+		struct rt_addr src = rt_addr_make(
+		    AF_INET, &mtod(m, const struct ip_hdr *)->src, 32);
+
+		if (rib_reverse_path_ok(m->fib, &src, only)) {
+			batch_add(b, m);
+			continue;
+		}
+		clock_at(m->when_ns);
+		V_ipstat.cantforward++;
+		m_drop(m, &DROP_IP_RPFILTER);
+	}
 }
 
 /* Forward packets of one interface, in order. Takes the batch. */
@@ -271,11 +310,13 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 	struct nexthop *nh[BATCH_MAX];
 	uint32_t dst[BATCH_MAX];
 
+	if (VNET(ip_rpfilter) != 0)
+		ip_rpfilter_batch(rcvif, b);
 	if (b->n == 0)
 		return;
 	for (uint32_t i = 0; i < b->n; i++)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
-	fib_lookup4_batch(b->m[0]->fib, dst, nh, b->n);
+	ip_lookup_batch(b, dst, nh);
 	ip_forward_mixed(rcvif, b, nh, VNET(ip_stealth));
 }
 
@@ -290,7 +331,7 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 	const uint32_t stealth = VNET(ip_stealth), n = b->n;
 	bool one;
 
-	one = fib_lookup4_batch(b->m[0]->fib, dst, nh, n);
+	one = ip_lookup_batch(b, dst, nh);
 	if (one ? !nh_is_easy(rcvif, nh[0]) : !nh_are_easy(rcvif, nh, n)) {
 		ip_forward_mixed(rcvif, b, nh, stealth);
 		return;
@@ -419,7 +460,7 @@ static void
 ip_sort(struct ifnet *rcvif, struct batch *b)
 {
 	const struct in_hash *ours = in_local_table();
-	uint32_t dst[BATCH_MAX], i, n = V_ip_forwarding ? b->n : 0;
+	uint32_t dst[BATCH_MAX], i, n = V_ip_forwarding && VNET(ip_rpfilter) == 0 ? b->n : 0;
 
 	for (i = 0; i < n && ip_is_easy(ours, b->m[i]); i++)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;

@@ -75,7 +75,7 @@ address_towards(const struct mbuf *m, uint32_t dst)
 
 	if (in_local(dst) != NULL)
 		return dst;
-	nh = fib_lookup4(m->fib, dst);
+	nh = route_to4(m->fib, dst, m->flowid);
 	if (nh == NULL)
 		return 0;
 	if (nh->ifa != NULL && nh->ifa->family == AF_INET)
@@ -179,7 +179,7 @@ source_route(struct walk *w)
 		return OPT_FORBIDDEN;
 
 	next = load32(w->opt + ptr - 1);
-	nh = fib_lookup4(w->m->fib, next);
+	nh = route_to4(w->m->fib, next, w->m->flowid);
 	self = address_towards(w->m, next);
 	if (nh == NULL || self == 0 || (strict && (nh->flags & RTF_GATEWAY_)))
 		return OPT_SRCFAIL;

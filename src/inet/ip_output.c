@@ -8,6 +8,7 @@
 #include "inet/icmp.h"
 #include "inet/mroute.h"
 #include "inet/mroute4.h"
+#include "inet/ip_flow.h"
 #include "inet/multicast.h"
 #include "kern/sysctl.h"
 #include "net/pfil.h"
@@ -145,8 +146,20 @@ ip_broadcast_if(void)
 	return NULL;
 }
 
+/* The flow of a packet that has no header yet, or one of its maker's. */
+static uint32_t
+ip_own_flow(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struct ip_opts_out *o)
+{
+	bool ports = flow_has_ports(proto) && m->len >= 4;
+
+	if (o->hdr_included && m->len >= sizeof(struct ip_hdr))
+		return ip_flow(m);
+	return m->flowid = flow_hash4(src, dst, proto, ports ? load32(m->data) : 0);
+}
+
 static int
-ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, struct ip_way *way)
+ip_route(uint8_t fib, uint32_t src, uint32_t dst, uint32_t flow, const struct ip_opts_out *o,
+    struct ip_way *way)
 {
 	const struct in_ifaddr *ia;
 
@@ -154,7 +167,7 @@ ip_route(uint8_t fib, uint32_t src, uint32_t dst, const struct ip_opts_out *o, s
 	if (way->ifp == NULL && dst == 0xffffffff && (way->ifp = ip_broadcast_if()) == NULL)
 		return -ENETUNREACH;
 	if (way->ifp == NULL) {
-		way->nh = fib_lookup4(fib, dst);
+		way->nh = route_to4(fib, dst, flow);
 		if (way->nh == NULL)
 			return -EHOSTUNREACH;
 		if (way->nh->flags & RTF_REJECT_)
@@ -186,7 +199,7 @@ ip_source_for(uint8_t fib, struct ifnet *ifp, uint32_t dst)
 	const struct ip_opts_out o = { .ifp = ifp };
 	struct ip_way way;
 
-	return ip_route(fib, 0, dst, &o, &way) == 0 ? way.src : 0;
+	return ip_route(fib, 0, dst, 0, &o, &way) == 0 ? way.src : 0;
 }
 
 /* Put the header before the payload in m; NULL (m freed) without memory. */
@@ -269,7 +282,7 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 
 	if (o == NULL)
 		o = &defaults;
-	error = ip_route(m->fib, src, dst, o, &way);
+	error = ip_route(m->fib, src, dst, ip_own_flow(m, src, dst, proto, o), o, &way);
 	if (error != 0) {
 		V_ipstat.noroute++;
 		m_drop(m, &DROP_IP_OUT_NOROUTE);

@@ -12,7 +12,7 @@ static inline bool
 nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
 {
 	return nh != NULL && nh->ifp != rcvif &&
-	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_));
+	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_ | RTF_MULTIPATH_));
 }
 
 /* The same of all, n > 0 of them, and they leave by one interface. */

@@ -282,8 +282,8 @@ can_multicast(const struct ifnet *ifp, int family)
 static struct ifnet *
 routed_if(uint8_t fib, const struct ipaddr *group)
 {
-	const struct nexthop *nh = group->family == AF_INET ? fib_lookup4(fib, ipaddr_in(group)) :
-							      fib_lookup6(fib, ipaddr_in6(group));
+	const struct nexthop *nh = group->family == AF_INET ? route_to4(fib, ipaddr_in(group), 0) :
+							      route_to6(fib, ipaddr_in6(group), 0);
 
 	return nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)) ? NULL : nh->ifp;
 }

@@ -122,15 +122,19 @@ in6_is_onlink(const struct ifnet *ifp, const struct in6 *addr)
 {
 	const struct in6_ifaddr *ia = NULL;
 	const struct nexthop *nh;
+	struct nexthop *found;
+	unsigned at = 0;
 
 	if (in6_is_scoped(addr))
 		return in6_zone(addr) == ifp->if_index;
 	while ((ia = in6_ifaddr_next(ifp, ia)) != NULL)
 		if (addr_reaches(ia, addr))
 			return true;
-	nh = fib_lookup6(ifp->if_fib, addr);
-	return nh != NULL && nh->ifp == ifp &&
-	    !(nh->flags & (RTF_GATEWAY_ | RTF_REJECT_ | RTF_BLACKHOLE_));
+	found = fib_lookup6(ifp->if_fib, addr);
+	while ((nh = nexthop_path(found, addr, &at)) != NULL)
+		if (nh->ifp == ifp && !(nh->flags & (RTF_GATEWAY_ | RTF_REJECT_ | RTF_BLACKHOLE_)))
+			return true;
+	return false;
 }
 
 /* --- an address to the other rooms ---------------------------------------- */
@@ -520,7 +524,7 @@ in6_linkchange(struct ifnet *ifp)
 		if (up)
 			(void)rib_prefix_add(&ia->ifa);
 		else
-			rib_prefix_hand_over(&ia->ifa);
+			rib_prefix_delete(&ia->ifa);
 	nd6_linkchange(ifp);
 }
 

@@ -123,7 +123,7 @@ of_the_next_hop(
 
 	if (TAILQ_EMPTY(&V_nd6_routers))
 		return 0;
-	nh = fib_lookup6(c->ifp->if_fib, c->dst);
+	nh = route_to6(c->ifp->if_fib, c->dst, 0);
 	if (nh == NULL || !(nh->flags & RTF_GATEWAY_) || nh->rt->gateway.family != AF_INET6)
 		return 0;
 	r = nd6_router_find(nh->ifp, rt_addr_in6(&nh->rt->gateway));
@@ -273,7 +273,7 @@ scope_of(const struct in6 *addr)
 static void
 source_for_v4(uint8_t fib, struct destination *d)
 {
-	const struct nexthop *nh = fib_lookup4(fib, v4_of(&d->addr));
+	const struct nexthop *nh = route_to4(fib, v4_of(&d->addr), 0);
 	const struct in_ifaddr *ia;
 
 	if (nh == NULL || nh->ifa == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
@@ -288,7 +288,7 @@ source_for_v4(uint8_t fib, struct destination *d)
 static void
 source_for_v6(uint8_t fib, struct destination *d)
 {
-	const struct nexthop *nh = fib_lookup6(fib, &d->addr);
+	const struct nexthop *nh = route_to6(fib, &d->addr, 0);
 	uint32_t zone = in6_zone(&d->addr);
 	struct ifnet *ifp = zone != 0 ? if_byindex(zone) : nh == NULL ? NULL : nh->ifp;
 	const struct in6_ifaddr *ia;

@@ -15,6 +15,8 @@
 #include "inet/multicast.h"
 #include "inet6/icmp6.h"
 #include "inet6/mroute6.h"
+#include "inet6/ip6_flow.h"
+#include "inet6/ip6_flowtable.h"
 #include "inet6/nd6.h"
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
@@ -23,11 +25,14 @@
 VNET_DEFINE(struct ip6stat, ip6stat);
 VNET_DEFINE_STATIC(bool, ip6_sendredirects) = true;
 VNET_DEFINE_STATIC(bool, ip6_stealth) = false;
+VNET_DEFINE_STATIC(uint32_t, ip6_rpfilter) = 0;
 
 SYSCTL_VNET_BOOL(net_inet6_ip6_redirect, "net.inet6.ip6.redirect", SYSCTL_RW, ip6_sendredirects,
     "send redirects for packets that leave by the interface they came in by");
 SYSCTL_VNET_BOOL(net_inet6_ip6_stealth, "net.inet6.ip6.stealth", SYSCTL_RW, ip6_stealth,
     "forward without decrementing the hop limit");
+SYSCTL_VNET_UINT(net_inet6_ip6_rp_filter, "net.inet6.ip6.rp_filter", SYSCTL_RW, ip6_rpfilter, 0, 2,
+    "forward only what has a route back to its source: 1 by the interface it came in by, 2 by any");
 
 DROP_DEFINE(DROP_IP6_TOOSMALL, "ip6", "toosmall", "packet is shorter than an IPv6 header");
 DROP_DEFINE(DROP_IP6_BADVERS, "ip6", "badvers", "version is not 6");
@@ -41,6 +46,7 @@ DROP_DEFINE_IGNORED(
 DROP_DEFINE(
     DROP_IP6_NOTREADY, "ip6", "notready", "for an address that is tentative or a duplicate");
 DROP_DEFINE(DROP_IP6_HLIM, "ip6", "hlim", "hop limit exceeded in transit");
+DROP_DEFINE(DROP_IP6_RPFILTER, "ip6", "rpfilter", "no route back to the source by that interface");
 DROP_DEFINE(DROP_IP6_NOROUTE, "ip6", "noroute", "no route to the destination");
 DROP_DEFINE(DROP_IP6_REJECT, "ip6", "reject", "the route says reject");
 DROP_DEFINE(DROP_IP6_BLACKHOLE, "ip6", "blackhole", "the route says blackhole");
@@ -254,6 +260,15 @@ ip6_hop(struct mbuf *m, struct nexthop *nh, uint8_t stealth)
 	m->nh = nh;
 }
 
+/* Of a group the one for m's flow. */
+static inline struct nexthop *
+ip6_choose(struct nexthop *nh, struct mbuf *m)
+{
+	if (nh == NULL || !(nh->flags & RTF_MULTIPATH_))
+		return nh;
+	return nexthop_choose(nh, &mtod(m, const struct ip6_hdr *)->dst, ip6_flow(m));
+}
+
 /* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
 static void
 ip6_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint8_t stealth)
@@ -266,10 +281,11 @@ ip6_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *n
 	b->n = 0;
 	for (uint32_t i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];
+		struct nexthop *hop = ip6_choose(nh[i], m);
 
-		if (!nh_is_easy(rcvif, nh[i]) || !ip6_is_easy(ours, m)) {
+		if (!nh_is_easy(rcvif, hop) || !ip6_is_easy(ours, m)) {
 			ip_ways_flush(&ways);
-			if (!ip6_forward_slow(m, nh[i]))
+			if (!ip6_forward_slow(m, hop))
 				continue;
 			if (!m_writable(m) && (m = m_unshare(m)) == NULL) {
 				V_ip6stat.odropped++;
@@ -277,11 +293,34 @@ ip6_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *n
 			}
 		}
 		V_ip6stat.forward++;
-		ip6_hop(m, nh[i], stealth);
-		nh[i]->use++;
-		ip_ways_add(&ways, nh[i]->ifp, m);
+		ip6_hop(m, hop, stealth);
+		hop->use++;
+		ip_ways_add(&ways, hop->ifp, m);
 	}
 	ip_ways_flush(&ways);
+}
+
+/* Drop what nobody could answer by the way it came (RFC 3704); what is left keeps its order. */
+static void
+ip6_rpfilter_batch(struct ifnet *rcvif, struct batch *b)
+{
+	const struct ifnet *only = VNET(ip6_rpfilter) == 1 ? rcvif : NULL;
+	uint32_t n = b->n;
+
+	b->n = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		struct mbuf *m = b->m[i];
+		struct in6 from = ip6_zoned(&mtod(m, const struct ip6_hdr *)->src, rcvif);
+		struct rt_addr src = rt_addr_make(AF_INET6, &from, 128);
+
+		if (rib_reverse_path_ok(m->fib, &src, only)) {
+			batch_add(b, m);
+			continue;
+		}
+		clock_at(m->when_ns);
+		V_ip6stat.cantforward++;
+		m_drop(m, &DROP_IP6_RPFILTER);
+	}
 }
 
 /*
@@ -294,11 +333,13 @@ ip6_forward(struct ifnet *rcvif, struct batch *b)
 	struct nexthop *nh[BATCH_MAX];
 	const struct in6 *dst[BATCH_MAX];
 
+	if (VNET(ip6_rpfilter) != 0)
+		ip6_rpfilter_batch(rcvif, b);
 	if (b->n == 0)
 		return;
 	for (uint32_t i = 0; i < b->n; i++)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;
-	fib_lookup6_batch(b->m[0]->fib, dst, nh, b->n);
+	ip6_lookup_batch(b, dst, nh);
 	ip6_forward_mixed(rcvif, b, nh, VNET(ip6_stealth));
 }
 
@@ -314,7 +355,7 @@ ip6_forward_easy(struct ifnet *rcvif, struct batch *b, const struct in6 *const *
 	const uint32_t n = b->n;
 	bool one;
 
-	one = fib_lookup6_batch(b->m[0]->fib, dst, nh, n);
+	one = ip6_lookup_batch(b, dst, nh);
 	if (one ? !nh_is_easy(rcvif, nh[0]) : !nh_are_easy(rcvif, nh, n)) {
 		ip6_forward_mixed(rcvif, b, nh, stealth);
 		return;
@@ -454,7 +495,7 @@ ip6_sort(struct ifnet *rcvif, struct batch *b)
 {
 	const struct in_hash *ours = in6_local_table();
 	const struct in6 *dst[BATCH_MAX];
-	uint32_t i, n = V_ip6_forwarding ? b->n : 0;
+	uint32_t i, n = V_ip6_forwarding && VNET(ip6_rpfilter) == 0 ? b->n : 0;
 
 	for (i = 0; i < n && ip6_is_easy(ours, b->m[i]); i++)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;

@@ -9,6 +9,7 @@
 
 #include "inet6/icmp6.h"
 #include "inet/mroute.h"
+#include "inet6/ip6_flow.h"
 #include "inet/multicast.h"
 #include "inet6/mroute6.h"
 #include "kern/sysctl.h"
@@ -165,6 +166,7 @@ struct ip6_way {
 	struct ifnet *ifp;
 	struct nexthop *nh;  /* NULL: on the link of ifp */
 	struct in6 src, dst; /* with zones */
+	uint32_t flow;
 	/*
 	 * A link-local address of ours: the packet leaves by lo0 and comes in by the interface that
 	 * has the address. Else NULL.
@@ -200,7 +202,7 @@ way_to_group(struct ip6_way *way, uint8_t fib)
 		return way_zone(way);
 	if (way->ifp != NULL)
 		return 0;
-	nh = fib_lookup6(fib, &way->dst);
+	nh = route_to6(fib, &way->dst, way->flow);
 	if (nh == NULL || (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
 		return -ENETUNREACH;
 	way->ifp = nh->ifp;
@@ -230,7 +232,7 @@ way_to_node(struct ip6_way *way, uint8_t fib, bool dont_route)
 	if (in6_is_linklocal(&way->dst) && (error = way_zone(way)) != 0)
 		return error;
 	forced = way->ifp;
-	way->nh = fib_lookup6(fib, &way->dst);
+	way->nh = route_to6(fib, &way->dst, way->flow);
 	if (way->nh != NULL && (way->nh->flags & RTF_LOCAL_)) {
 		way->ifp = way->nh->ifp;
 		if (in6_is_linklocal(&way->dst))
@@ -287,13 +289,26 @@ way_source(struct ip6_way *way, const struct ip_opts_out *o)
 	return 0;
 }
 
+/* The flow of a packet that has no header yet, or one of its maker's. */
+static uint32_t
+own_flow(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t proto,
+    const struct ip_opts_out *o)
+{
+	bool ports = flow_has_ports(proto) && m->len >= 4 && o->options_len == 0;
+
+	if (o->hdr_included && m->len >= IP6_HDRLEN)
+		return ip6_flow(m);
+	return m->flowid = flow_hash6(
+		   src, dst, proto, ports ? load32(m->data) : o->flowlabel & 0xfffff);
+}
+
 static int
-ip6_route(uint8_t fib, const struct in6 *src, const struct in6 *dst, const struct ip_opts_out *o,
-    struct ip6_way *way)
+ip6_route(uint8_t fib, const struct in6 *src, const struct in6 *dst, uint32_t flow,
+    const struct ip_opts_out *o, struct ip6_way *way)
 {
 	int error;
 
-	*way = (struct ip6_way){ .ifp = o->ifp, .src = *src, .dst = *dst };
+	*way = (struct ip6_way){ .ifp = o->ifp, .src = *src, .dst = *dst, .flow = flow };
 	/* a mapped address means IPv4 to a program; it is none of a packet */
 	if (in6_is_any(dst) || in6_is_v4mapped(dst))
 		return -EHOSTUNREACH;
@@ -307,7 +322,7 @@ ip6_source_for(uint8_t fib, struct ifnet *ifp, const struct in6 *dst, struct in6
 {
 	const struct ip_opts_out o = { .ifp = ifp };
 	struct ip6_way way;
-	int error = ip6_route(fib, &in6_any_, dst, &o, &way);
+	int error = ip6_route(fib, &in6_any_, dst, 0, &o, &way);
 
 	if (error == 0)
 		*src = way.src;
@@ -462,7 +477,7 @@ ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t
 
 	if (o == NULL)
 		o = &defaults;
-	error = ip6_route(m->fib, src, dst, o, &way);
+	error = ip6_route(m->fib, src, dst, own_flow(m, src, dst, proto, o), o, &way);
 	if (error != 0)
 		return route_failed(m, error);
 	if ((m = header_make(m, &way, proto, o, &error)) == NULL)

@@ -460,10 +460,13 @@ nd6_heard(struct ifnet *ifp, const struct in6 *addr, const uint8_t *lladdr, enum
 static struct llentry *
 entry_towards(uint8_t fib, const struct in6 *dst)
 {
-	const struct nexthop *nh = fib_lookup6(fib, dst);
+	struct nexthop *found = fib_lookup6(fib, dst);
+	unsigned at = 0;
+	const struct nexthop *nh = nexthop_path(found, dst, &at);
 	struct lltable *t = nh == NULL ? NULL : in6_lltable(nh->ifp);
 
-	if (t == NULL)
+	/* by which of several ways it went, nobody knows any more */
+	if (t == NULL || nexthop_path(found, dst, &at) != NULL)
 		return NULL;
 	return lla_find(t, nh->flags & RTF_GATEWAY_ ? (const void *)nh->rt->gateway.addr : dst);
 }

@@ -93,13 +93,19 @@ is_onlink_redirect(const struct redirect *r)
 static bool
 is_believable(const struct redirect *r)
 {
-	const struct nexthop *nh = fib_lookup6(r->fib, &r->dst);
+	struct nexthop *found = fib_lookup6(r->fib, &r->dst);
+	const struct nexthop *nh;
+	unsigned at = 0;
 
-	return nh != NULL && nh->ifp == r->ifp && (nh->flags & RTF_GATEWAY_) &&
-	    nh->rt->gateway.family == AF_INET6 &&
-	    memcmp(nh->rt->gateway.addr, &r->from, sizeof(r->from)) == 0 &&
-	    !in6_equal(&r->target, &r->from) && in6_local(&r->target) == NULL &&
-	    in6_local(&r->dst) == NULL;
+	if (in6_equal(&r->target, &r->from) || in6_local(&r->target) != NULL ||
+	    in6_local(&r->dst) != NULL)
+		return false;
+	while ((nh = nexthop_path(found, &r->dst, &at)) != NULL)
+		if (nh->ifp == r->ifp && (nh->flags & RTF_GATEWAY_) &&
+		    nh->rt->gateway.family == AF_INET6 &&
+		    memcmp(nh->rt->gateway.addr, &r->from, sizeof(r->from)) == 0)
+			return true;
+	return false;
 }
 
 /* Install the host route. 0 or -errno. */

@@ -16,6 +16,7 @@
 #include "kern/netisr.h"
 #include "kern/sysctl.h"
 #include "net/bpf.h"
+#include "net/generation.h"
 #include "net/if_clone.h"
 #include "net/if_multi.h"
 #include "net/lltable.h"
@@ -215,6 +216,7 @@ if_purgeaddrs(struct ifnet *ifp)
 void
 if_linkchange(struct ifnet *ifp)
 {
+	generation_bump();
 	for (int slot = 0; slot < AF_SLOTS; slot++) {
 		const struct af_domain *af = af_domain_of((enum af_slot)slot);
 

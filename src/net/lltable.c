@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/rng.h"
 #include "net/ethernet.h"
+#include "net/generation.h"
 
 #include <assert.h>
 #include <string.h>
@@ -352,6 +353,7 @@ lla_delete(struct llentry *lle)
 	if (--t->count == 0)
 		hash_give_back(t);
 	lle->flags = (uint16_t)((lle->flags & ~(LLE_LINKED | LLE_VALID)) | LLE_DELETED);
+	generation_bump_in(t->vnet);
 	lle_drop_held(lle, &DROP_LLE_GONE);
 	if (callout_drain(&lle->timer))
 		lle_rele(lle);

@@ -10,8 +10,9 @@
 #include "base/log.h"
 #include "base/sched.h"
 #include "inet/icmp.h"
+#include "inet/ip_flow.h"
 #include "inet/udp.h"
-#include "inet6/ip6.h"
+#include "inet6/ip6_flow.h"
 #include "kern/eventhandler.h"
 #include "net/ethernet.h"
 
@@ -378,11 +379,11 @@ replay_route_out(struct ifnet *ifp, struct batch *b)
 
 /* The packet's next hop; NULL if it has none to another stack. */
 static struct nexthop *
-replay_nexthop(const struct mbuf *m)
+replay_nexthop(struct mbuf *m)
 {
 	struct nexthop *nh = is_inet6(m) ?
-	    fib_lookup6(m->fib, &mtod(m, const struct ip6_hdr *)->dst) :
-	    fib_lookup4(m->fib, mtod(m, const struct ip_hdr *)->dst);
+	    route_to6(m->fib, &mtod(m, const struct ip6_hdr *)->dst, ip6_flow(m)) :
+	    route_to4(m->fib, mtod(m, const struct ip_hdr *)->dst, ip_flow(m));
 
 	return nh != NULL && (nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_LOCAL_)) ? NULL : nh;
 }

@@ -22,16 +22,16 @@
 #include "net/ethernet.h"
 #include "net/if_clone.h"
 #include "port/loop.h"
+#include "port/netns.h"
 
-#include <err.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libmnl/libmnl.h>
 #include <linux/if.h>
+#include <linux/if_arp.h>
 #include <linux/if_tun.h>
 #include <linux/rtnetlink.h>
-#include <sched.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -41,7 +41,6 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -108,35 +107,13 @@ static int __attribute__((format(printf, 2, 3))) tap_why(int error, const char *
 static int
 linux_socket(const struct tap *tap, int domain, int type, int protocol)
 {
-	int there = ioctl(tap->fd, TUNGETDEVNETNS), here, fd, error;
+	int there = ioctl(tap->fd, TUNGETDEVNETNS), fd, error;
 
 	/* Not allowed, or an old kernel: most likely it is where we are. */
 	if (there < 0)
 		return socket(domain, type | SOCK_CLOEXEC, protocol);
-	fd = -1;
-	here = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	if (here >= 0 && setns(there, CLONE_NEWNET) == 0) {
-		fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-		error = errno;
-		/* To stay over there would be worse than to end. */
-		if (setns(here, CLONE_NEWNET) != 0)
-			err(3, "back to the network namespace");
-	} else {
-		struct stat a, b;
-
-		/*
-		 * setns wants more rights than a tap; without them only our own namespace can be
-		 * served.
-		 */
-		error = errno;
-		if (here >= 0 && fstat(here, &a) == 0 && fstat(there, &b) == 0 &&
-		    a.st_ino == b.st_ino) {
-			fd = socket(domain, type | SOCK_CLOEXEC, protocol);
-			error = errno;
-		}
-	}
-	if (here >= 0)
-		close(here);
+	fd = netns_socket(there, domain, type, protocol);
+	error = errno;
 	close(there);
 	errno = error;
 	return fd;
@@ -546,6 +523,30 @@ tap_create(int unit, const char *linux_name, struct ifnet **made)
 	return 0;
 }
 
+bool
+tap_is(const struct ifnet *ifp)
+{
+	return ifp->if_transmit == tap_transmit;
+}
+
+int
+tap_stand_for(struct ifnet *tap_ifp, const uint8_t lladdr[6])
+{
+	const struct tap *tap = tap_ifp->if_softc;
+	struct ifreq ifr = { .ifr_hwaddr.sa_family = ARPHRD_ETHER };
+	int error;
+
+	memcpy(ifr.ifr_hwaddr.sa_data, lladdr, ETHER_ADDR_LEN_);
+	/* the descriptor takes this one, wherever the Linux side is */
+	if (ioctl(tap->fd, SIOCSIFHWADDR, &ifr) != 0)
+		return -errno;
+	ifr = (struct ifreq){};
+	if ((error = linux_ioctl(tap, SIOCGIFFLAGS, &ifr)) != 0)
+		return error;
+	ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_NOARP);
+	return linux_ioctl(tap, SIOCSIFFLAGS, &ifr);
+}
+
 static int
 tap_clone_create(int unit, char **params, struct ifnet **made)
 {
@@ -583,7 +584,7 @@ tap_word_linux(struct verb_run *v, struct ifnet *ifp, char **args)
 {
 	const struct tap *tap = ifp->if_softc;
 
-	if (ifp->if_transmit != tap_transmit)
+	if (!tap_is(ifp))
 		return verb_error(
 		    v, 1, "linux: %s: %s: not a tap", ifp->if_xname, strerror(EINVAL));
 	if (strcmp(tap->linux_name, args[0]) != 0)

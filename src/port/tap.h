@@ -16,5 +16,11 @@
  * borrowed. 0 or -errno.
  */
 int tap_create(int unit, const char *linux_name, struct ifnet **made);
+bool tap_is(const struct ifnet *ifp);
+/*
+ * The Linux side stands for another interface: it gets that one's link address, and asks nobody for
+ * those of neighbours (IFF_NOARP). 0 or -errno.
+ */
+int tap_stand_for(struct ifnet *tap_ifp, const uint8_t lladdr[6]);
 
 #endif

@@ -1,17 +1,16 @@
 /*
- * fib6.c - a packet's way: IPv6 look-ups in the trie that fib_trie.c keeps; fib.c with a longer key.
+ * fib6.c - a packet's way: IPv6 look-ups; fib.c with a longer key.
  * Addresses of link scope carry their zone (net/in6addr.h) and are found like all others.
  */
+#include "route/fib_pop.h"
 #include "route/fib_trie.h"
 
 #include <string.h>
 
 static inline const struct fib6_node *
-fib6_nodes(uint8_t fib)
+fib6_nodes(uintptr_t table)
 {
-	const struct fib_trie *t = rcu_deref(&VNET(fib6_trie)[fib & (RT_FIBS_MAX - 1)]);
-
-	return t == NULL ? NULL : (const struct fib6_node *)(const void *)t->node;
+	return (const struct fib6_node *)(const void *)((const struct fib_trie *)table)->node;
 }
 
 static inline bool
@@ -78,29 +77,27 @@ fib6_leaf(const struct fib6_node *node, const struct in6 *key)
 	return other == FIB_END ? n : NULL;
 }
 
-/* Do all n destinations get the answer of the first? */
-static bool
-fib6_all_one(const struct fib6_node *node, const struct in6 *const *dst, unsigned n)
+/* Where the n destinations differ from each other: bits of both halves. */
+static void
+fib6_differ(const struct in6 *const *dst, unsigned n, uint64_t differ[2])
 {
-	uint64_t differ[2] = { 0, 0 };
-	const struct fib6_node *leaf;
-
+	differ[0] = differ[1] = 0;
 	for (unsigned i = 1; i < n; i++) {
 		differ[0] |= load64(dst[i]->b) ^ load64(dst[0]->b);
 		differ[1] |= load64(dst[i]->b + 8) ^ load64(dst[0]->b + 8);
 	}
-	if ((differ[0] | differ[1]) == 0)
-		return true;
-	leaf = fib6_leaf(node, dst[0]);
-	return leaf != NULL && ((differ[0] & leaf->mask[0]) | (differ[1] & leaf->mask[1])) == 0;
 }
 
-struct nexthop *
-fib_lookup6(uint8_t fib, const struct in6 *dst)
+/* Do all destinations that differ so get the answer of the first? */
+static bool
+fib6_all_one(const struct fib6_node *node, const struct in6 *first, const uint64_t differ[2])
 {
-	const struct fib6_node *node = fib6_nodes(fib);
+	const struct fib6_node *leaf;
 
-	return node == NULL ? NULL : fib6_find(node, dst);
+	if ((differ[0] | differ[1]) == 0)
+		return true;
+	leaf = fib6_leaf(node, first);
+	return leaf != NULL && ((differ[0] & leaf->mask[0]) | (differ[1] & leaf->mask[1])) == 0;
 }
 
 /* FIB_LANES look-ups side by side, as fib4_find_lanes. */
@@ -126,26 +123,158 @@ fib6_find_lanes(const struct fib6_node *node, const struct in6 *const *dst, stru
 	memcpy(nh, best, sizeof(best));
 }
 
-bool
-fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+static void
+fib6_trie_batch(
+    const struct fib6_node *node, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
 {
-	const struct fib6_node *node = fib6_nodes(fib);
 	unsigned i;
 
-	if (node == NULL) {
-		memset(nh, 0, n * sizeof(*nh));
-		return true;
-	}
-	if (n > 0 && fib6_all_one(node, dst, n)) {
-		struct nexthop *one = fib6_find(node, dst[0]);
-
-		for (i = 0; i < n; i++)
-			nh[i] = one;
-		return true;
-	}
 	for (i = 0; i + FIB_LANES <= n; i += FIB_LANES)
 		fib6_find_lanes(node, dst + i, nh + i);
 	for (; i < n; i++)
 		nh[i] = fib6_find(node, dst[i]);
+}
+
+/* --- compiled tables ------------------------------------------------------ */
+
+/*
+ * FIB_LANES look-ups side by side, a node of each in turn until none goes on; one that has ended
+ * finds its last value again meanwhile. What the first half of an address doesn't decide (beyond
+ * /60) goes its way alone.
+ */
+static inline __attribute__((always_inline)) void
+fib6_pop_lanes(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh)
+{
+	uint64_t key[FIB_LANES];
+	uint32_t place[FIB_LANES], value[FIB_LANES], more = 0;
+
+#pragma GCC unroll 8
+	for (unsigned l = 0; l < FIB_LANES; l++) {
+		uint64_t high = __builtin_bswap64(load64(dst[l]->b));
+		uint32_t word = __atomic_load_n(
+		    &p->root[high >> (64 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
+
+		key[l] = high << FIB_ROOT_BITS;
+		place[l] = word & ~FIB_NODE;
+		/* no node: not read below as one, the value stays */
+		value[l] = word & FIB_NODE ? FIB_KID : word;
+		more |= value[l];
+	}
+	for (unsigned depth = FIB_ROOT_BITS; depth + FIB_STRIDE <= 64 && more & FIB_KID;
+	     depth += FIB_STRIDE) {
+		more = 0;
+#pragma GCC unroll 8
+		for (unsigned l = 0; l < FIB_LANES; l++) {
+			const uint64_t *node = p->arena + place[l];
+			const uint32_t *words = (const uint32_t *)(const void *)node;
+			bool on = value[l] & FIB_KID;
+			uint32_t v = fib_node_value(node, (unsigned)(key[l] >> (64 - FIB_STRIDE)));
+			uint32_t kid;
+
+			v = on ? v : value[l];
+			kid = __atomic_load_n(
+			    &words[v & FIB_KID ? v & (FIB_KID - 1) : 0], __ATOMIC_CONSUME);
+			place[l] = v & FIB_KID ? kid : place[l];
+			value[l] = v;
+			key[l] <<= FIB_STRIDE;
+			more |= v;
+		}
+	}
+#pragma GCC unroll 8
+	for (unsigned l = 0; l < FIB_LANES; l++) {
+		if (__builtin_expect(value[l] & FIB_KID, 0))
+			value[l] = fib_pop_find(p, fib6_key(dst[l]));
+		nh[l] = fib_pop_hop(p, value[l]);
+	}
+}
+
+static inline __attribute__((always_inline)) void
+fib6_pop_all(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i + FIB_LANES <= n; i += FIB_LANES)
+		fib6_pop_lanes(p, dst + i, nh + i);
+	for (; i < n; i++)
+		nh[i] = fib_pop_hop(p, fib_pop_find(p, fib6_key(dst[i])));
+}
+
+static void
+fib6_pop_plain(
+    const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	fib6_pop_all(p, dst, nh, n);
+}
+
+/* What this machine does best, as in fib.c. */
+static void (*fib6_pop_many)(const struct fib_pop *, const struct in6 *const *, struct nexthop **,
+    unsigned) = fib6_pop_plain;
+
+#ifdef __x86_64__
+__attribute__((target("popcnt"))) static void
+fib6_pop_popcnt(
+    const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	fib6_pop_all(p, dst, nh, n);
+}
+
+__attribute__((target("popcnt,bmi,bmi2"))) static void
+fib6_pop_bmi2(
+    const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	fib6_pop_all(p, dst, nh, n);
+}
+
+__attribute__((constructor)) static void
+fib6_choose(void)
+{
+	if (__builtin_cpu_supports("popcnt"))
+		fib6_pop_many = __builtin_cpu_supports("bmi2") ? fib6_pop_bmi2 : fib6_pop_popcnt;
+}
+#endif
+
+/* --- any table ------------------------------------------------------------ */
+
+static struct nexthop *
+fib6_one(uintptr_t table, const struct in6 *dst)
+{
+	const struct fib_pop *p = fib_pop_of(table);
+
+	if (table & FIB_COMPILED)
+		return fib_pop_hop(p, fib_pop_find(p, fib6_key(dst)));
+	return fib6_find(fib6_nodes(table), dst);
+}
+
+struct nexthop *
+fib_lookup6(uint8_t fib, const struct in6 *dst)
+{
+	uintptr_t table = rcu_deref(&VNET(fib6_table)[fib & (RT_FIBS_MAX - 1)]);
+
+	return table == 0 ? NULL : fib6_one(table, dst);
+}
+
+bool
+fib_lookup6_batch(uint8_t fib, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	uintptr_t table = rcu_deref(&VNET(fib6_table)[fib & (RT_FIBS_MAX - 1)]);
+	uint64_t differ[2];
+
+	if (table == 0 || n == 0) {
+		memset(nh, 0, n * sizeof(*nh));
+		return true;
+	}
+	fib6_differ(dst, n, differ);
+	if (table & FIB_COMPILED ? (differ[0] | differ[1]) == 0 :
+				   fib6_all_one(fib6_nodes(table), dst[0], differ)) {
+		struct nexthop *one = fib6_one(table, dst[0]);
+
+		for (unsigned i = 0; i < n; i++)
+			nh[i] = one;
+		return true;
+	}
+	if (table & FIB_COMPILED)
+		fib6_pop_many(fib_pop_of(table), dst, nh, n);
+	else
+		fib6_trie_batch(fib6_nodes(table), dst, nh, n);
 	return false;
 }

@@ -1,6 +1,6 @@
 /*
- * fib_trie.c - what packets read of the routes: a path-compressed binary trie in one array, one for
- * each family and FIB. The look-ups are in fib.c (IPv4) and fib6.c (IPv6).
+ * fib_trie.c - what packets read of a small table: a path-compressed binary trie in one array. The
+ * look-ups are in fib.c (IPv4) and fib6.c (IPv6); fib_form.c says when a table is a trie.
  *
  * A node is {next hop, two children, key, mask} in half a cache line (IPv4) or one (IPv6); children
  * are indices, and a rebuilt array lies in the order of a walk, so the few routes of an ordinary
@@ -18,13 +18,10 @@
 
 enum { FIB_FIRST = 8 };
 
-VNET_DEFINE(struct fib_trie *, fib4_trie[RT_FIBS_MAX]);
-VNET_DEFINE(struct fib_trie *, fib6_trie[RT_FIBS_MAX]);
-
-static struct fib_trie **
-trie_slot(uint8_t fib, int family)
+static struct fib_trie *
+trie_of(uintptr_t table)
 {
-	return family == AF_INET ? &VNET(fib4_trie)[fib] : &VNET(fib6_trie)[fib];
+	return (struct fib_trie *)table;
 }
 
 /* --- nodes --------------------------------------------------------------- */
@@ -134,9 +131,9 @@ trie_copy(struct fib_trie *t, const struct fib_trie *old, uint32_t from)
  * memory.
  */
 static struct fib_trie *
-trie_with_room(uint8_t fib, int family)
+trie_with_room(uintptr_t *slot, int family)
 {
-	struct fib_trie **slot = trie_slot(fib, family), *old = *slot, *t;
+	struct fib_trie *old = trie_of(*slot), *t;
 
 	if (old != NULL && old->used + 2 <= old->room)
 		return old;
@@ -148,7 +145,7 @@ trie_with_room(uint8_t fib, int family)
 		t->live = old->live;
 		t->routes = old->routes;
 	}
-	rcu_publish(slot, t);
+	rcu_publish(slot, (uintptr_t)t);
 	if (old != NULL)
 		rcu_call(&old->rcu, trie_free);
 	return t;
@@ -216,9 +213,9 @@ trie_insert(
 }
 
 int
-fib_set(uint8_t fib, const struct rt_addr *dst, struct nexthop *nh)
+fib_trie_set(uintptr_t *slot, const struct rt_addr *dst, struct nexthop *nh)
 {
-	struct fib_trie *t = *trie_slot(fib, dst->family);
+	struct fib_trie *t = trie_of(*slot);
 	struct fib_node *n;
 
 	if (t != NULL) {
@@ -229,7 +226,7 @@ fib_set(uint8_t fib, const struct rt_addr *dst, struct nexthop *nh)
 			return 0;
 		}
 	}
-	t = trie_with_room(fib, dst->family);
+	t = trie_with_room(slot, dst->family);
 	if (t == NULL)
 		return -ENOMEM;
 	t->routes++;
@@ -256,19 +253,10 @@ node_cut(struct fib_trie *t, uint32_t *link)
 	t->live--;
 }
 
-static void
-trie_retire(uint8_t fib, int family)
-{
-	struct fib_trie **slot = trie_slot(fib, family), *t = *slot;
-
-	rcu_publish(slot, NULL);
-	rcu_call(&t->rcu, trie_free);
-}
-
 void
-fib_clear(uint8_t fib, const struct rt_addr *dst)
+fib_trie_clear(uintptr_t *slot, const struct rt_addr *dst)
 {
-	struct fib_trie *t = *trie_slot(fib, dst->family);
+	struct fib_trie *t = trie_of(*slot);
 	struct fib_node *n;
 	struct place p;
 
@@ -280,10 +268,50 @@ fib_clear(uint8_t fib, const struct rt_addr *dst)
 		return;
 	rcu_publish(&n->nh, NULL);
 	if (--t->routes == 0) {
-		trie_retire(fib, dst->family);
+		rcu_publish(slot, 0);
+		fib_trie_free((uintptr_t)t);
 		return;
 	}
 	node_cut(t, p.link);
 	/* the node above may have been a branch between this one and another */
 	node_cut(t, p.link_above);
+}
+
+/* --- the whole table ----------------------------------------------------- */
+
+uint32_t
+fib_trie_routes(const uintptr_t *slot)
+{
+	return *slot == 0 ? 0 : trie_of(*slot)->routes;
+}
+
+void
+fib_trie_free(uintptr_t table)
+{
+	rcu_call(&trie_of(table)->rcu, trie_free);
+}
+
+static int
+walk_from(const struct fib_trie *t, uint32_t i,
+    int (*fn)(const struct rt_addr *dst, struct nexthop *nh, void *ctx), void *ctx)
+{
+	const struct fib_node *n = node_at(t, i);
+	struct rt_addr dst;
+	int result = 0;
+
+	if (n->nh != NULL) {
+		dst = rt_addr_make(t->key_len == 4 ? AF_INET : AF_INET6, node_key(n), n->plen);
+		result = fn(&dst, n->nh, ctx);
+	}
+	for (int side = 0; side < 2 && result == 0; side++)
+		if (n->child[side] != FIB_END)
+			result = walk_from(t, n->child[side], fn, ctx);
+	return result;
+}
+
+int
+fib_trie_walk(const uintptr_t *slot,
+    int (*fn)(const struct rt_addr *dst, struct nexthop *nh, void *ctx), void *ctx)
+{
+	return *slot == 0 ? 0 : walk_from(trie_of(*slot), FIB_ROOT, fn, ctx);
 }

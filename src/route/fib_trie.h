@@ -1,6 +1,6 @@
 /*
- * fib_trie.h - the trie in one array that packets read: what IPv4's look-up (fib.c) and IPv6's
- * (fib6.c) know of it. fib_trie.c changes it.
+ * fib_trie.h - the trie in one array that packets read of a small table: what IPv4's look-up (fib.c)
+ * and IPv6's (fib6.c) know of it. fib_trie.c changes it.
  */
 #ifndef WARREN_ROUTE_FIB_TRIE_H
 #define WARREN_ROUTE_FIB_TRIE_H
@@ -53,8 +53,26 @@ struct fib_trie {
  */
 enum { FIB_END = 0, FIB_ROOT = 1, FIB_LANES = 8 };
 
-/* Written by the control side, read by all. NULL = no route in this FIB yet. */
-VNET_DECLARE(struct fib_trie *, fib4_trie[RT_FIBS_MAX]);
-VNET_DECLARE(struct fib_trie *, fib6_trie[RT_FIBS_MAX]);
+/*
+ * The table of each FIB: 0 = it has no route, else the address of a struct fib_trie or, with
+ * FIB_COMPILED set, of a struct fib_pop. Written by the control side, read by all.
+ */
+enum { FIB_COMPILED = 1 };
+VNET_DECLARE(uintptr_t, fib4_table[RT_FIBS_MAX]);
+VNET_DECLARE(uintptr_t, fib6_table[RT_FIBS_MAX]);
+
+/*
+ * The control side (fib_trie.c). What stands in *slot is a trie or 0. trie_set adds or replaces: 0
+ * or -ENOMEM (never when it replaces); trie_clear does nothing if the prefix isn't there, and with
+ * the last one the trie goes.
+ */
+int fib_trie_set(uintptr_t *slot, const struct rt_addr *dst, struct nexthop *nh);
+void fib_trie_clear(uintptr_t *slot, const struct rt_addr *dst);
+uint32_t fib_trie_routes(const uintptr_t *slot);
+/* All routes; stops with fn's first non-zero result and returns it. */
+int fib_trie_walk(const uintptr_t *slot,
+    int (*fn)(const struct rt_addr *dst, struct nexthop *nh, void *ctx), void *ctx);
+/* It goes behind the readers, who have something else by now. */
+void fib_trie_free(uintptr_t table);
 
 #endif

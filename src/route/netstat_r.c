@@ -17,7 +17,7 @@
 struct row {
 	int family;
 	unsigned fib;
-	char dst[RT_ADDR_TEXT], gw[RT_ADDR_TEXT], flags[RIB_FLAG_LETTERS], netif[IFNAMSIZ_];
+	char dst[RIB_DST_TEXT], gw[RT_ADDR_TEXT], flags[RIB_FLAG_LETTERS], netif[IFNAMSIZ_];
 	uint64_t refs, use, mtu, weight, expire_s;
 };
 
@@ -34,7 +34,7 @@ row_of(const struct rtentry *rt)
 		.expire_s = rib_expires_in(rt),
 	};
 
-	rt_addr_text(&rt->dst, r.dst);
+	rib_dst_text(rt, r.dst);
 	rib_gateway_text(rt, r.gw);
 	rib_flag_letters(rt->nh.flags, r.flags);
 	snprintf(r.netif, sizeof(r.netif), "%s", rt->nh.ifp->if_xname);

@@ -8,6 +8,9 @@
  * node in its place, needs no memory and cannot fail.
  *
  * Duplicates of a prefix hang on the first object by `dup`; their `parent` is that first object.
+ *
+ * Objects of a mask that is no prefix are in a trie of that mask's own, under their whole masked
+ * keys. The masks stand in the order in which a match wants them.
  */
 #include "route/radix.h"
 
@@ -17,11 +20,12 @@
 
 enum { ARENA_FIRST = 4, ARENA_MOST = 512 };
 
+/* A piece of the arena: behind this, at the next cache line, its nodes. */
 struct arena_chunk {
 	struct arena_chunk *next;
-	uint32_t n;
-	struct radix_node node[];
 };
+enum { LINE = 64 };
+_Static_assert(sizeof(struct radix_node) == LINE, "a branching node is one cache line");
 
 struct radix_tree {
 	struct radix_node *root;
@@ -33,6 +37,15 @@ struct radix_tree {
 	size_t room;
 	void *(*alloc)(size_t bytes);
 	void (*dealloc)(void *p);
+	struct radix_mask *masks; /* that are no prefixes, the most specific first */
+	size_t masked;            /* objects under them */
+};
+
+struct radix_mask {
+	struct radix_mask *next;
+	unsigned lead, ones; /* bits: set before the first clear one, set in all */
+	uint8_t bytes[RADIX_KEY_MAX];
+	struct radix_tree tree; /* max_bits long keys, each ANDed with bytes */
 };
 
 static void *
@@ -63,16 +76,29 @@ radix_new(unsigned max_bits)
 	return radix_new_in(max_bits, system_alloc, free);
 }
 
-size_t
-radix_free(struct radix_tree *t)
+static void
+arena_free(struct radix_tree *t)
 {
-	size_t left = t->objects;
 	struct arena_chunk *c;
 
 	while ((c = t->chunks) != NULL) {
 		t->chunks = c->next;
 		t->dealloc(c);
 	}
+}
+
+size_t
+radix_free(struct radix_tree *t)
+{
+	size_t left = radix_count(t);
+	struct radix_mask *m;
+
+	while ((m = t->masks) != NULL) {
+		t->masks = m->next;
+		arena_free(&m->tree);
+		t->dealloc(m);
+	}
+	arena_free(t);
 	t->dealloc(t);
 	return left;
 }
@@ -80,7 +106,7 @@ radix_free(struct radix_tree *t)
 size_t
 radix_count(const struct radix_tree *t)
 {
-	return t->objects;
+	return t->objects + t->masked;
 }
 
 static void
@@ -106,20 +132,21 @@ static int
 arena_reserve(struct radix_tree *t, size_t objects)
 {
 	struct arena_chunk *c;
+	struct radix_node *node;
 	size_t n;
 
 	if (objects <= t->room)
 		return 0;
 	n = t->room < ARENA_FIRST ? ARENA_FIRST : t->room > ARENA_MOST ? ARENA_MOST : t->room;
-	c = t->alloc(sizeof(*c) + n * sizeof(c->node[0]));
+	c = t->alloc(sizeof(*c) + LINE + n * sizeof(*node));
 	if (c == NULL)
 		return -ENOMEM;
-	c->n = (uint32_t)n;
 	c->next = t->chunks;
 	t->chunks = c;
 	t->room += n;
+	node = (struct radix_node *)(((uintptr_t)(c + 1) + LINE - 1) & ~(uintptr_t)(LINE - 1));
 	while (n > 0)
-		branch_free(t, &c->node[--n]);
+		branch_free(t, &node[--n]);
 	return 0;
 }
 
@@ -129,22 +156,46 @@ key_bit(const uint8_t *key, unsigned bit)
 	return (unsigned)(key[bit >> 3] >> (7 - (bit & 7))) & 1;
 }
 
-/* How many bits two keys have in common, at most `limit`. */
-static unsigned
+/* 8 bytes as a number whose highest bit is the first one. */
+static inline uint64_t
+key_word(const uint8_t *p)
+{
+	uint64_t w;
+
+	memcpy(&w, p, sizeof(w));
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	w = __builtin_bswap64(w);
+#endif
+	return w;
+}
+
+/* How many bits two whole keys have in common, at most `limit`. */
+static inline unsigned
 key_common(const uint8_t *a, const uint8_t *b, unsigned limit)
 {
+	uint64_t differ = key_word(a) ^ key_word(b);
 	unsigned bits = 0;
 
-	while (bits < limit) {
-		unsigned differ = (unsigned)(a[bits >> 3] ^ b[bits >> 3]);
-
-		if (differ != 0) {
-			bits += (unsigned)__builtin_clz(differ) - 24;
-			break;
-		}
-		bits += 8;
+	if (differ == 0 && limit > 64) {
+		differ = key_word(a + 8) ^ key_word(b + 8);
+		bits = 64;
 	}
+	bits += differ == 0 ? 64u : (unsigned)__builtin_clzll(differ);
 	return bits < limit ? bits : limit;
+}
+
+/* A key as callers have it, max_bits long, in a whole one. */
+struct whole_key {
+	uint8_t b[RADIX_KEY_MAX];
+};
+
+static inline struct whole_key
+key_whole(const struct radix_tree *t, const uint8_t *key)
+{
+	struct whole_key k = { { 0 } };
+
+	memcpy(k.b, key, (t->max_bits + 7) / 8);
+	return k;
 }
 
 static void
@@ -216,22 +267,29 @@ dup_append(struct radix_node *first, struct radix_node *n)
 	n->parent = first;
 }
 
+struct radix_node *
+radix_first(struct radix_node *n)
+{
+	return n->parent != NULL && n->parent->plen == n->plen ? n->parent : n;
+}
+
 int
 radix_insert(
     struct radix_tree *t, struct radix_node *n, const uint8_t *key, unsigned plen, bool allow_dup)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *at, *covers = NULL, *below, *branch;
 	unsigned common;
 
 	if (plen > t->max_bits)
 		return -EINVAL;
-	at = descend(t, key, plen, &covers);
+	at = descend(t, whole.b, plen, &covers);
 	if (at != NULL && at->has_object && !allow_dup)
 		return -EEXIST;
 	if (arena_reserve(t, t->objects + 1) != 0)
 		return -ENOMEM;
 	memset(n, 0, sizeof(*n));
-	key_copy(n, key, plen);
+	key_copy(n, whole.b, plen);
 	n->has_object = true;
 	t->objects++;
 	if (at != NULL && at->has_object) {
@@ -292,8 +350,8 @@ dup_delete(struct radix_tree *t, struct radix_node *n)
 	return true;
 }
 
-void
-radix_delete(struct radix_tree *t, struct radix_node *n)
+static void
+prefix_delete(struct radix_tree *t, struct radix_node *n)
 {
 	struct radix_node *p = n->parent, *only, *branch;
 
@@ -318,17 +376,19 @@ radix_delete(struct radix_tree *t, struct radix_node *n)
 struct radix_node *
 radix_exact(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 {
-	struct radix_node *n = descend(t, key, plen, NULL);
+	const struct whole_key whole = key_whole(t, key);
+	struct radix_node *n = descend(t, whole.b, plen, NULL);
 
 	return n != NULL && n->has_object ? n : NULL;
 }
 
 struct radix_node *
-radix_match(const struct radix_tree *t, const uint8_t *key)
+radix_match_shorter(const struct radix_tree *t, const uint8_t *key, unsigned plen)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *n = t->root, *best = NULL;
 
-	while (n != NULL && key_common(n->key, key, n->plen) == n->plen) {
+	while (n != NULL && n->plen < plen && key_common(n->key, whole.b, n->plen) == n->plen) {
 		if (n->has_object)
 			best = n;
 		if (n->plen == t->max_bits)
@@ -385,22 +445,23 @@ object_next(struct radix_node *n)
 	return object_from(node_next(n));
 }
 
-int
-radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
+static int
+prefix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
     int (*fn)(struct radix_node *, void *), void *ctx)
 {
+	const struct whole_key whole = key_whole(t, key);
 	struct radix_node *n, *next, *covers = NULL;
 	int result = 0;
 
-	n = descend(t, key, plen, &covers);
+	n = descend(t, whole.b, plen, &covers);
 	if (n == NULL)
-		n = covers == NULL ? t->root : covers->child[key_bit(key, covers->plen)];
+		n = covers == NULL ? t->root : covers->child[key_bit(whole.b, covers->plen)];
 	/*
 	 * the subtree lies together in the order, so the walk ends with the first object outside of
 	 * it
 	 */
 	for (n = object_from(n); n != NULL; n = next) {
-		if (n->plen < plen || key_common(n->key, key, plen) != plen)
+		if (n->plen < plen || key_common(n->key, whole.b, plen) != plen)
 			break;
 		next = object_next(n);
 		if ((result = fn(n, ctx)) != 0)
@@ -409,10 +470,193 @@ radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
 	return result;
 }
 
+/* --- masks that are no prefixes ------------------------------------------ */
+
+/* Fill in a mask of a tree's keys. True if it is a prefix. */
+static bool
+mask_read(struct radix_mask *m, const struct radix_tree *t, const uint8_t *bytes)
+{
+	bool gap = false;
+
+	*m = (struct radix_mask){ 0 };
+	for (unsigned bit = 0; bit < t->max_bits; bit++) {
+		if (!key_bit(bytes, bit)) {
+			gap = true;
+			continue;
+		}
+		m->bytes[bit >> 3] |= (uint8_t)(0x80 >> (bit & 7));
+		m->ones++;
+		m->lead += !gap;
+	}
+	return m->lead == m->ones;
+}
+
+/* Less than 0 if a is to be tried before b. */
+static int
+mask_order(const struct radix_mask *a, const struct radix_mask *b)
+{
+	if (a->lead != b->lead)
+		return a->lead > b->lead ? -1 : 1;
+	if (a->ones != b->ones)
+		return a->ones > b->ones ? -1 : 1;
+	return -memcmp(a->bytes, b->bytes, sizeof(a->bytes));
+}
+
+/* The place of a mask in the list: where it is, or is to be. */
+static struct radix_mask **
+mask_place(struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask **place = &t->masks;
+
+	while (*place != NULL && mask_order(*place, like) < 0)
+		place = &(*place)->next;
+	return place;
+}
+
+static struct radix_mask *
+mask_find(const struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask *m = t->masks;
+
+	while (m != NULL && mask_order(m, like) < 0)
+		m = m->next;
+	return m != NULL && mask_order(m, like) == 0 ? m : NULL;
+}
+
+static struct radix_mask *
+mask_add(struct radix_tree *t, const struct radix_mask *like)
+{
+	struct radix_mask **place = mask_place(t, like), *m = t->alloc(sizeof(*m));
+
+	if (m == NULL)
+		return NULL;
+	*m = *like;
+	m->tree = (struct radix_tree){
+		.max_bits = t->max_bits, .alloc = t->alloc, .dealloc = t->dealloc
+	};
+	m->next = *place;
+	*place = m;
+	return m;
+}
+
+/* A mask goes with its last object. */
+static void
+mask_put(struct radix_tree *t, struct radix_mask *m)
+{
+	if (m->tree.objects > 0)
+		return;
+	*mask_place(t, m) = m->next;
+	arena_free(&m->tree);
+	t->dealloc(m);
+}
+
+static void
+mask_key(const struct radix_mask *m, const uint8_t *key, uint8_t masked[RADIX_KEY_MAX])
+{
+	const unsigned len = (m->tree.max_bits + 7) / 8;
+
+	memset(masked, 0, RADIX_KEY_MAX);
+	for (unsigned i = 0; i < len; i++)
+		masked[i] = key[i] & m->bytes[i];
+}
+
+int
+radix_insert_masked(struct radix_tree *t, struct radix_node *n, const uint8_t *key,
+    const uint8_t *mask, bool allow_dup)
+{
+	uint8_t masked[RADIX_KEY_MAX];
+	struct radix_mask like, *m;
+	int error;
+
+	if (mask_read(&like, t, mask))
+		return radix_insert(t, n, key, like.lead, allow_dup);
+	m = mask_find(t, &like);
+	if (m == NULL && (m = mask_add(t, &like)) == NULL)
+		return -ENOMEM;
+	mask_key(m, key, masked);
+	error = radix_insert(&m->tree, n, masked, t->max_bits, allow_dup);
+	if (error == 0) {
+		n->mask = m;
+		t->masked++;
+	}
+	mask_put(t, m);
+	return error;
+}
+
+void
+radix_delete(struct radix_tree *t, struct radix_node *n)
+{
+	struct radix_mask *m = n->mask;
+
+	if (m == NULL) {
+		prefix_delete(t, n);
+		return;
+	}
+	prefix_delete(&m->tree, n);
+	t->masked--;
+	mask_put(t, m);
+}
+
+struct radix_node *
+radix_exact_masked(const struct radix_tree *t, const uint8_t *key, const uint8_t *mask)
+{
+	uint8_t masked[RADIX_KEY_MAX];
+	struct radix_mask like, *m;
+
+	if (mask_read(&like, t, mask))
+		return radix_exact(t, key, like.lead);
+	m = mask_find(t, &like);
+	if (m == NULL)
+		return NULL;
+	mask_key(m, key, masked);
+	return radix_exact(&m->tree, masked, t->max_bits);
+}
+
+const uint8_t *
+radix_mask_of(const struct radix_node *n)
+{
+	return n->mask == NULL ? NULL : n->mask->bytes;
+}
+
+struct radix_node *
+radix_match(const struct radix_tree *t, const uint8_t *key)
+{
+	struct radix_node *best = radix_match_shorter(t, key, t->max_bits + 1), *n;
+	uint8_t masked[RADIX_KEY_MAX];
+
+	for (const struct radix_mask *m = t->masks; m != NULL; m = m->next) {
+		if (best != NULL && best->plen > m->lead)
+			break;
+		mask_key(m, key, masked);
+		if ((n = radix_exact(&m->tree, masked, t->max_bits)) != NULL)
+			return n;
+	}
+	return best;
+}
+
+/* --- walks over both kinds ----------------------------------------------- */
+
+int
+radix_walk_below(struct radix_tree *t, const uint8_t *key, unsigned plen,
+    int (*fn)(struct radix_node *, void *), void *ctx)
+{
+	/* asked for now: with its last object, if fn takes it, the tree may go */
+	struct radix_mask *m = t->masks, *next;
+	int result = prefix_walk_below(t, key, plen, fn, ctx);
+
+	/* with its last object a mask goes, but not the one behind it */
+	for (; result == 0 && m != NULL; m = next) {
+		next = m->next;
+		if (m->lead >= plen)
+			result = prefix_walk_below(&m->tree, key, plen, fn, ctx);
+	}
+	return result;
+}
+
 int
 radix_walk(struct radix_tree *t, int (*fn)(struct radix_node *, void *), void *ctx)
 {
-	static const uint8_t zero[sizeof(t->root->key)];
+	static const uint8_t zero[RADIX_KEY_MAX];
 
 	return radix_walk_below(t, zero, 0, fn, ctx);
 }

@@ -2,11 +2,10 @@
  * rib.c - routes as people and interfaces give them, one radix tree for each family and FIB.
  *
  * A table is made with its first route. Each change goes to the tree, to the packet side's copy
- * (fib_trie.c), and is told as a route_event. A route that leaves is freed behind the readers; the
- * references of its next hop (interface, source address, neighbour) go with it.
+ * (rib_path.c), and is told as a route_event. A route that leaves is freed behind the readers; the
+ * references of its next hop (interface, source address, neighbour) go with it (rib_entry.c).
  *
- * Gateways are not looked up per packet: when a route is added, its gateway must be on a link of
- * this stack, and the next hop says which.
+ * Several routes to one prefix are duplicates in the tree, in the order in which they came.
  */
 #include "route/rib.h"
 
@@ -20,10 +19,6 @@
 #include <string.h>
 
 enum { RIB_INET, RIB_INET6, RIB_FAMILIES };
-
-struct rib {
-	struct radix_tree *tree;
-};
 
 VNET_DEFINE_STATIC(struct rib *, rib_table[RIB_FAMILIES][RT_FIBS_MAX]);
 VNET_DEFINE(struct rtstat, rtstat);
@@ -39,58 +34,10 @@ SYSCTL_UINT(net_fibs, "net.fibs", SYSCTL_RDTUN, rt_numfibs, 1, RT_FIBS_MAX,
  */
 static struct event_list *route_event;
 
-static uint64_t routes_live, nexthops_live, routes_trash; /* atomic: freed behind the readers */
-
-static uint64_t
-route_live(void)
-{
-	return __atomic_load_n(&routes_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(route, "route", route_live);
-
-/* Next hops that hold a neighbour entry. */
-static uint64_t
-nexthop_live(void)
-{
-	return __atomic_load_n(&nexthops_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nexthop, "nexthop", nexthop_live);
-
-uint64_t
-rib_trash(void)
-{
-	return __atomic_load_n(&routes_trash, __ATOMIC_RELAXED);
-}
-
-void *
-route_alloc(size_t bytes)
-{
-	uint8_t *raw = vnet_malloc(bytes + 64), *p;
-
-	if (raw == NULL)
-		return NULL;
-	/* at least 16 bytes on, so that there is room for the way back */
-	p = (uint8_t *)(((uintptr_t)raw + 64) & ~(uintptr_t)63);
-	((void **)(void *)p)[-1] = raw;
-	return p;
-}
-
-void
-route_dealloc(void *p)
-{
-	vnet_free(((void **)p)[-1]);
-}
-
 static int
 family_index(int family)
 {
 	return family == AF_INET ? RIB_INET : family == AF_INET6 ? RIB_INET6 : -1;
-}
-
-static unsigned
-family_bits(int family)
-{
-	return family == AF_INET ? 32 : 128;
 }
 
 static struct rib *
@@ -119,7 +66,7 @@ rib_get(uint8_t fib, int family)
 	r = vnet_malloc(sizeof(*r));
 	if (r == NULL)
 		return NULL;
-	r->tree = radix_new_in(family_bits(family), vnet_malloc, vnet_free);
+	r->tree = radix_new_in(rib_family_bits(family), vnet_malloc, vnet_free);
 	if (r->tree == NULL) {
 		vnet_free(r);
 		return NULL;
@@ -140,192 +87,11 @@ rib_put(uint8_t fib, int family)
 	vnet_free(r);
 }
 
-/* --- next hops ----------------------------------------------------------- */
-
-void
-nexthop_set_lle(struct nexthop *nh, struct llentry *lle)
-{
-	struct llentry *old;
-
-	/* a route that has left takes nothing any more: nobody would give it back in time */
-	if (lle != NULL && !(nh->flags & RTF_UP_))
-		return;
-	if (lle != NULL)
-		lle_ref(lle);
-	old = __atomic_exchange_n(&nh->lle, lle, __ATOMIC_ACQ_REL);
-	if (lle != NULL && old == NULL)
-		__atomic_fetch_add(&nexthops_live, 1, __ATOMIC_RELAXED);
-	if (lle == NULL && old != NULL)
-		__atomic_fetch_sub(&nexthops_live, 1, __ATOMIC_RELAXED);
-	if (old != NULL)
-		lle_rele(old);
-}
-
-static void
-entry_free(struct rtentry *rt)
-{
-	nexthop_set_lle(&rt->nh, NULL);
-	if (rt->nh.ifa != NULL)
-		ifa_rele(rt->nh.ifa);
-	if (rt->nh.ifp != NULL)
-		if_rele(rt->nh.ifp);
-	__atomic_fetch_sub(&routes_live, 1, __ATOMIC_RELAXED);
-	route_dealloc(rt);
-}
-
-static void
-entry_free_late(struct rcu_head *h)
-{
-	__atomic_fetch_sub(&routes_trash, 1, __ATOMIC_RELAXED);
-	entry_free((struct rtentry *)(void *)((uint8_t *)h - offsetof(struct rtentry, rcu)));
-}
-
-/*
- * A route that is in no table any more. Its neighbour is given back now, the rest behind the
- * readers.
- */
-static void
-entry_retire(struct rtentry *rt)
-{
-	__atomic_store_n(&rt->nh.flags, rt->nh.flags & ~(uint32_t)RTF_UP_, __ATOMIC_RELAXED);
-	nexthop_set_lle(&rt->nh, NULL);
-	__atomic_fetch_add(&routes_trash, 1, __ATOMIC_RELAXED);
-	rcu_call(&rt->rcu, entry_free_late);
-}
-
-/* The first address of a family on an interface. */
-static struct ifaddr *
-first_ifa(const struct ifnet *ifp, int family)
-{
-	struct ifaddr *ifa;
-
-	TAILQ_FOREACH(ifa, &ifp->if_addrs, link)
-		if (ifa->family == family)
-			return ifa;
-	return NULL;
-}
-
-/* --- what a request comes to --------------------------------------------- */
-
-static bool
-addr_covers(const struct rt_addr *net, const struct rt_addr *a)
-{
-	unsigned whole = net->plen >> 3, rest = net->plen & 7;
-
-	if (net->family != a->family || memcmp(net->addr, a->addr, whole) != 0)
-		return false;
-	return rest == 0 || ((net->addr[whole] ^ a->addr[whole]) & (0xff00 >> rest) & 0xff) == 0;
-}
-
-static bool
-addr_equal(const struct rt_addr *a, const struct rt_addr *b)
-{
-	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
-}
-
-/*
- * A gateway of link scope is on its zone's link, whatever routes there are (RFC 4007 6); without a
- * zone it is on the link that the request names. 0 or -errno.
- */
-static int
-resolve_link_gateway(const struct rt_request *rq, struct rt_addr *gateway, struct ifnet **ifp)
-{
-	uint32_t zone = in6_zone(rt_addr_in6(gateway));
-
-	*ifp = zone != 0 ? if_byindex(zone) : rq->ifp;
-	if (*ifp == NULL)
-		return -ENETUNREACH;
-	if ((rq->ifp != NULL && rq->ifp != *ifp) || (*ifp)->if_index > IN6_ZONE_MAX)
-		return -EINVAL;
-	in6_embed((struct in6 *)(void *)gateway->addr, (*ifp)->if_index);
-	return 0;
-}
-
-/*
- * Where the gateway is: its interface and the source address there (NULL = not said); *gateway gets
- * its zone. 0 or -errno.
- */
-static int
-resolve_gateway(const struct rt_request *rq, const struct rt_addr *dst, struct rt_addr *gateway,
-    struct ifnet **ifp, struct ifaddr **ifa)
-{
-	struct rtentry *via;
-
-	if (gateway->family != dst->family)
-		return -EINVAL;
-	if (gateway->family == AF_INET6 && in6_is_linklocal(rt_addr_in6(gateway)))
-		return resolve_link_gateway(rq, gateway, ifp);
-	if (rq->ifp != NULL)
-		return 0;
-	via = rib_match(rq->fib, gateway);
-	if (via == NULL)
-		return -ENETUNREACH;
-	/* the new route would lead to the gateway itself, or does so already */
-	if (addr_covers(dst, gateway) && via->dst.plen <= dst->plen &&
-	    !(via->nh.flags & RTF_GATEWAY_))
-		return -EADDRINUSE;
-	if (via->nh.flags & RTF_GATEWAY_)
-		return -ENETUNREACH;
-	*ifp = via->nh.ifp;
-	if (*ifa == NULL)
-		*ifa = via->nh.ifa;
-	return 0;
-}
-
-/* An entry as the request says, in no table yet. 0 or -errno. */
-static int
-entry_make(const struct rt_request *rq, struct rtentry **out)
-{
-	struct rt_addr dst = rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen);
-	struct rt_addr gateway = rq->gateway;
-	struct ifnet *ifp = rq->ifp;
-	struct ifaddr *ifa = rq->ifa;
-	struct rtentry *rt;
-	int error;
-
-	if (gateway.family != 0) {
-		if ((error = resolve_gateway(rq, &dst, &gateway, &ifp, &ifa)) != 0)
-			return error;
-	} else if (ifp == NULL) {
-		if (rq->flags & (RTF_REJECT_ | RTF_BLACKHOLE_))
-			ifp = V_loif;
-		else if (ifa != NULL)
-			ifp = ifa->ifp;
-	}
-	if (ifp == NULL)
-		return -EINVAL;
-	if (ifa == NULL)
-		ifa = first_ifa(ifp, dst.family);
-	rt = route_alloc(sizeof(*rt));
-	if (rt == NULL)
-		return -ENOMEM;
-	__atomic_fetch_add(&routes_live, 1, __ATOMIC_RELAXED);
-	rt->dst = dst;
-	rt->gateway = gateway;
-	rt->fib = rq->fib;
-	rt->vnet = curvnet;
-	rt->weight = rq->weight == 0 ? 1 : rq->weight;
-	rt->expire_ns = rq->expire_ns;
-	rt->nh.rt = rt;
-	rt->nh.ifp = if_ref(ifp);
-	rt->nh.ifa = ifa == NULL ? NULL : ifa_ref(ifa);
-	rt->nh.mtu = rq->mtu;
-	rt->nh.flags = (rq->flags & ~(uint32_t)(RTF_HOST_ | RTF_GATEWAY_)) | RTF_UP_;
-	if (dst.plen == family_bits(dst.family))
-		rt->nh.flags |= RTF_HOST_;
-	if (gateway.family != 0)
-		rt->nh.flags |= RTF_GATEWAY_;
-	if (gateway.family == AF_INET)
-		rt->nh.gw4 = load32(gateway.addr);
-	*out = rt;
-	return 0;
-}
-
 static bool
 request_ok(const struct rt_request *rq)
 {
 	return rq->fib < rt_numfibs && family_index(rq->dst.family) >= 0 &&
-	    rq->dst.plen <= family_bits(rq->dst.family);
+	    rq->dst.plen <= rib_family_bits(rq->dst.family);
 }
 
 static void
@@ -335,69 +101,65 @@ tell(struct rtentry *rt, enum rtm what)
 		event_invoke(route_event, rt, (void *)(uintptr_t)what);
 }
 
-/* --- expiry -------------------------------------------------------------- */
-
-/* One timer a stack, at the earliest deadline; made with the first route that has one. */
-VNET_DEFINE_STATIC(struct callout, rib_expiry);
-VNET_DEFINE_STATIC(bool, rib_expiry_made);
-VNET_DEFINE_STATIC(uint32_t, rib_expiring); /* routes that have a deadline */
-
-static void rib_expire(void *arg);
-
-static void
-expiry_arm(uint64_t when_ns)
-{
-	struct callout *c = &VNET(rib_expiry);
-	uint64_t now = clock_now();
-
-	if (!VNET(rib_expiry_made)) {
-		callout_init(c, curvnet, rib_expire, NULL);
-		VNET(rib_expiry_made) = true;
-	}
-	if (!callout_armed(c) || c->when_ns > when_ns)
-		callout_reset(c, when_ns > now ? when_ns - now : 0);
-}
-
-/* A route has come into its table. */
-static void
-expiry_enter(const struct rtentry *rt)
-{
-	if (rt->expire_ns == 0)
-		return;
-	VNET(rib_expiring)++;
-	expiry_arm(rt->expire_ns);
-}
-
-/* A route has left; with the last one that has a deadline the timer goes. */
-static void
-expiry_leave(const struct rtentry *rt)
-{
-	if (rt->expire_ns != 0 && --VNET(rib_expiring) == 0)
-		callout_stop(&VNET(rib_expiry));
-}
-
-void
-rib_set_expiry(struct rtentry *rt, uint64_t expire_ns)
-{
-	if (rt->expire_ns == expire_ns)
-		return;
-	expiry_leave(rt);
-	rt->expire_ns = expire_ns;
-	expiry_enter(rt);
-}
-
-uint64_t
-rib_expires_in(const struct rtentry *rt)
-{
-	uint64_t now = clock_now();
-
-	if (rt->expire_ns == 0)
-		return 0;
-	/* rounded up: what has not gone yet never shows 0 */
-	return rt->expire_ns <= now ? 1 : (rt->expire_ns - now + NS_PER_SEC - 1) / NS_PER_SEC;
-}
-
 /* --- changes ------------------------------------------------------------- */
+
+static struct rtentry *
+first_named(const struct rt_request *rq)
+{
+	const struct rib *r = rib_of(rq->fib, rq->dst.family);
+	struct rt_addr dst = rib_request_prefix(rq);
+
+	if (r == NULL)
+		return NULL;
+	return entry_of(rq->mask != NULL ? radix_exact_masked(r->tree, rq->dst.addr, rq->mask) :
+					   radix_exact(r->tree, dst.addr, dst.plen));
+}
+
+static bool
+addr_equal(const struct rt_addr *a, const struct rt_addr *b)
+{
+	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0;
+}
+
+/* May rt, the last of them, stand beside the routes to its prefix? Like beside like only. */
+static bool
+may_join(const struct rtentry *first, const struct rtentry *rt)
+{
+	const uint32_t never = RTF_LOCAL_ | RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_DYNAMIC_;
+
+	if (first->rn.mask != NULL)
+		return false;
+	for (const struct rtentry *p = first; p != rt; p = rib_next_path(p))
+		if (((p->nh.flags | rt->nh.flags) & never) ||
+		    ((p->nh.flags ^ rt->nh.flags) & (RTF_PINNED_ | RTF_STATIC_)) ||
+		    (addr_equal(&p->gateway, &rt->gateway) && p->nh.ifp == rt->nh.ifp))
+			return false;
+	return true;
+}
+
+static int
+tree_insert(struct rib *r, struct rtentry *rt, const struct rt_request *rq, bool allow_dup)
+{
+	if (rq->mask != NULL)
+		return radix_insert_masked(r->tree, &rt->rn, rq->dst.addr, rq->mask, allow_dup);
+	return radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, allow_dup);
+}
+
+/* An entry into the tree and the FIB, or into neither. */
+static int
+entry_enter(struct rib *r, struct rtentry *rt, const struct rt_request *rq)
+{
+	const struct rtentry *first;
+	int error;
+
+	if ((error = tree_insert(r, rt, rq, rq->multipath)) != 0)
+		return error;
+	first = entry_of(radix_first(&rt->rn));
+	error = first == rt || may_join(first, rt) ? rib_hop_enter(r, rt) : -EEXIST;
+	if (error != 0)
+		radix_delete(r->tree, &rt->rn);
+	return error;
+}
 
 int
 rib_add(const struct rt_request *rq, struct rtentry **out)
@@ -408,24 +170,20 @@ rib_add(const struct rt_request *rq, struct rtentry **out)
 
 	if (!request_ok(rq))
 		return -EINVAL;
+	if (!rq->multipath && first_named(rq) != NULL)
+		return -EEXIST;
 	if ((r = rib_get(rq->fib, rq->dst.family)) == NULL)
 		return -ENOMEM;
-	if (radix_exact(r->tree, rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen).addr,
-		rq->dst.plen) != NULL)
-		return -EEXIST;
-	if ((error = entry_make(rq, &rt)) != 0) {
+	if ((error = rib_entry_make(rq, &rt)) != 0) {
 		rib_put(rq->fib, rq->dst.family);
 		return error;
 	}
-	error = radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
-	if (error == 0 && (error = fib_set(rt->fib, &rt->dst, &rt->nh)) != 0)
-		radix_delete(r->tree, &rt->rn);
-	if (error != 0) {
-		entry_free(rt);
+	if ((error = entry_enter(r, rt, rq)) != 0) {
+		rib_entry_free(rt);
 		rib_put(rq->fib, rq->dst.family);
 		return error;
 	}
-	expiry_enter(rt);
+	rib_expiry_enter(rt);
 	tell(rt, RTM_ADD_);
 	if (out != NULL)
 		*out = rt;
@@ -437,21 +195,50 @@ rib_remove(struct rtentry *rt)
 {
 	struct rib *r = rib_of(rt->fib, rt->dst.family);
 
-	radix_delete(r->tree, &rt->rn);
+	rib_hop_leave(r, rt);
 	rib_put(rt->fib, rt->dst.family);
-	fib_clear(rt->fib, &rt->dst);
-	expiry_leave(rt);
+	rib_expiry_leave(rt);
 	tell(rt, RTM_DELETE_);
-	entry_retire(rt);
+	rib_entry_retire(rt);
 }
 
-/* The route that a delete or change means, or NULL. */
-static struct rtentry *
-rib_named(const struct rt_request *rq)
+void
+rib_set_ifa(struct rtentry *rt, struct ifaddr *ifa)
 {
-	struct rt_addr dst = rt_addr_make(rq->dst.family, rq->dst.addr, rq->dst.plen);
+	struct ifaddr *old = rt->nh.ifa;
 
-	return rib_exact(rq->fib, &dst);
+	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
+	rib_hop_update(rib_of(rt->fib, rt->dst.family), rt);
+	if (old != NULL)
+		ifa_rele(old);
+}
+
+/*
+ * Does the request mean this one of the paths? What it names must agree; the interface alone is not
+ * enough where the route has a gateway and others go by the same interface.
+ */
+static bool
+is_meant(const struct rt_request *rq, const struct rtentry *rt)
+{
+	if (rq->gateway.family != 0 && !addr_equal(&rq->gateway, &rt->gateway))
+		return false;
+	return rq->ifp == NULL || rq->ifp == rt->nh.ifp;
+}
+
+/* The one path that a request means; NULL if there is none, or more than one. */
+static struct rtentry *
+path_meant(const struct rt_request *rq, struct rtentry *first)
+{
+	struct rtentry *meant = NULL;
+
+	for (struct rtentry *rt = first; rt != NULL; rt = rib_next_path(rt)) {
+		if (!is_meant(rq, rt))
+			continue;
+		if (meant != NULL)
+			return NULL;
+		meant = rt;
+	}
+	return meant;
 }
 
 int
@@ -461,38 +248,26 @@ rib_delete(const struct rt_request *rq)
 
 	if (!request_ok(rq))
 		return -EINVAL;
-	rt = rib_named(rq);
+	rt = path_meant(rq, first_named(rq));
 	if (rt == NULL)
 		return -ESRCH;
-	/* with a gateway given it must be this route's */
-	if (rq->gateway.family != 0 && !addr_equal(&rq->gateway, &rt->gateway))
-		return -ESRCH;
-	if (rq->gateway.family == 0 && rq->ifp != NULL && rq->ifp != rt->nh.ifp)
-		return -ESRCH;
-	/* an interface's own prefix: only who put it there (and says so) takes it away */
+	/*
+	 * an interface's own prefix: only who put it there (and says so) takes it away; or who names
+	 * the interface while another one leads there too
+	 */
 	if ((rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)) &&
-	    !(rq->flags & (RTF_PINNED_ | RTF_LOCAL_)))
+	    !(rq->flags & (RTF_PINNED_ | RTF_LOCAL_)) && (rq->ifp == NULL || rt->group == NULL))
 		return -EADDRINUSE;
 	rib_remove(rt);
 	return 0;
 }
 
-int
-rib_change(const struct rt_request *rq, struct rtentry **out)
+/* The request with what it doesn't name taken from the route that is there. */
+static struct rt_request
+merge(const struct rt_request *rq, const struct rtentry *old)
 {
 	struct rt_request merged = *rq;
-	struct rtentry *old, *rt;
-	struct rib *r;
-	int error;
 
-	if (!request_ok(rq))
-		return -EINVAL;
-	old = rib_named(rq);
-	if (old == NULL)
-		return -ESRCH;
-	if (old->nh.flags & (RTF_PINNED_ | RTF_LOCAL_))
-		return -EADDRINUSE;
-	/* what the request doesn't name stays */
 	if (rq->gateway.family == 0 && rq->ifp == NULL) {
 		merged.gateway = old->gateway;
 		merged.ifp = old->nh.ifp;
@@ -508,20 +283,48 @@ rib_change(const struct rt_request *rq, struct rtentry **out)
 	if (!(rq->flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
 		merged.flags |= old->nh.flags & (RTF_REJECT_ | RTF_BLACKHOLE_);
 	merged.flags |= old->nh.flags & (RTF_STATIC_ | RTF_PROTO1_ | RTF_PROTO2_ | RTF_PROTO3_);
-	if ((error = entry_make(&merged, &rt)) != 0)
+	return merged;
+}
+
+/* Of several paths a change names one, and changes what is not its way. */
+static struct rtentry *
+path_to_change(const struct rt_request *rq)
+{
+	struct rtentry *first = first_named(rq);
+
+	return first == NULL || rib_next_path(first) == NULL ? first : path_meant(rq, first);
+}
+
+int
+rib_change(const struct rt_request *rq, struct rtentry **out)
+{
+	struct rt_request merged;
+	struct rtentry *old, *rt;
+	struct rib *r;
+	int error;
+
+	if (!request_ok(rq))
+		return -EINVAL;
+	old = path_to_change(rq);
+	if (old == NULL)
+		return -ESRCH;
+	if (old->nh.flags & (RTF_PINNED_ | RTF_LOCAL_))
+		return -EADDRINUSE;
+	merged = merge(rq, old);
+	if (old->group != NULL && (merged.flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
+		return -EINVAL;
+	if ((error = rib_entry_make(&merged, &rt)) != 0)
 		return error;
 	rt->nh.use = old->nh.use;
 	r = rib_of(rq->fib, rq->dst.family);
-	/*
-	 * neither can fail: the old one's room is there, and in the FIB the prefix only gets
-	 * another next hop
-	 */
-	radix_delete(r->tree, &old->rn);
-	radix_insert(r->tree, &rt->rn, rt->dst.addr, rt->dst.plen, false);
-	fib_set(rt->fib, &rt->dst, &rt->nh);
-	expiry_leave(old);
-	entry_retire(old);
-	expiry_enter(rt);
+	if ((error = tree_insert(r, rt, rq, true)) != 0) {
+		rib_entry_free(rt);
+		return error;
+	}
+	rib_hop_replace(r, old, rt);
+	rib_expiry_leave(old);
+	rib_entry_retire(old);
+	rib_expiry_enter(rt);
 	tell(rt, RTM_CHANGE_);
 	if (out != NULL)
 		*out = rt;
@@ -544,6 +347,14 @@ rib_exact(uint8_t fib, const struct rt_addr *dst)
 	struct rib *r = rib_of(fib, dst->family);
 
 	return r == NULL ? NULL : entry_of(radix_exact(r->tree, dst->addr, dst->plen));
+}
+
+struct rtentry *
+rib_exact_masked(uint8_t fib, const struct rt_addr *dst, const uint8_t *mask)
+{
+	struct rib *r = rib_of(fib, dst->family);
+
+	return r == NULL ? NULL : entry_of(radix_exact_masked(r->tree, dst->addr, mask));
 }
 
 uint64_t
@@ -596,37 +407,6 @@ rib_visible(const struct rtentry *rt)
 					   prison_ip6_ok(curprison, rt->dst.addr);
 }
 
-/* --- routes whose time is up --------------------------------------------- */
-
-struct deadline {
-	uint64_t now, next;
-};
-
-static int
-expire_one(struct rtentry *rt, void *ctx)
-{
-	struct deadline *d = ctx;
-
-	if (rt->expire_ns == 0)
-		return 0;
-	if (rt->expire_ns <= d->now)
-		rib_remove(rt);
-	else if (rt->expire_ns < d->next)
-		d->next = rt->expire_ns;
-	return 0;
-}
-
-static void
-rib_expire(void *arg)
-{
-	struct deadline d = { .now = clock_now(), .next = NS_NEVER };
-
-	(void)arg;
-	rib_walk_all(expire_one, &d);
-	if (d.next != NS_NEVER)
-		expiry_arm(d.next);
-}
-
 /* --- a stack's beginning and end ----------------------------------------- */
 
 static void
@@ -662,8 +442,7 @@ static void
 rib_uninit(void *arg)
 {
 	(void)arg;
-	if (VNET(rib_expiry_made))
-		callout_drain(&VNET(rib_expiry));
+	rib_expiry_drain();
 	rib_walk_all(remove_entry, NULL);
 	if (curvnet == vnet0)
 		route_event = NULL;

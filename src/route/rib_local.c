@@ -64,23 +64,13 @@ rib_purge_ifa(struct ifaddr *ifa)
 	return p.n;
 }
 
-static void
-set_ifa(struct rtentry *rt, struct ifaddr *ifa)
-{
-	struct ifaddr *old = rt->nh.ifa;
-
-	__atomic_store_n(&rt->nh.ifa, ifa_ref(ifa), __ATOMIC_RELEASE);
-	if (old != NULL)
-		ifa_rele(old);
-}
-
 static int
 replace_ifa(struct rtentry *rt, void *ctx)
 {
 	struct purge *p = ctx;
 
 	if (rt->nh.ifa == p->ifa && !(rt->nh.flags & RTF_LOCAL_))
-		set_ifa(rt, p->other);
+		rib_set_ifa(rt, p->other);
 	return 0;
 }
 
@@ -121,7 +111,7 @@ local_add_one(const struct rt_addr *host, struct ifaddr *ifa, uint8_t fib)
 	if (rt != NULL && (rt->nh.flags & RTF_PINNED_))
 		return -EEXIST;
 	/* what somebody said about this address before it was ours gives way */
-	if (rt != NULL)
+	for (; rt != NULL; rt = rib_exact(fib, host))
 		rib_remove(rt);
 	if ((error = rib_add(&rq, &rt)) == 0)
 		rt->users = 1;
@@ -178,6 +168,6 @@ rib_local_source(const struct rt_addr *host, struct ifaddr *ifa)
 		struct rtentry *rt = rib_exact(fib, host);
 
 		if (rt != NULL && (rt->nh.flags & RTF_LOCAL_))
-			set_ifa(rt, ifa);
+			rib_set_ifa(rt, ifa);
 	}
 }

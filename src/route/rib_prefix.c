@@ -2,8 +2,9 @@
  * rib_prefix.c - the routes that addresses of interfaces bring: their prefix is on the link.
  *
  * An address says what its route leads to (ifaddr_ops.prefix): its prefix, or the peer of a
- * point-to-point link. Of several addresses in one prefix, on one interface or on several, one
- * holds the route (has_route); when it leaves, or its interface is set down, the next one gets it.
+ * point-to-point link. Of several addresses of an interface in one prefix, one holds the route
+ * (has_route); when it leaves, the next one gets it. Several interfaces in one prefix have a route
+ * each, and packets choose among them (behaviours 21).
  */
 #include "route/rib.h"
 
@@ -24,26 +25,16 @@ same_prefix(const struct ifaddr *a, const struct ifaddr *b)
 	    memcmp(&x, &y, sizeof(x)) == 0;
 }
 
-/*
- * Another address with the same prefix: first of those whose interface is up. `holder`: only one
- * that has the route.
- */
+/* An alias on the same interface; `holder`: only the one that has the route. */
 static struct ifaddr *
-prefix_other(const struct ifaddr *ifa, bool holder)
+alias_of(const struct ifaddr *ifa, bool holder)
 {
-	struct ifaddr *best = NULL, *other;
-	struct ifnet *ifp;
+	struct ifaddr *other;
 
-	IF_FOREACH(ifp)
-		TAILQ_FOREACH(other, &ifp->if_addrs, link) {
-			if (other == ifa || (holder && !other->has_route) ||
-			    !same_prefix(ifa, other))
-				continue;
-			if (best == NULL ||
-			    (!(best->ifp->if_flags & IFF_UP_) && (ifp->if_flags & IFF_UP_)))
-				best = other;
-		}
-	return best;
+	TAILQ_FOREACH(other, &ifa->ifp->if_addrs, link)
+		if (other != ifa && (!holder || other->has_route) && same_prefix(ifa, other))
+			return other;
+	return NULL;
 }
 
 void
@@ -64,20 +55,23 @@ rib_prefix_delete(struct ifaddr *ifa)
 int
 rib_prefix_add(struct ifaddr *ifa)
 {
-	struct rt_request rq = { .ifp = ifa->ifp, .ifa = ifa, .flags = RTF_PINNED_ };
+	struct rt_request rq = {
+		.ifp = ifa->ifp, .ifa = ifa, .flags = RTF_PINNED_, .multipath = true
+	};
 	uint8_t first, last;
 	int error;
 
-	if (ifa->has_route || !prefix_of(ifa, &rq.dst) || prefix_other(ifa, true) != NULL)
+	if (ifa->has_route || !prefix_of(ifa, &rq.dst) || alias_of(ifa, true) != NULL)
 		return 0;
 	rt_fib_range(ifa->ifp, &first, &last);
 	for (uint8_t fib = first; fib <= last; fib++) {
-		struct rtentry *rt = rib_exact(fib, &rq.dst);
+		struct rtentry *rt;
 
 		rq.fib = fib;
-		/* a route that somebody gave by hand gives way to the link itself */
-		if (rt != NULL && !(rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)))
-			(void)rib_delete(&(struct rt_request){ .dst = rq.dst, .fib = fib });
+		/* what somebody gave by hand gives way to the link itself */
+		while ((rt = rib_exact(fib, &rq.dst)) != NULL &&
+		    !(rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)))
+			rib_remove(rt);
 		error = rib_add(&rq, NULL);
 		ifa->has_route = true;
 		if (error != 0) {
@@ -89,45 +83,17 @@ rib_prefix_add(struct ifaddr *ifa)
 }
 
 void
-rib_prefix_hand_over(struct ifaddr *ifa)
-{
-	struct ifaddr *other;
-
-	if (!ifa->has_route)
-		return;
-	rib_prefix_delete(ifa);
-	other = prefix_other(ifa, false);
-	if (other != NULL && (other->ifp->if_flags & IFF_UP_))
-		(void)rib_prefix_add(other);
-}
-
-/* An alias on the same interface. */
-static struct ifaddr *
-heir_of(const struct ifaddr *ifa)
-{
-	struct ifaddr *other;
-
-	TAILQ_FOREACH(other, &ifa->ifp->if_addrs, link)
-		if (other != ifa && same_prefix(ifa, other))
-			return other;
-	return NULL;
-}
-
-void
 rib_prefix_leave(struct ifaddr *ifa)
 {
-	struct ifaddr *heir = heir_of(ifa), *other;
-	bool had = ifa->has_route;
+	struct ifaddr *heir = alias_of(ifa, false);
 
 	/* it takes the routes over, else what was reached through ifa is unreachable */
 	if (heir != NULL) {
 		rib_ifa_replace(ifa, heir);
-		heir->has_route |= had;
+		heir->has_route |= ifa->has_route;
 		ifa->has_route = false;
 		return;
 	}
 	rib_prefix_delete(ifa);
 	rib_purge_ifa(ifa);
-	if (had && (other = prefix_other(ifa, false)) != NULL)
-		(void)rib_prefix_add(other);
 }

@@ -1,5 +1,6 @@
 /*
- * route_cmd.c - the tool `route`: add, delete, change, get, flush; monitor is in route_monitor.c.
+ * route_cmd.c - the tool `route`: add, delete, change, flush, files of such lines; get is in
+ * route_get.c, monitor in route_monitor.c.
  *
  * Words are read into a struct first (route_words.c); nothing is changed before all of them are
  * understood. -expire counts seconds from now: a stack's clock knows no year.
@@ -17,21 +18,32 @@
 
 /* --- add, delete, change ------------------------------------------------- */
 
+/* ESRCH has two causes: the route is not there, or several are and none was named. */
+static bool
+is_ambiguous(const struct route_words *w)
+{
+	const struct rtentry *rt = w->rq.mask == NULL ? rib_exact(w->rq.fib, &w->rq.dst) : NULL;
+
+	return w->rq.gateway.family == 0 && rt != NULL && rib_next_path(rt) != NULL;
+}
+
 static const char *
-change_strerror(const char *command, int error)
+change_strerror(const struct route_words *w, int error)
 {
 	switch (-error) {
 	case EEXIST:
 		return "route already in table";
 	case ESRCH:
-		return "not in table";
+		return is_ambiguous(w) ? "several gateways: name one" : "not in table";
+	case ENOSPC:
+		return "too many gateways: net.route.maxpaths";
 	case ENETUNREACH:
 		return "Network is unreachable";
 	case ENOMEM:
 		return "not enough memory";
 	case EADDRINUSE:
-		return strcmp(command, "add") == 0 ? "gateway uses the same route" :
-						     "belongs to an interface's address";
+		return strcmp(w->command, "add") == 0 ? "gateway uses the same route" :
+							"belongs to an interface's address";
 	default:
 		return verb_strerror(error);
 	}
@@ -42,6 +54,8 @@ change_say(const struct route_words *w, int error)
 {
 	struct emitter *e = w->v->out;
 
+	if (w->quiet && w->where[0] != '\0' && error != 0)
+		return verb_error(w->v, 1, "%s%s: %s", w->where, w->dst, change_strerror(w, error));
 	if (w->quiet)
 		return error == 0 ? 0 : 1;
 	emit_str(e, "command", "%s", w->command);
@@ -51,11 +65,11 @@ change_say(const struct route_words *w, int error)
 	if (w->gw != NULL)
 		emit_str(e, "gateway", ": gateway %s", w->gw);
 	if (error != 0)
-		emit_str(e, "error", ": %s", change_strerror(w->command, error));
+		emit_str(e, "error", ": %s", change_strerror(w, error));
 	emit_text(e, "\n");
 	return error == 0 ?
 	    0 :
-	    verb_error(w->v, 1, "writing to routing socket: %s", verb_strerror(error));
+	    verb_error(w->v, 1, "%swriting to routing socket: %s", w->where, verb_strerror(error));
 }
 
 static int
@@ -65,6 +79,7 @@ route_change(struct route_words *w, int argc, char **argv)
 
 	if (priv_check(PRIV_NET_ROUTE) != 0)
 		return verb_error(w->v, EXIT_NOPERM_, "must be root to alter routing table");
+	w->rq.multipath = strcmp(w->command, "add") == 0;
 	if (strcmp(w->command, "delete") != 0)
 		w->rq.flags |= RTF_STATIC_;
 	if ((status = route_words_parse(w, argc, argv)) != 0)
@@ -75,68 +90,10 @@ route_change(struct route_words *w, int argc, char **argv)
 		error = w->test ? 0 : rib_change(&w->rq, NULL);
 	else if (w->gw == NULL && w->rq.ifp == NULL &&
 	    !(w->rq.flags & (RTF_REJECT_ | RTF_BLACKHOLE_)))
-		return verb_usage(w->v, "no gateway");
+		return route_usage(w, "no gateway");
 	else
 		error = w->test ? 0 : rib_add(&w->rq, NULL);
 	return change_say(w, error);
-}
-
-/* --- get ----------------------------------------------------------------- */
-
-const char *
-route_mask_text(const struct rt_addr *a, char text[RT_ADDR_TEXT])
-{
-	struct rt_addr mask = rt_mask(a->family, a->plen);
-
-	return a->plen == 0 ? strcpy(text, "default") : rt_addr_text(&mask, text);
-}
-
-const char *
-route_dst_text(const struct rt_addr *a, char text[RT_ADDR_TEXT])
-{
-	struct rt_addr host = rt_addr_make(a->family, a->addr, 128);
-
-	return rt_addr_text(a->plen == 0 ? a : &host, text);
-}
-
-static void
-get_say(const struct route_words *w, const struct rtentry *rt)
-{
-	struct emitter *e = w->v->out;
-	char text[RT_ADDR_TEXT], flags[RIB_FLAG_NAMES];
-
-	emit_str(e, "route-to", "   route to: %s\n", route_dst_text(&w->rq.dst, text));
-	emit_str(e, "destination", "destination: %s\n", route_dst_text(&rt->dst, text));
-	if (!(rt->nh.flags & RTF_HOST_))
-		emit_str(e, "mask", "       mask: %s\n", route_mask_text(&rt->dst, text));
-	if (rt->nh.flags & RTF_GATEWAY_)
-		emit_str(e, "gateway", "    gateway: %s\n", rib_gateway_text(rt, text));
-	emit_uint(e, "fib", w->rq.fib != 0 ? "        fib: %" PRIu64 "\n" : NULL, w->rq.fib);
-	emit_str(e, "interface", "  interface: %s\n", rt->nh.ifp->if_xname);
-	emit_str(
-	    e, "flags", "      flags: <%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
-	emit_text(e, " recvpipe  sendpipe  ssthresh  rtt,msec    mtu        weight    expire\n");
-	emit_text(e, "%8d  %8d  %8d  %8d  ", 0, 0, 0, 0);
-	emit_uint(e, "mtu", "%8" PRIu64 "  ", rt->nh.mtu != 0 ? rt->nh.mtu : rt->nh.ifp->if_mtu);
-	emit_uint(e, "weight", "%8" PRIu64 "  ", rt->weight);
-	emit_uint(e, "expire", "%8" PRIu64 " \n", rib_expires_in(rt));
-}
-
-static int
-route_get(struct route_words *w, int argc, char **argv)
-{
-	struct rtentry *rt;
-	int status;
-
-	if ((status = route_words_parse(w, argc, argv)) != 0)
-		return status;
-	rt = w->has_mask || strchr(w->dst, '/') != NULL ? rib_exact(w->rq.fib, &w->rq.dst) :
-							  rib_match(w->rq.fib, &w->rq.dst);
-	if (rt == NULL || !rib_visible(rt))
-		return w->quiet ? 1 : verb_error(w->v, 1, "route has not been found");
-	if (!w->quiet)
-		get_say(w, rt);
-	return 0;
 }
 
 /* --- flush --------------------------------------------------------------- */
@@ -146,20 +103,20 @@ flush_one(struct rtentry *rt, void *ctx)
 {
 	struct route_words *w = ctx;
 	struct emitter *e = w->v->out;
-	char text[RT_ADDR_TEXT];
+	char text[RT_ADDR_TEXT], dst[RIB_DST_TEXT];
 
 	if (!(rt->nh.flags & RTF_GATEWAY_) || (rt->nh.flags & (RTF_PINNED_ | RTF_LOCAL_)))
 		return 0;
 	if (!w->quiet) {
 		emit_object(e, NULL);
-		emit_str(e, "destination", "%-20s ", rt_addr_text(&rt->dst, text));
+		emit_str(e, "destination", "%-20s ", rib_dst_text(rt, dst));
 		emit_str(e, "gateway", "%-20s done\n", rib_gateway_text(rt, text));
 		emit_end(e);
 	}
-	if (w->test)
-		return 0;
-	/* rt goes within; the walk knows its next one already */
-	return rib_delete(&(struct rt_request){ .dst = rt->dst, .fib = rt->fib });
+	/* the walk knows its next one already */
+	if (!w->test)
+		rib_remove(rt);
+	return 0;
 }
 
 static int
@@ -185,7 +142,7 @@ route_flush(struct route_words *w, int argc, char **argv)
 	return 0;
 }
 
-/* --- the tool ------------------------------------------------------------ */
+/* --- files of lines ------------------------------------------------------ */
 
 static const struct {
 	const char *word, *command;
@@ -200,14 +157,62 @@ static const struct {
 	{ "flush", "flush", route_flush },
 };
 
+/* argv begins with the command's word. */
+static int
+route_command(struct route_words *w, int argc, char **argv)
+{
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (argc > 0 && strcmp(argv[0], commands[i].word) == 0) {
+			w->command = commands[i].command;
+			return commands[i].run(w, argc - 1, argv + 1);
+		}
+	return route_usage(w, "no such command");
+}
+
+/* One line, with the options of the tool: they hold for all of them. */
+static int
+file_line(void *ctx, const char *where, int argc, char **argv)
+{
+	const struct route_words *tool = ctx;
+	struct route_words w = *tool;
+	int status;
+
+	w.where = where;
+	/* lines as one types them are as good */
+	if (strcmp(argv[0], "route") == 0) {
+		argc--;
+		argv++;
+	}
+	if (!w.quiet)
+		emit_object(w.v->out, NULL);
+	status = route_command(&w, argc, argv);
+	if (!w.quiet)
+		emit_end(w.v->out);
+	return status;
+}
+
+static int
+route_file(struct route_words *w, const char *path)
+{
+	int status;
+
+	emit_list(w->v->out, "line");
+	status = verb_file(w->v, strcmp(path, "-") == 0 ? "/dev/stdin" : path, file_line, w);
+	emit_end(w->v->out);
+	return status;
+}
+
+/* --- the tool ------------------------------------------------------------ */
+
 static int
 route_run(struct verb_run *v)
 {
-	struct route_words w = { .v = v, .rq = { .fib = v->fib } };
+	struct route_words w = { .v = v, .where = "", .rq = { .fib = v->fib } };
+	const char *file = NULL;
 	struct verb_opts o;
 	int c;
 
-	verb_opts_init(&o, v, v->argc, v->argv, "46dnqtv");
+	verb_opts_init(&o, v, v->argc, v->argv, "46df:nqtv");
 	while ((c = verb_opts_next(&o)) != -1) {
 		switch (c) {
 		case '4':
@@ -215,6 +220,9 @@ route_run(struct verb_run *v)
 			break;
 		case '6':
 			w.family = AF_INET6;
+			break;
+		case 'f':
+			file = o.arg;
 			break;
 		case 'n':
 			w.numeric = true;
@@ -233,18 +241,15 @@ route_run(struct verb_run *v)
 			return verb_usage(v, NULL);
 		}
 	}
-	if (o.ind >= v->argc)
+	if ((o.ind >= v->argc) != (file != NULL))
 		return verb_usage(v, NULL);
 	if (v->fib >= rt_numfibs)
 		return verb_error(v, 1, "fib %u: FIBs are 0 to %u", v->fib, rt_numfibs - 1);
+	if (file != NULL)
+		return route_file(&w, file);
 	if (strcmp(v->argv[o.ind], "monitor") == 0)
 		return o.ind + 1 < v->argc ? verb_usage(v, NULL) : route_monitor(v);
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
-		if (strcmp(v->argv[o.ind], commands[i].word) == 0) {
-			w.command = commands[i].command;
-			return commands[i].run(&w, v->argc - o.ind - 1, v->argv + o.ind + 1);
-		}
-	return verb_usage(v, "no such command");
+	return route_command(&w, v->argc - o.ind, v->argv + o.ind);
 }
 
 static void
@@ -264,8 +269,9 @@ route_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), 
 VERB_DEFINE(route, .name = "route",
     .usage =
 	"route [-46dnqtv] add | delete | change [-net | -host] destination gateway [netmask] [modifiers]\n"
-	"route [-46nqv] get [-net | -host] destination\n"
+	"route [-46nqv] get [-net | -host] destination [-src address] [-proto protocol] [-sport port] [-dport port]\n"
 	"route [-46nqt] flush\n"
+	"route [-46dnqtv] -f file\n"
 	"route [-n] monitor",
     .summary = "change and question the routing tables", .run = route_run,
     .complete = route_complete, .flags = VERB_HAS_JAIL);

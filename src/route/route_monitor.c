@@ -104,13 +104,13 @@ on_route(void *ctx, void *arg1, void *arg2)
 	emit_text(e, "%s: len %u, pid: 0, seq 0, errno 0, ", route_types[i].text, size);
 	emit_str(e, "flags", "flags:<%s>\n", rib_flag_names(rt->nh.flags | RTF_DONE_, flags));
 	emit_text(e, "locks:  inits: \nsockaddrs: <DST,GATEWAY%s>\n", host ? "" : ",NETMASK");
-	emit_str(e, "destination", " %s", route_dst_text(&rt->dst, text));
+	emit_str(e, "destination", " %s", route_dst_text(rt, text));
 	emit_uint(e, "prefixlen", NULL, rt->dst.plen);
 	emit_uint(e, "fib", NULL, rt->fib);
 	emit_str(e, "gateway", " %s", rib_gateway_text(rt, text));
 	emit_str(e, "interface", NULL, rt->nh.ifp->if_xname);
 	if (!host)
-		emit_str(e, "mask", " %s", route_mask_text(&rt->dst, text));
+		emit_str(e, "mask", " %s", route_mask_text(rt, text));
 	emit_text(e, "\n");
 	message_end(mon);
 }

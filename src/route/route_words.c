@@ -13,11 +13,20 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "255.255.255.0", "0xffffff00" or "ffff:ffff::" -> length; false if it is not contiguous. */
-static bool
-parse_mask(const char *word, unsigned *plen)
+int
+route_usage(struct route_words *w, const char *why)
 {
-	struct rt_addr mask, clean;
+	if (w->where[0] == '\0')
+		return verb_usage(w->v, why);
+	return verb_error(w->v, EXIT_USAGE_, "%s%s", w->where, why);
+}
+
+/* "255.255.255.0", "0xffffff00" or "ffff:ffff::". False if it is none of them. */
+static bool
+parse_mask(struct route_words *w, const char *word, struct route_late *late)
+{
+	struct rt_addr mask;
+	bool prefix;
 	uint64_t number;
 	uint32_t wire;
 
@@ -30,10 +39,12 @@ parse_mask(const char *word, unsigned *plen)
 	    !rt_addr_parse(word, 0, &mask)) {
 		return false;
 	}
-	*plen = (unsigned)(__builtin_popcountll(load64(mask.addr)) +
-	    __builtin_popcountll(load64(mask.addr + 8)));
-	clean = rt_mask(mask.family, *plen);
-	return memcmp(clean.addr, mask.addr, sizeof(mask.addr)) == 0;
+	late->plen = rt_mask_lead(mask.family, mask.addr, &prefix);
+	late->has_gaps = !prefix;
+	late->mask_family = mask.family;
+	memcpy(w->mask, mask.addr, sizeof(w->mask));
+	w->has_mask = true;
+	return true;
 }
 
 /* "10", "10.1", "10.1.2": the parts of a network number. False for anything else. */
@@ -143,7 +154,7 @@ parse_dst_word(struct route_words *w, const char *slash, struct rt_addr *a)
 
 /* The destination with what was said about its length. 0 or an exit status. */
 static int
-parse_dst(struct route_words *w, unsigned mask_plen)
+parse_dst(struct route_words *w, const struct route_late *late)
 {
 	const char *slash = strchr(w->dst, '/');
 	size_t len = slash != NULL ? (size_t)(slash - w->dst) : strlen(w->dst);
@@ -151,22 +162,30 @@ parse_dst(struct route_words *w, unsigned mask_plen)
 	unsigned plen;
 
 	if (len >= sizeof(w->dst_text))
-		return verb_error(w->v, EXIT_NOHOST_, "bad address: %s", w->dst);
+		return verb_error(w->v, EXIT_NOHOST_, "%sbad address: %s", w->where, w->dst);
 	memcpy(w->dst_text, w->dst, len);
 	w->dst_text[len] = '\0';
 	if (!parse_dst_word(w, slash, &a))
-		return verb_error(w->v, EXIT_NOHOST_, "bad address: %s", w->dst);
+		return verb_error(w->v, EXIT_NOHOST_, "%sbad address: %s", w->where, w->dst);
 	plen = a.plen;
 	if (w->has_mask) {
-		plen = mask_plen;
+		plen = late->plen;
 		w->is_host = false;
+		if (late->mask_family != 0 && late->mask_family != a.family)
+			return verb_error(
+			    w->v, 1, "%s%s: the netmask is of another family", w->where, w->dst);
 	}
 	if (w->force_host) {
 		plen = family_bits(a.family);
 		w->is_host = true;
 	}
 	if (plen > family_bits(a.family))
-		return verb_error(w->v, 1, "prefixlen %u: too long for %s", plen, w->dst);
+		return verb_error(
+		    w->v, 1, "%sprefixlen %u: too long for %s", w->where, plen, w->dst);
+	if (w->has_mask && late->has_gaps && !w->force_host) {
+		w->rq.mask = w->mask;
+		plen = family_bits(a.family);
+	}
 	w->rq.dst = rt_addr_make(a.family, a.addr, plen);
 	return 0;
 }
@@ -199,11 +218,11 @@ parse_gateway(struct route_words *w)
 			w->rq.ifa = ifa;
 		}
 		if (w->rq.ifp == NULL)
-			return verb_error(w->v, 1, "%s: no such interface", w->gw);
+			return verb_error(w->v, 1, "%s%s: no such interface", w->where, w->gw);
 		return 0;
 	}
 	if (!parse_host(w->gw, w->rq.dst.family, &w->rq.gateway))
-		return verb_error(w->v, EXIT_NOHOST_, "bad address: %s", w->gw);
+		return verb_error(w->v, EXIT_NOHOST_, "%sbad address: %s", w->where, w->gw);
 	return 0;
 }
 
@@ -245,6 +264,10 @@ static const struct {
 	{ "expire", WORD_OTHER, 0, true },
 	{ "weight", WORD_OTHER, 0, true },
 	{ "fib", WORD_OTHER, 0, true },
+	{ "src", WORD_OTHER, 0, true },
+	{ "proto", WORD_OTHER, 0, true },
+	{ "sport", WORD_OTHER, 0, true },
+	{ "dport", WORD_OTHER, 0, true },
 	/* nothing here would heed them */
 	{ "xresolve", WORD_NOT_HERE, 0, false },
 	{ "cloning", WORD_NOT_HERE, 0, false },
@@ -259,11 +282,61 @@ static const struct {
 	{ "lockrest", WORD_NOT_HERE, 0, false },
 };
 
+static const struct {
+	const char *name;
+	uint8_t number;
+} protocols[] = { { "icmp", 1 }, { "tcp", 6 }, { "udp", 17 }, { "icmp6", 58 }, { "sctp", 132 } };
+
+static bool
+parse_proto(const char *word, uint8_t *proto)
+{
+	uint64_t n;
+
+	for (size_t i = 0; i < sizeof(protocols) / sizeof(protocols[0]); i++)
+		if (strcmp(word, protocols[i].name) == 0)
+			return *proto = protocols[i].number, true;
+	if (!verb_number(word, 0, 255, &n))
+		return false;
+	*proto = (uint8_t)n;
+	return true;
+}
+
+/* -src, -proto, -sport, -dport: the flow whose way `get` shows. 0 or an exit status. */
+static int
+keyword_flow(struct route_words *w, const char *word, const char *arg, struct route_late *late)
+{
+	uint64_t n = 0;
+
+	if (w->command != NULL && strcmp(w->command, "get") != 0)
+		return verb_error(w->v, EXIT_USAGE_, "%s-%s: only for get", w->where, word);
+	if (strcmp(word, "src") == 0) {
+		late->src = arg;
+		return 0;
+	}
+	if (strcmp(word, "proto") == 0)
+		return parse_proto(arg, &w->flow_proto) ?
+		    0 :
+		    verb_error(w->v, 1, "%sproto %s: no such protocol", w->where, arg);
+	if (!verb_number(arg, 0, UINT16_MAX, &n))
+		return verb_error(w->v, 1, "%s%s %s: bad value: 0 to 65535", w->where, word, arg);
+	*(word[0] == 's' ? &w->flow_sport : &w->flow_dport) = (uint16_t)n;
+	return 0;
+}
+
+static bool
+is_flow_word(const char *word)
+{
+	return strcmp(word, "src") == 0 || strcmp(word, "proto") == 0 ||
+	    strcmp(word, "sport") == 0 || strcmp(word, "dport") == 0;
+}
+
 static int
 keyword_other(struct route_words *w, const char *word, const char *arg, struct route_late *late)
 {
 	uint64_t n = 0;
 
+	if (is_flow_word(word))
+		return keyword_flow(w, word, arg, late);
 	if (strcmp(word, "net") == 0)
 		w->force_net = true;
 	else if (strcmp(word, "host") == 0)
@@ -282,30 +355,33 @@ keyword_other(struct route_words *w, const char *word, const char *arg, struct r
 	else if (strcmp(word, "ifp") == 0)
 		late->ifp = arg;
 	else if (strcmp(word, "netmask") == 0) {
-		if (!parse_mask(arg, &late->plen))
-			return verb_error(w->v, 1, "netmask %s: not a contiguous mask", arg);
-		w->has_mask = true;
+		if (!parse_mask(w, arg, late))
+			return verb_error(w->v, 1, "%snetmask %s: not a mask", w->where, arg);
 	} else if (strcmp(word, "prefixlen") == 0) {
 		if (!verb_number(arg, 0, 128, &n))
-			return verb_error(w->v, 1, "prefixlen %s: bad value", arg);
+			return verb_error(w->v, 1, "%sprefixlen %s: bad value", w->where, arg);
 		late->plen = (unsigned)n;
+		late->mask_family = 0;
+		late->has_gaps = false;
 		w->has_mask = true;
 	} else if (strcmp(word, "mtu") == 0) {
 		if (!verb_number(arg, 72, 65535, &n))
-			return verb_error(w->v, 1, "mtu %s: bad value: 72 to 65535", arg);
+			return verb_error(
+			    w->v, 1, "%smtu %s: bad value: 72 to 65535", w->where, arg);
 		w->rq.mtu = (uint32_t)n;
 	} else if (strcmp(word, "expire") == 0) {
 		if (!verb_number(arg, 1, UINT32_MAX, &n))
-			return verb_error(w->v, 1, "expire %s: bad value: seconds from now", arg);
+			return verb_error(
+			    w->v, 1, "%sexpire %s: bad value: seconds from now", w->where, arg);
 		w->rq.expire_ns = clock_now() + n * NS_PER_SEC;
 	} else if (strcmp(word, "weight") == 0) {
 		if (!verb_number(arg, 1, 0xffffff, &n))
-			return verb_error(w->v, 1, "weight %s: bad value", arg);
+			return verb_error(w->v, 1, "%sweight %s: bad value", w->where, arg);
 		w->rq.weight = (uint32_t)n;
 	} else {
 		if (!verb_number(arg, 0, rt_numfibs - 1, &n))
-			return verb_error(
-			    w->v, 1, "fib %s: bad value: FIBs are 0 to %u", arg, rt_numfibs - 1);
+			return verb_error(w->v, 1, "%sfib %s: bad value: FIBs are 0 to %u",
+			    w->where, arg, rt_numfibs - 1);
 		w->rq.fib = (uint8_t)n;
 	}
 	return 0;
@@ -325,11 +401,12 @@ route_keyword(struct route_words *w, int argc, char **argv, int *at, struct rout
 		char why[80];
 
 		snprintf(why, sizeof(why), "bad keyword: %.60s", word);
-		return verb_usage(w->v, why);
+		return route_usage(w, why);
 	}
 	if (route_keywords[i].argument) {
 		if (*at + 1 >= argc)
-			return verb_error(w->v, EXIT_USAGE_, "-%s requires argument", word);
+			return verb_error(
+			    w->v, EXIT_USAGE_, "%s-%s requires argument", w->where, word);
 		arg = argv[++*at];
 	}
 	switch (route_keywords[i].kind) {
@@ -342,7 +419,7 @@ route_keyword(struct route_words *w, int argc, char **argv, int *at, struct rout
 	case WORD_OTHER:
 		return keyword_other(w, word, arg, late);
 	default:
-		return verb_error(w->v, 1, "-%s: not supported here", word);
+		return verb_error(w->v, 1, "%s-%s: not supported here", w->where, word);
 	}
 }
 
@@ -360,20 +437,22 @@ route_words_parse(struct route_words *w, int argc, char **argv)
 			w->dst = argv[at];
 		} else if (w->gw == NULL) {
 			w->gw = argv[at];
-		} else if (!w->has_mask && parse_mask(argv[at], &late.plen)) {
-			w->has_mask = true;
-		} else {
-			return verb_error(w->v, EXIT_USAGE_, "%s: one word too many", argv[at]);
+		} else if (w->has_mask || !parse_mask(w, argv[at], &late)) {
+			return verb_error(
+			    w->v, EXIT_USAGE_, "%s%s: one word too many", w->where, argv[at]);
 		}
 	}
 	if (w->dst == NULL)
-		return verb_usage(w->v, "no destination");
-	if ((status = parse_dst(w, late.plen)) != 0 || (status = parse_gateway(w)) != 0)
+		return route_usage(w, "no destination");
+	if ((status = parse_dst(w, &late)) != 0 || (status = parse_gateway(w)) != 0)
 		return status;
 	if (late.ifp != NULL && (w->rq.ifp = if_byname(late.ifp)) == NULL)
-		return verb_error(w->v, 1, "%s: no such interface", late.ifp);
+		return verb_error(w->v, 1, "%s%s: no such interface", w->where, late.ifp);
+	if (late.src != NULL && !parse_host(late.src, w->rq.dst.family, &w->flow_src))
+		return verb_error(w->v, EXIT_NOHOST_, "%sbad address: %s", w->where, late.src);
 	if (late.ifa != NULL && (w->rq.ifa = find_ifa(w, late.ifa)) == NULL)
-		return verb_error(w->v, 1, "%s: not an address of this stack", late.ifa);
+		return verb_error(
+		    w->v, 1, "%s%s: not an address of this stack", w->where, late.ifa);
 	return 0;
 }
 

@@ -6,6 +6,8 @@
  */
 #include "route/rib.h"
 
+#include "base/bytes.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,6 +40,21 @@ rt_mask(int family, unsigned plen)
 	a = rt_addr_make(family, &ones, plen);
 	a.plen = family == AF_INET ? 32 : 128;
 	return a;
+}
+
+unsigned
+rt_mask_lead(int family, const uint8_t *mask, bool *prefix)
+{
+	unsigned lead = 0, ones = 0;
+
+	for (unsigned i = 0; i < rib_family_bits(family) / 8; i++) {
+		if (lead == 8 * i)
+			lead += mask[i] == 0xff ? 8u :
+						  (unsigned)__builtin_clz((uint8_t)~mask[i]) - 24;
+		ones += (unsigned)__builtin_popcount(mask[i]);
+	}
+	*prefix = lead == ones;
+	return lead;
 }
 
 /* Text of either family into raw; its family is returned (0 = neither). */
@@ -95,6 +112,25 @@ rt_addr_text(const struct rt_addr *a, char text[RT_ADDR_TEXT])
 	len = strlen(text);
 	if (a->plen < (a->family == AF_INET ? 32 : 128))
 		snprintf(text + len, RT_ADDR_TEXT - len, "/%u", a->plen);
+	return text;
+}
+
+const char *
+rib_dst_text(const struct rtentry *rt, char text[RIB_DST_TEXT])
+{
+	const uint8_t *mask = radix_mask_of(&rt->rn);
+	const int family = rt->dst.family;
+	size_t len;
+
+	if (mask == NULL)
+		return rt_addr_text(&rt->dst, text);
+	inet_ntop(family, rt->rn.key, text, RIB_DST_TEXT);
+	len = strlen(text);
+	text[len++] = '&';
+	if (family == AF_INET)
+		snprintf(text + len, RIB_DST_TEXT - len, "0x%x", __builtin_bswap32(load32(mask)));
+	else
+		inet_ntop(family, mask, text + len, (socklen_t)(RIB_DST_TEXT - len));
 	return text;
 }
 

@@ -42,6 +42,18 @@ def test_an_error_is_one_line_whatever_words_it_quotes():
         end(daemon)
 
 
+def test_routes_come_from_standard_input():
+    with Place() as p:
+        daemon = pair(p)
+        lines = ''.join(f'add 20.{i >> 8}.{i & 255}.0/24 10.0.0.9\n' for i in range(3000))
+        r = p.run('route', '-q', '-f', '-', stdin=lines).ok()
+        assert (r.out, r.err) == ('', ''), r
+        assert p.run('netstat -rn -f inet').ok().out.count('\n20.') == 3000
+        r = p.run('route', '-q', '-f', '-', stdin='delete 20.0.0.0/24\ndelete 21.0.0.0/8\n')
+        assert r.status == 1 and r.err.count('\n') == 1 and ':2: 21.0.0.0/8: not in table' in r.err, r
+        end(daemon)
+
+
 def test_numbers_out_of_range_change_nothing():
     with Place() as p:
         daemon = pair(p)

@@ -511,7 +511,7 @@ test_malformed_packets_are_dropped_by_name(void **state)
 
 /* Behaviours 41. */
 static void
-test_proxy_for_the_far_end_of_a_point_to_point_link(void **state)
+test_b41_proxy_for_the_far_end_of_a_point_to_point_link(void **state)
 {
 	struct ifnet *ifp = if_alloc(IFT_PPP_, "tun", 0);
 
@@ -726,7 +726,7 @@ main(void)
 		ARP_TEST(test_groups_and_broadcast_need_no_neighbour),
 		ARP_TEST(test_a_directed_broadcast_is_not_forwarded_and_asks_for_nobody),
 		ARP_TEST(test_malformed_packets_are_dropped_by_name),
-		ARP_TEST(test_proxy_for_the_far_end_of_a_point_to_point_link),
+		ARP_TEST(test_b41_proxy_for_the_far_end_of_a_point_to_point_link),
 		ARP_TEST(test_proxyall_answers_for_what_lies_behind_another_interface),
 		ARP_TEST(test_entries_leave_no_reference_whatever_ends_them),
 		ARP_TEST(test_references_survive_any_order_of_events),

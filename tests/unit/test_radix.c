@@ -396,6 +396,210 @@ test_bits_behind_the_prefix_take_no_part(void **state)
 	assert_int_equal(radix_free(t), 0);
 }
 
+/* --- masks that are no prefixes ------------------------------------------ */
+
+enum { MASKED_MAX = 300, MASKED_BITS = 16 };
+
+/* An object under any mask, of 16 bits that they meet. */
+struct masked {
+	struct radix_node rn;
+	uint8_t key[16], mask[16];
+	uint64_t order;
+	bool in;
+};
+
+static struct masked masked[MASKED_MAX];
+
+static unsigned
+ones_in(const uint8_t *mask)
+{
+	return (unsigned)__builtin_popcount(mask[0]) + (unsigned)__builtin_popcount(mask[1]);
+}
+
+static unsigned
+leading_ones(const uint8_t *mask)
+{
+	unsigned n = 0;
+
+	while (n < MASKED_BITS && (mask[n / 8] >> (7 - n % 8) & 1))
+		n++;
+	return n;
+}
+
+static bool
+is_under(const struct masked *m, const uint8_t *key)
+{
+	return ((key[0] ^ m->key[0]) & m->mask[0]) == 0 && ((key[1] ^ m->key[1]) & m->mask[1]) == 0;
+}
+
+/* Is a to be preferred: by leading ones, all ones, the mask as a number, age? */
+static bool
+is_better(const struct masked *a, const struct masked *b)
+{
+	int c = memcmp(a->mask, b->mask, 16);
+
+	if (leading_ones(a->mask) != leading_ones(b->mask))
+		return leading_ones(a->mask) > leading_ones(b->mask);
+	if (ones_in(a->mask) != ones_in(b->mask))
+		return ones_in(a->mask) > ones_in(b->mask);
+	return c != 0 ? c > 0 : a->order < b->order;
+}
+
+static struct radix_node *
+masked_match(const uint8_t *key)
+{
+	struct masked *best = NULL;
+
+	for (struct masked *m = masked; m < masked + MASKED_MAX; m++)
+		if (m->in && is_under(m, key) && (best == NULL || is_better(m, best)))
+			best = m;
+	return best == NULL ? NULL : &best->rn;
+}
+
+static struct radix_node *
+masked_exact(const uint8_t *key, const uint8_t *mask)
+{
+	struct masked *first = NULL;
+
+	for (struct masked *m = masked; m < masked + MASKED_MAX; m++)
+		if (m->in && memcmp(m->mask, mask, 16) == 0 && is_under(m, key) &&
+		    (first == NULL || m->order < first->order))
+			first = m;
+	return first == NULL ? NULL : &first->rn;
+}
+
+/* A few masks, every second of them with gaps. */
+static void
+draw_mask(uint8_t mask[16])
+{
+	static const uint16_t some[] = { 0x0000, 0xff00, 0xf00f, 0xffff, 0x0f0f, 0xf0ff, 0xfff0,
+		0x00ff, 0xf000, 0xaaaa, 0xff0f, 0x8001 };
+	uint16_t m = some[draw() % (sizeof(some) / sizeof(some[0]))];
+
+	memset(mask, 0, 16);
+	mask[0] = (uint8_t)(m >> 8);
+	mask[1] = (uint8_t)m;
+}
+
+static void
+draw_key(uint8_t key[16])
+{
+	memset(key, 0, 16);
+	key[0] = (uint8_t)(draw() & 0x93);
+	key[1] = (uint8_t)(draw() & 0x93);
+}
+
+static void
+masked_step(struct radix_tree *t, uint64_t order)
+{
+	struct masked *m = &masked[draw() % MASKED_MAX];
+	bool dup = draw() & 1, there;
+	uint8_t key[16], mask[16];
+
+	if (m->in) {
+		radix_delete(t, &m->rn);
+		memset(&m->rn, 0xa5, sizeof(m->rn));
+		m->in = false;
+		return;
+	}
+	draw_key(key);
+	draw_mask(mask);
+	there = masked_exact(key, mask) != NULL;
+	if (radix_insert_masked(t, &m->rn, key, mask, dup) != 0) {
+		assert_true(there && !dup);
+		return;
+	}
+	assert_true(!there || dup);
+	memcpy(m->mask, mask, 16);
+	for (int i = 0; i < 16; i++)
+		m->key[i] = key[i] & mask[i];
+	m->order = order;
+	m->in = true;
+	assert_memory_equal(m->rn.key, m->key, 16);
+}
+
+struct masked_walk {
+	struct radix_tree *tree;
+	size_t seen;
+	unsigned delete_percent;
+};
+
+static int
+masked_see(struct radix_node *n, void *ctx)
+{
+	struct masked *m = (struct masked *)(void *)((uint8_t *)n - offsetof(struct masked, rn));
+	struct masked_walk *w = ctx;
+
+	assert_true(m->in);
+	w->seen++;
+	if (radix_mask_of(n) != NULL)
+		assert_memory_equal(radix_mask_of(n), m->mask, 16);
+	else
+		assert_int_equal(n->plen, ones_in(m->mask));
+	if (draw() % 100 < w->delete_percent) {
+		radix_delete(w->tree, n);
+		memset(&m->rn, 0xa5, sizeof(m->rn));
+		m->in = false;
+	}
+	return 0;
+}
+
+/* Behaviours 47 and 48: the library against a naive model, with masks, duplicates and walks. */
+static void
+test_b47_b48_masks_with_gaps_answer_as_a_list_does(void **state)
+{
+	struct radix_tree *t = radix_new(MASKED_BITS);
+
+	(void)state;
+	memset(masked, 0, sizeof(masked));
+	for (uint64_t round = 1; round <= 30000; round++) {
+		uint8_t key[16], mask[16];
+
+		masked_step(t, round);
+		draw_key(key);
+		draw_mask(mask);
+		assert_ptr_equal(radix_match(t, key), masked_match(key));
+		assert_ptr_equal(radix_exact_masked(t, key, mask), masked_exact(key, mask));
+		if (round % 500 == 0) {
+			struct masked_walk w = { .tree = t,
+				.delete_percent = round % 2000 == 0 ? 60 : 0 };
+			size_t count = radix_count(t);
+
+			radix_walk(t, masked_see, &w);
+			assert_int_equal(w.seen, count);
+		}
+	}
+	struct masked_walk all = { .tree = t, .delete_percent = 100 };
+
+	radix_walk(t, masked_see, &all);
+	assert_int_equal(radix_free(t), 0);
+}
+
+static void
+test_a_mask_that_refines_another_one_wins(void **state)
+{
+	struct radix_tree *t = radix_new(32);
+	struct radix_node wide, gap, narrow;
+	const uint8_t key[16] = { 10, 1, 7, 9 };
+
+	(void)state;
+	assert_int_equal(radix_insert(t, &wide, key, 8, false), 0);
+	assert_int_equal(
+	    radix_insert_masked(t, &gap, key, (const uint8_t[4]){ 255, 0, 255, 0 }, false), 0);
+	assert_ptr_equal(radix_match(t, key), &gap);
+	assert_ptr_equal(radix_match(t, (const uint8_t[4]){ 10, 200, 7, 1 }), &gap);
+	assert_ptr_equal(radix_match(t, (const uint8_t[4]){ 10, 200, 8, 1 }), &wide);
+	/* more leading ones come first, whatever stands behind them */
+	assert_int_equal(radix_insert(t, &narrow, key, 9, false), 0);
+	assert_ptr_equal(radix_match(t, key), &narrow);
+	assert_ptr_equal(radix_match(t, (const uint8_t[4]){ 10, 200, 7, 1 }), &gap);
+	/* the mask of a prefix is that prefix */
+	assert_ptr_equal(
+	    radix_exact_masked(t, key, (const uint8_t[4]){ 255, 0x80, 0, 0 }), &narrow);
+	assert_null(radix_mask_of(&narrow));
+	assert_int_equal(radix_free(t), 3);
+}
+
 static unsigned allocations, fail_at;
 
 static void *
@@ -434,6 +638,43 @@ test_no_memory_leaves_the_tree_as_it_was(void **state)
 	}
 }
 
+/* Behaviours 22: the roots of all masks go with the tree, whatever is still in it. */
+static void
+test_b22_the_end_of_a_tree_frees_its_masks(void **state)
+{
+	struct radix_node n[3];
+	struct radix_tree *t = radix_new(32);
+
+	(void)state;
+	for (uint8_t i = 0; i < 3; i++)
+		assert_int_equal(radix_insert_masked(t, &n[i], (const uint8_t[4]){ 10, i, 1, 1 },
+				     (const uint8_t[4]){ 255, 0, 255, i }, false),
+		    0);
+	/* the sanitizer's leak check is the test */
+	assert_int_equal(radix_free(t), 3);
+}
+
+static void
+test_no_memory_for_a_mask_leaves_the_tree_as_it_was(void **state)
+{
+	const uint8_t key[4] = { 10, 1, 7, 9 }, mask[4] = { 255, 0, 255, 0 };
+
+	(void)state;
+	for (fail_at = 2; fail_at < 4; fail_at++) {
+		struct radix_node n;
+		struct radix_tree *t;
+
+		allocations = 0;
+		t = radix_new_in(32, failing_alloc, free);
+		assert_int_equal(radix_insert_masked(t, &n, key, mask, false), -ENOMEM);
+		assert_int_equal(radix_count(t), 0);
+		assert_null(radix_exact_masked(t, key, mask));
+		assert_int_equal(radix_insert_masked(t, &n, key, mask, false), 0);
+		assert_ptr_equal(radix_match(t, key), &n);
+		assert_int_equal(radix_free(t), 1);
+	}
+}
+
 int
 main(void)
 {
@@ -447,6 +688,10 @@ main(void)
 		cmocka_unit_test(test_default_route_matches_everything_and_is_covered_by_nothing),
 		cmocka_unit_test(test_bits_behind_the_prefix_take_no_part),
 		cmocka_unit_test(test_no_memory_leaves_the_tree_as_it_was),
+		cmocka_unit_test(test_b47_b48_masks_with_gaps_answer_as_a_list_does),
+		cmocka_unit_test(test_a_mask_that_refines_another_one_wins),
+		cmocka_unit_test(test_b22_the_end_of_a_tree_frees_its_masks),
+		cmocka_unit_test(test_no_memory_for_a_mask_leaves_the_tree_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

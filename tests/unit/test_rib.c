@@ -232,7 +232,7 @@ test_every_route_can_be_deleted_by_its_walk(void **state)
  * goes.
  */
 static void
-test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
+test_b41_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 {
 	struct ifnet *ptp[3];
 
@@ -263,7 +263,7 @@ test_shared_local_host_route_lives_as_long_as_its_last_user(void **state)
 
 /* Behaviours 18: only family and address make a key. */
 static void
-test_keys_carry_neither_port_nor_padding(void **state)
+test_b18_keys_carry_neither_port_nor_padding(void **state)
 {
 	struct {
 		uint32_t addr;
@@ -402,14 +402,14 @@ many_stacks(uint32_t fibs, unsigned stacks)
 }
 
 static void
-test_ten_thousand_stacks_leave_nothing(void **state)
+test_b22_ten_thousand_stacks_leave_nothing(void **state)
 {
 	(void)state;
 	many_stacks(1, 10000);
 }
 
 static void
-test_sixteen_fibs_of_many_stacks_leave_nothing(void **state)
+test_b22_sixteen_fibs_of_many_stacks_leave_nothing(void **state)
 {
 	(void)state;
 	many_stacks(16, 1000);
@@ -623,7 +623,12 @@ test_packets_find_what_the_ipv6_table_says_through_random_changes(void **state)
 		probe = some_prefix6(&rng);
 		rt = rib_match(0, &probe);
 		nh = fib_lookup6(0, rt_addr_in6(&probe));
-		assert_ptr_equal(nh, rt == NULL ? NULL : &rt->nh);
+		/* the next hop of a large table is one for all routes that lead the same way */
+		assert_int_equal(nh == NULL, rt == NULL);
+		if (rt != NULL) {
+			assert_ptr_equal(nh->ifp, rt->nh.ifp);
+			assert_memory_equal(&nh->rt->gateway, &rt->gateway, sizeof(rt->gateway));
+		}
 	}
 	memif_close(&lan);
 	memif_close(&wan);
@@ -643,8 +648,8 @@ main(void)
 		RIB_TEST(test_routes_leave_with_their_interface),
 		RIB_TEST(test_a_route_expires_to_the_nanosecond),
 		RIB_TEST(test_every_route_can_be_deleted_by_its_walk),
-		RIB_TEST(test_shared_local_host_route_lives_as_long_as_its_last_user),
-		RIB_TEST(test_keys_carry_neither_port_nor_padding),
+		RIB_TEST(test_b41_shared_local_host_route_lives_as_long_as_its_last_user),
+		RIB_TEST(test_b18_keys_carry_neither_port_nor_padding),
 		RIB_TEST(test_a_next_hop_gives_its_neighbour_back),
 		RIB_TEST(test_each_allocation_may_fail_and_nothing_is_left),
 		RIB_TEST(test_addresses_stand_in_all_fibs_or_in_the_interfaces_own),
@@ -653,8 +658,8 @@ main(void)
 		RIB_TEST(test_ipv6_routes_leave_with_their_interface_and_in_time),
 		RIB_TEST(test_an_ipv6_address_of_ours_that_links_share_has_one_host_route),
 		RIB_TEST(test_packets_find_what_the_ipv6_table_says_through_random_changes),
-		KERN_TEST(test_ten_thousand_stacks_leave_nothing),
-		KERN_TEST(test_sixteen_fibs_of_many_stacks_leave_nothing),
+		KERN_TEST(test_b22_ten_thousand_stacks_leave_nothing),
+		KERN_TEST(test_b22_sixteen_fibs_of_many_stacks_leave_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -116,7 +116,11 @@ test_wrong_words_are_refused_and_change_nothing(void **state)
 		"route add 10.9.0.0/16 10.1.0.300",
 		"route add nobody 10.1.0.254",
 		"route add 10.9.0.0/16 10.1.0.254 7 8",
-		"route add -netmask 255.0.255.0 10.9.0.0 10.1.0.254",
+		"route add -netmask 255.0.255.0.0 10.9.0.0 10.1.0.254",
+		"route add -netmask ff00::ff00 10.9.0.0 10.1.0.254",
+		"route add 10.9.0.0/16 10.1.0.254 -src 10.0.0.1",
+		"route get 10.1.0.1 -proto nothing",
+		"route get 10.1.0.1 -dport 65536",
 		"route add -foo 10.9.0.0/16 10.1.0.254",
 		"route add 10.9.0.0/16 10.1.0.254 -mtu",
 		"route add 10.9.0.0/16 10.1.0.254 -mtu 10x",
@@ -289,6 +293,42 @@ test_setfib_and_fib_choose_the_table(void **state)
 	rt_numfibs = 1;
 }
 
+static void
+test_a_file_of_lines_is_done_to_its_end_and_faults_have_their_line(void **state)
+{
+	char path[] = "/tmp/test_route_XXXXXX", line[80], want[300];
+	int fd = mkstemp(path);
+	FILE *f = fdopen(fd, "w");
+
+	(void)state;
+	assert_non_null(f);
+	fputs("# a comment\n"
+	      "add 10.9.0.0/16 10.1.0.254\n"
+	      "\n"
+	      "route add 10.9.0.0/16 10.0.0.254 -weight 3\n"
+	      "add 10.8.0.0/16 192.0.2.1\n"
+	      "frobnicate\n"
+	      "add -net 10.7.0.0/16 10.1.0.254\n",
+	    f);
+	fclose(f);
+	snprintf(line, sizeof(line), "route -q -f %s", path);
+	snprintf(want, sizeof(want),
+	    "route: %s:5: 10.8.0.0/16: Network is unreachable\nroute: %s:6: no such command\n",
+	    path, path);
+	expect_line(line, 1, "", want);
+	assert_true(says("netstat -rn", false,
+	    "10.7.0.0/16        10.1.0.254         UGS         0        0   mem1\n"
+	    "10.9.0.0/16        10.1.0.254         UGS         0        0   mem1\n"
+	    "10.9.0.0/16        10.0.0.254         UGS         0        0   mem0\n"));
+	snprintf(line, sizeof(line), "route -f %s", path);
+	assert_true(
+	    says(line, false, "add net 10.9.0.0: gateway 10.1.0.254: route already in table\n"));
+	assert_true(says(line, true, "\"error\":\"route already in table\""));
+	unlink(path);
+	expect_line(line, 1, "", NULL);
+	expect_line("route -f", 64, "", NULL);
+}
+
 /* --- IPv6 ---------------------------------------------------------------- */
 
 /* 2001:db8:1::/64 on mem1's link. */
@@ -390,7 +430,7 @@ test_ipv6_errors_change_nothing(void **state)
 		"route add 2001:db8::/129 fe80::1%mem0",
 		"route add 2001:db8:: -prefixlen 129 fe80::1%mem0",
 		"route add 10.0.0.0 -prefixlen 33 10.1.0.254",
-		"route add 2001:db8:: -netmask ff0f:: fe80::1%mem0",
+		"route add 2001:db8:: -netmask 255.255.0.0 fe80::1%mem0",
 		"route add 2001:db8::g/32 fe80::1%mem0",
 		"route -6 get 2001:db8::1",
 	};
@@ -641,6 +681,7 @@ main(void)
 		ROUTE_TEST(test_flush_takes_gateway_routes_only),
 		ROUTE_TEST(test_change_moves_a_route),
 		ROUTE_TEST(test_setfib_and_fib_choose_the_table),
+		ROUTE_TEST(test_a_file_of_lines_is_done_to_its_end_and_faults_have_their_line),
 		ROUTE_TEST(test_ipv6_routes_are_added_with_all_forms_of_words),
 		ROUTE_TEST(test_ipv6_get_prints_the_route_in_blocks),
 		ROUTE_TEST(test_ipv6_errors_change_nothing),

@@ -1,0 +1,201 @@
+/*
+ * bench_fib.c - look-ups in a full Internet table, in the forms that packets have it in.
+ *
+ *	fib4_…, fib6_…	ns a look-up by batches of 64: uniform addresses, in the prefixes, by Zipf
+ *	fib4_direct_…	with net.route.fib_direct
+ *	…_load		s to put all prefixes in, one by one or (bulk) to be seen at once
+ *	…_changes	a second: prefixes leave and come back at random
+ */
+#include "bench_rib.h"
+
+#include "base/clock.h"
+#include "base/worker.h"
+#include "kern/verb.h"
+#include "route/rib.h"
+
+enum { ROUNDS = 15, CHANGES = 500000 };
+
+static struct rib_table table;
+static struct nexthop hop[RIB_HOPS];
+static uint32_t trace4[TRACE];
+static struct in6 trace6[TRACE];
+static const struct in6 *trace6_at[TRACE];
+static uintptr_t sink;
+
+static struct rt_addr
+prefix_of(const struct rib_prefix *p, bool six)
+{
+	return rt_addr_make(six ? AF_INET6 : AF_INET, p->addr, p->plen);
+}
+
+static void
+look4(void *ctx, uint32_t first, uint32_t n)
+{
+	struct nexthop *nh[64];
+
+	(void)ctx;
+	for (uint32_t i = first; i < first + n; i += 64) {
+		fib_lookup4_batch(0, trace4 + i, nh, 64);
+		sink += (uintptr_t)nh[0];
+	}
+}
+
+static void
+look6(void *ctx, uint32_t first, uint32_t n)
+{
+	struct nexthop *nh[64];
+
+	(void)ctx;
+	for (uint32_t i = first; i < first + n; i += 64) {
+		fib_lookup6_batch(0, trace6_at + i, nh, 64);
+		sink += (uintptr_t)nh[0];
+	}
+}
+
+static void
+say(const char *family, const char *what, double value, const char *unit)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s_%s", family, what);
+	bench_say(name, value, unit);
+}
+
+static void
+measure_look(bool six, const char *name)
+{
+	for (int kind = 0; kind < RIB_TRACES; kind++) {
+		if (six)
+			rib_trace_make(table.p6, table.n6, 16, kind, trace6[0].b);
+		else
+			rib_trace_make(table.p4, table.n4, 4, kind, (uint8_t *)trace4);
+		say(name, rib_trace_name[kind], rib_trace_time(six ? look6 : look4, NULL, ROUNDS),
+		    "ns/lookup");
+	}
+}
+
+static void
+load(bool six)
+{
+	const struct rib_prefix *p = six ? table.p6 : table.p4;
+
+	for (uint32_t i = 0; i < (six ? table.n6 : table.n4); i++) {
+		struct rt_addr dst = prefix_of(&p[i], six);
+
+		bench_require(fib_set(0, &dst, &hop[p[i].hop]) == 0);
+		if (i % 1024 == 0)
+			rcu_poll();
+	}
+}
+
+static void
+unload(bool six)
+{
+	const struct rib_prefix *p = six ? table.p6 : table.p4;
+
+	for (uint32_t i = 0; i < (six ? table.n6 : table.n4); i++) {
+		struct rt_addr dst = prefix_of(&p[i], six);
+
+		fib_clear(0, &dst);
+		if (i % 1024 == 0)
+			rcu_poll();
+	}
+}
+
+/* The least of some loads; the last one stays. */
+static double
+load_s(bool six, bool bulk)
+{
+	double best = 1e9, took;
+	uint64_t start;
+
+	for (int run = 0; run < 5; run++) {
+		if (run > 0)
+			unload(six);
+		start = bench_now_ns();
+		if (bulk)
+			fib_bulk_begin();
+		load(six);
+		if (bulk)
+			bench_require(fib_bulk_end() == 0);
+		took = (double)(bench_now_ns() - start) * 1e-9;
+		best = took < best ? took : best;
+	}
+	return best;
+}
+
+/* Prefixes leave and come back: the rate of the best slice of a tenth. */
+static double
+changes_a_second(bool six)
+{
+	const struct rib_prefix *p = six ? table.p6 : table.p4;
+	uint32_t n = six ? table.n6 : table.n4;
+	uint64_t seed = 3, start, took, least = UINT64_MAX;
+
+	for (int slice = 0; slice < 10; slice++) {
+		start = bench_now_ns();
+		for (uint32_t i = 0; i < CHANGES / 20; i++) {
+			const struct rib_prefix *q = &p[rib_random(&seed) % n];
+			struct rt_addr dst = prefix_of(q, six);
+
+			fib_clear(0, &dst);
+			bench_require(fib_set(0, &dst, &hop[q->hop]) == 0);
+			if (i % 64 == 0)
+				rcu_poll();
+		}
+		took = bench_now_ns() - start;
+		least = took < least ? took : least;
+	}
+	return CHANGES / 10 / ((double)least * 1e-9);
+}
+
+static void
+command(const char *line)
+{
+	char *err = NULL;
+
+	bench_require(verb_line(NULL, line, false, NULL, &err) == 0);
+	free(err);
+}
+
+static void
+measure_family(bool six)
+{
+	const char *name = six ? "fib6" : "fib4";
+	uint64_t packets, control;
+
+	say(name, "load", load_s(six, false), "s");
+	unload(six);
+	say(name, "load_bulk", load_s(six, true), "s");
+	fib_size(0, six ? AF_INET6 : AF_INET, &packets, &control);
+	say(name, "memory", (double)packets / 1048576, "MiB");
+	say(name, "memory_control", (double)control / 1048576, "MiB");
+	measure_look(six, name);
+	say(name, "changes", changes_a_second(six), "changes/s");
+	if (!six) {
+		command("sysctl net.route.fib_direct=1");
+		fib_size(0, AF_INET, &packets, &control);
+		say("fib4_direct", "memory", (double)packets / 1048576, "MiB");
+		measure_look(six, "fib4_direct");
+		say("fib4_direct", "changes", changes_a_second(six), "changes/s");
+	}
+	unload(six);
+}
+
+int
+main(void)
+{
+	if (!rib_table_read(&table)) {
+		fprintf(stderr, "no table: shared/data/rib is not there, WARREN_RIB is not set\n");
+		return 1;
+	}
+	for (uint32_t i = 0; i < TRACE; i++)
+		trace6_at[i] = &trace6[i];
+	worker_attach(0, CLOCK_VIRTUAL);
+	kern_init();
+	measure_family(false);
+	measure_family(true);
+	kern_fini();
+	worker_detach();
+	return sink == 1;
+}

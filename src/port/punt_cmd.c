@@ -1,0 +1,94 @@
+/*
+ * punt_cmd.c - the verb `punt`.
+ *
+ *	punt add epair0a tap10	what arrives for us in TCP or OSPF goes to tap10's Linux
+ *	punt delete epair0a
+ *	punt show
+ */
+#include "port/punt.h"
+
+#include "kern/jail.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+static const char *
+punt_strerror(int error)
+{
+	switch (-error) {
+	case EEXIST:
+		return "has a punt already";
+	case EINVAL:
+		return "not an Ethernet interface";
+	case ENOTTY:
+		return "not a tap";
+	case ENOENT:
+		return "has no punt";
+	default:
+		return verb_strerror(error);
+	}
+}
+
+static int
+cmd_add(struct verb_run *v, struct ifnet *ifp, const char *name)
+{
+	struct ifnet *tap = if_byname(name);
+	int error;
+
+	if (tap == NULL)
+		return verb_error(v, 1, "interface %s does not exist", name);
+	error = punt_add(ifp, tap);
+	return error == 0 ?
+	    0 :
+	    verb_error(v, 1, "add %s %s: %s", ifp->if_xname, tap->if_xname, punt_strerror(error));
+}
+
+static void
+show_one(const struct punt_info *info, void *ctx)
+{
+	struct emitter *e = ctx;
+
+	emit_object(e, NULL);
+	emit_str(e, "interface", "%s", info->ifp->if_xname);
+	emit_str(e, "tap", " by %s:", info->tap->if_xname);
+	emit_uint(e, "to-guest", " %" PRIu64 " to the guest,", info->stats->to_guest);
+	emit_uint(e, "from-guest", " %" PRIu64 " from it,", info->stats->from_guest);
+	emit_uint(e, "refused", " %" PRIu64 " refused\n", info->stats->refused);
+	emit_end(e);
+}
+
+static int
+punt_run(struct verb_run *v)
+{
+	const char *word = v->argc > 1 ? v->argv[1] : "show";
+	struct ifnet *ifp;
+	int error;
+
+	if (strcmp(word, "show") == 0) {
+		if (v->argc > 2)
+			return verb_usage(v, NULL);
+		emit_list(v->out, "punt");
+		punt_foreach(show_one, v->out);
+		emit_end(v->out);
+		return 0;
+	}
+	if (!(strcmp(word, "add") == 0 && v->argc == 4) &&
+	    !(strcmp(word, "delete") == 0 && v->argc == 3))
+		return verb_usage(v, NULL);
+	if (priv_check(PRIV_NET_CONFIG) != 0)
+		return verb_error(v, EXIT_NOPERM_, "%s", verb_strerror(EPERM));
+	if ((ifp = if_byname(v->argv[2])) == NULL)
+		return verb_error(v, 1, "interface %s does not exist", v->argv[2]);
+	if (v->argc == 4)
+		return cmd_add(v, ifp, v->argv[3]);
+	error = punt_delete(ifp);
+	return error == 0 ? 0 :
+			    verb_error(v, 1, "delete %s: %s", ifp->if_xname, punt_strerror(error));
+}
+
+VERB_DEFINE(punt, .name = "punt",
+    .usage = "punt add interface tap\n"
+	     "punt delete interface\n"
+	     "punt show",
+    .summary = "give a Linux guest what is for the router itself", .run = punt_run);

@@ -1,0 +1,993 @@
+/*
+ * fib_comp.c - changes of the compiled form of a large table: a multibit trie whose nodes are
+ * compressed by runs.
+ *
+ * The first 18 bits of an address choose a word of the root: the number of a next hop, or the place
+ * of a node. A node stands for the next 6 bits: 64 slots, each with a next hop or a further node (a
+ * kid) for the 6 bits after. Neighbouring slots with one answer are a run; the node has one bit for
+ * each slot at which a run begins, then the runs' values. The run of a slot is found by counting
+ * bits, as in Lulea tries (Degermark et al. 1997) and poptries (Asai and Ohara 2015); other than
+ * there, a node's values lie behind its bits, most often in the same cache line, so that an IPv4
+ * address costs one line of the root (1 MiB) and one of the nodes, whatever the table's size; IPv6
+ * goes on in the same way, 6 bits a step. Figures of this and of its rivals are in docs/routing.md.
+ *
+ * Beside each node stands its block here: the prefixes that end in it, and its kids. From that a
+ * node is compiled anew when it changes, into a new place of the arena, and one store of 32 bits
+ * lets packets see it (Read-Copy-Update; an old node is never written again). When the arena is
+ * full, everything is compiled into a new one, and the old one goes behind the readers. Prefixes of
+ * up to 18 bits stand in one array as a binary heap; what they cover is written into the root's
+ * words. The default route is number 0 in all of them: changing it is one store.
+ */
+#include "route/fib_comp.h"
+
+#include "route/fib_trie.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <string.h>
+
+typedef unsigned __int128 fib_key;
+
+enum {
+	HUGE_PAGE = 1 << 21,
+	ROOT_WORDS = 1 << FIB_ROOT_BITS,
+	NODE_MOST = 1 + FIB_SLOTS * 2 / 8 + FIB_SLOTS * 4 / 8, /* words of a node */
+	/* What reads a node by guess stays in the arena (fib.c): a next hop's number as its place. */
+	ARENA_GUESS = FIB_HOPS + NODE_MOST,
+	ARENA_MOST = 1 << 28,     /* SIMD multiplies a place by 4 in 31 bits */
+	PREFIXES = 2 * FIB_SLOTS, /* numbers of the prefixes in a block: 1 << bits | the bits */
+	DIRTY_MOST = 1 << 14,     /* words of the root; with more it is quicker to compile all */
+};
+
+/* The control side of a node. */
+struct block {
+	uint64_t prefixes[PREFIXES / 64]; /* those that are there, by number */
+	uint64_t kids;                    /* slots with a kid */
+	struct block **kid;               /* in order of their slots */
+	uint32_t place;                   /* of the node in the arena, 0: none yet */
+	uint16_t above;                   /* the next hop of slots that no prefix here covers */
+	uint8_t words;                    /* of the node */
+	bool stale;                       /* the node is not what it should be */
+	uint8_t room, kid_room;
+	uint16_t hop[]; /* of the prefixes in order of their numbers */
+};
+
+struct fib_comp {
+	struct fib_pop *pop; /* what packets read; NULL: there was no memory for it */
+	uintptr_t *slot;     /* where they find it */
+	struct fib_direct *direct;
+	int family;
+	uint64_t routes;
+	uint64_t blocks_bytes;
+	uint64_t live;   /* words of the arena in use */
+	bool unmeasured; /* blocks are stale whose words `live` doesn't know yet */
+	uint32_t dirty;  /* words of the root to be compiled at the next flush, DIRTY_MOST: all */
+	uint32_t dirty_list[DIRTY_MOST];
+	struct nexthop *deflt; /* the default route */
+	struct fib_hops hops;
+	uint16_t shorter[2 * ROOT_WORDS]; /* prefixes of 1 to 18 bits: 1 << bits | the bits */
+	uint8_t cover[ROOT_WORDS];        /* how long the longest of them is; 0 = none */
+	struct block *block[ROOT_WORDS];
+};
+
+static unsigned
+bits_in(uint64_t word)
+{
+	return (unsigned)__builtin_popcountll(word);
+}
+
+static unsigned
+bits_below(uint64_t word, unsigned bit)
+{
+	return bits_in(word & ((UINT64_C(1) << bit) - 1));
+}
+
+static fib_key
+key_of(const struct rt_addr *a)
+{
+	return fib6_key(rt_addr_in6(a));
+}
+
+static uint32_t
+key_root(fib_key key)
+{
+	return (uint32_t)(key >> (128 - FIB_ROOT_BITS));
+}
+
+/* As many bytes, in whole huge pages if they are at least one. */
+static uint64_t
+big_bytes(uint64_t bytes)
+{
+	return bytes < HUGE_PAGE ? bytes : (bytes + HUGE_PAGE - 1) & ~(uint64_t)(HUGE_PAGE - 1);
+}
+
+/*
+ * Zeroed memory for what packets read at random: in huge pages if the system gives them, since a
+ * miss of the TLB costs a guest of a hypervisor two walks (a direct look-up: 8 -> 5 ns, bench fib).
+ */
+static void *
+big_alloc(uint64_t bytes)
+{
+	uintptr_t raw = (uintptr_t)vnet_malloc(bytes + HUGE_PAGE), p;
+
+	if (raw == 0)
+		return NULL;
+	/* at least 16 bytes on, so that there is room for the way back */
+	p = (raw + HUGE_PAGE) & ~(uintptr_t)(HUGE_PAGE - 1);
+	((uintptr_t *)p)[-1] = raw;
+	/* no more than a wish: without them it is only slower */
+	if (bytes >= HUGE_PAGE)
+		madvise((void *)p, bytes, MADV_HUGEPAGE);
+	return (void *)p;
+}
+
+static void
+big_free(void *p)
+{
+	vnet_free((void *)((uintptr_t *)p)[-1]);
+}
+
+/* --- blocks -------------------------------------------------------------- */
+
+static size_t
+block_bytes(unsigned room)
+{
+	return sizeof(struct block) + room * sizeof(uint16_t);
+}
+
+static struct block *
+block_new(struct fib_comp *c, unsigned room)
+{
+	struct block *b = vnet_malloc(block_bytes(room));
+
+	if (b != NULL) {
+		b->room = (uint8_t)room;
+		b->stale = true;
+		c->blocks_bytes += block_bytes(room);
+	}
+	return b;
+}
+
+/* Nobody but the control side reads blocks: they go at once. */
+static void
+block_free(struct fib_comp *c, struct block *b)
+{
+	c->live -= b->words;
+	c->blocks_bytes -= block_bytes(b->room) + b->kid_room * sizeof(struct block *);
+	vnet_free(b->kid);
+	vnet_free(b);
+}
+
+static bool
+block_is_empty(const struct block *b)
+{
+	return (b->prefixes[0] | b->prefixes[1] | b->kids) == 0;
+}
+
+/* The number of a prefix that ends in the block at this depth. */
+static unsigned
+prefix_number(fib_key key, unsigned depth, unsigned plen)
+{
+	unsigned bits = plen - depth;
+
+	return 1u << bits | fib_slot(key, depth) >> (FIB_STRIDE - bits);
+}
+
+static bool
+block_has(const struct block *b, unsigned number)
+{
+	return b->prefixes[number / 64] >> (number % 64) & 1;
+}
+
+/* Where the prefix's next hop is in hop[], or would be. */
+static unsigned
+block_index(const struct block *b, unsigned number)
+{
+	if (number < 64)
+		return bits_below(b->prefixes[0], number);
+	return bits_in(b->prefixes[0]) + bits_below(b->prefixes[1], number % 64);
+}
+
+static unsigned
+block_count(const struct block *b)
+{
+	return bits_in(b->prefixes[0]) + bits_in(b->prefixes[1]);
+}
+
+/* One prefix more has room in *link, which may move. 0 or -ENOMEM. */
+static int
+block_make_room(struct fib_comp *c, struct block **link)
+{
+	struct block *b = *link, *bigger;
+	uint32_t words = b->words;
+
+	if (block_count(b) < b->room)
+		return 0;
+	bigger = block_new(c, b->room * 2u + 1 < PREFIXES ? b->room * 2u + 1 : PREFIXES);
+	if (bigger == NULL)
+		return -ENOMEM;
+	words = bigger->room;
+	memcpy(bigger, b, block_bytes(b->room));
+	bigger->room = (uint8_t)words;
+	*link = bigger;
+	c->blocks_bytes -= block_bytes(b->room);
+	vnet_free(b);
+	return 0;
+}
+
+/* *old: the next hop that it had, 0 = it is new. */
+static int
+block_put(struct fib_comp *c, struct block **link, unsigned number, uint16_t hop, uint16_t *old)
+{
+	struct block *b = *link;
+	unsigned at = block_index(b, number), n;
+
+	if (block_has(b, number)) {
+		*old = b->hop[at];
+		b->hop[at] = hop;
+		b->stale = true;
+		return 0;
+	}
+	if (block_make_room(c, link) != 0)
+		return -ENOMEM;
+	b = *link;
+	n = block_count(b);
+	memmove(&b->hop[at + 1], &b->hop[at], (n - at) * sizeof(b->hop[0]));
+	b->hop[at] = hop;
+	b->prefixes[number / 64] |= UINT64_C(1) << (number % 64);
+	b->stale = true;
+	*old = 0;
+	return 0;
+}
+
+/* The next hop that the prefix had, 0 = it isn't there. */
+static uint16_t
+block_take(struct block *b, unsigned number)
+{
+	unsigned at = block_index(b, number), n = block_count(b);
+	uint16_t hop;
+
+	if (!block_has(b, number))
+		return 0;
+	hop = b->hop[at];
+	memmove(&b->hop[at], &b->hop[at + 1], (n - at - 1) * sizeof(b->hop[0]));
+	b->prefixes[number / 64] &= ~(UINT64_C(1) << (number % 64));
+	b->stale = true;
+	return hop;
+}
+
+/* A place for a kid at a slot, still without a block. NULL without memory. */
+static struct block **
+kid_open(struct fib_comp *c, struct block *b, unsigned slot)
+{
+	unsigned n = bits_in(b->kids), at = bits_below(b->kids, slot);
+
+	if (n == b->kid_room) {
+		unsigned room = n == 0 ? 2 : 2 * n;
+		struct block **kid = vnet_malloc(room * sizeof(*kid));
+
+		if (kid == NULL)
+			return NULL;
+		if (n > 0)
+			memcpy(kid, b->kid, n * sizeof(*kid));
+		vnet_free(b->kid);
+		c->blocks_bytes += (room - n) * sizeof(*kid);
+		b->kid = kid;
+		b->kid_room = (uint8_t)room;
+	}
+	memmove(&b->kid[at + 1], &b->kid[at], (n - at) * sizeof(b->kid[0]));
+	b->kid[at] = NULL;
+	b->kids |= UINT64_C(1) << slot;
+	return &b->kid[at];
+}
+
+static void
+kid_close(struct block *b, unsigned slot)
+{
+	unsigned n = bits_in(b->kids), at = bits_below(b->kids, slot);
+
+	memmove(&b->kid[at], &b->kid[at + 1], (n - at - 1) * sizeof(b->kid[0]));
+	b->kids &= ~(UINT64_C(1) << slot);
+}
+
+/* --- nodes --------------------------------------------------------------- */
+
+/* The next hop of each slot, kids left out. Longer prefixes have higher numbers. */
+static void
+block_paint(const struct block *b, uint16_t above, uint16_t value[FIB_SLOTS])
+{
+	unsigned at = 0;
+
+	for (unsigned s = 0; s < FIB_SLOTS; s++)
+		value[s] = above;
+	for (unsigned half = 0; half < 2; half++) {
+		for (uint64_t left = b->prefixes[half]; left != 0; left &= left - 1) {
+			unsigned number = half * 64 + (unsigned)__builtin_ctzll(left);
+			unsigned bits = 31 - (unsigned)__builtin_clz(number);
+			unsigned first = number << (FIB_STRIDE - bits) & (FIB_SLOTS - 1);
+			uint16_t hop = b->hop[at++];
+
+			for (unsigned s = 0; s < (unsigned)FIB_SLOTS >> bits; s++)
+				value[first + s] = hop;
+		}
+	}
+}
+
+/* One bit for each slot at which a run begins. */
+static uint64_t
+run_starts(const uint16_t value[FIB_SLOTS])
+{
+	uint64_t starts = 1;
+
+	for (unsigned s = 1; s < FIB_SLOTS; s++)
+		starts |= (uint64_t)(value[s] != value[s - 1]) << s;
+	return starts;
+}
+
+/* Words of 32 bits before the kids' places, and of 64 bits in all. */
+static unsigned
+words_before_kids(unsigned runs)
+{
+	return (4 + runs + 1) / 2;
+}
+
+static unsigned
+node_words(unsigned runs, unsigned kids)
+{
+	return (words_before_kids(runs) + kids + 1) / 2;
+}
+
+/*
+ * Write a node at the arena's end; values with FIB_KID are the kids in order, kid[] their places.
+ * How many words it has, 0 = there is no room.
+ */
+static unsigned
+node_write(struct fib_pop *p, const uint16_t value[FIB_SLOTS], const uint32_t *kid, unsigned kids)
+{
+	uint64_t *node = p->arena + p->used, starts = run_starts(value);
+	unsigned before = words_before_kids(bits_in(starts));
+	unsigned words = node_words(bits_in(starts), kids);
+	uint16_t *run = (uint16_t *)(void *)(node + 1);
+
+	if (p->used + words + ARENA_GUESS > p->room)
+		return 0;
+	*node = starts;
+	for (uint64_t left = starts; left != 0; left &= left - 1) {
+		uint16_t v = value[__builtin_ctzll(left)];
+
+		*run++ = v & FIB_KID ? (uint16_t)(v + before) : v;
+	}
+	memcpy((uint32_t *)(void *)node + before, kid, kids * sizeof(*kid));
+	p->used += words;
+	return words;
+}
+
+static void
+block_set_words(struct fib_comp *c, struct block *b, unsigned words)
+{
+	c->live += words;
+	c->live -= b->words;
+	b->words = (uint8_t)words;
+}
+
+/*
+ * The block's node anew, and those of its kids that are not what they should be; all: of all of
+ * them. False if the arena has no room.
+ */
+static bool
+block_compile(struct fib_comp *c, struct block *b, uint16_t above, bool all)
+{
+	uint16_t value[FIB_SLOTS];
+	uint32_t kid[FIB_SLOTS];
+	unsigned kids = 0, words;
+
+	block_paint(b, above, value);
+	for (uint64_t left = b->kids; left != 0; left &= left - 1, kids++) {
+		unsigned slot = (unsigned)__builtin_ctzll(left);
+		struct block *k = b->kid[kids];
+
+		if ((all || k->stale || k->above != value[slot]) &&
+		    !block_compile(c, k, value[slot], all))
+			return false;
+		kid[kids] = k->place;
+		value[slot] = (uint16_t)(FIB_KID | kids);
+	}
+	words = node_write(c->pop, value, kid, kids);
+	if (words == 0)
+		return false;
+	block_set_words(c, b, words);
+	b->place = c->pop->used - words;
+	b->above = above;
+	b->stale = false;
+	return true;
+}
+
+/* How many words the nodes will have that are not what they should be. */
+static void
+block_measure(struct fib_comp *c, struct block *b, uint16_t above)
+{
+	uint16_t value[FIB_SLOTS];
+	unsigned kids = 0;
+
+	block_paint(b, above, value);
+	for (uint64_t left = b->kids; left != 0; left &= left - 1, kids++) {
+		unsigned slot = (unsigned)__builtin_ctzll(left);
+		struct block *k = b->kid[kids];
+
+		if (k->stale || k->above != value[slot])
+			block_measure(c, k, value[slot]);
+		value[slot] = (uint16_t)(FIB_KID | kids);
+	}
+	block_set_words(c, b, node_words(bits_in(run_starts(value)), kids));
+}
+
+/* --- the root ------------------------------------------------------------ */
+
+static uint16_t
+root_hop(const struct fib_comp *c, uint32_t i)
+{
+	unsigned bits = c->cover[i];
+
+	return bits == 0 ? 0 : c->shorter[1u << bits | i >> (FIB_ROOT_BITS - bits)];
+}
+
+/* A word of the root anew, and the nodes below that need it. False if the arena has no room. */
+static bool
+root_compile(struct fib_comp *c, uint32_t i, bool all)
+{
+	struct block *b = c->block[i];
+	uint16_t hop = root_hop(c, i);
+	uint32_t word = hop;
+
+	if (b != NULL) {
+		if ((all || b->stale || b->above != hop) && !block_compile(c, b, hop, all))
+			return false;
+		word = b->place | FIB_NODE;
+	}
+	__atomic_store_n(&c->pop->root[i], word, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void
+measure_all(struct fib_comp *c)
+{
+	for (uint32_t i = 0; i < ROOT_WORDS; i++) {
+		struct block *b = c->block[i];
+
+		if (b != NULL && (b->stale || b->above != root_hop(c, i)))
+			block_measure(c, b, root_hop(c, i));
+	}
+	c->unmeasured = false;
+}
+
+static void
+pop_free(struct rcu_head *h)
+{
+	big_free((struct fib_pop *)(void *)((uint8_t *)h - offsetof(struct fib_pop, rcu)));
+}
+
+/*
+ * Everything anew in a new block of memory, with room for as many changes as half of the table is
+ * long. 0 or -ENOMEM, and packets still have the old one.
+ */
+static int
+compile_all(struct fib_comp *c)
+{
+	struct fib_pop *old = c->pop, *p;
+	uint64_t room, bytes;
+
+	if (c->unmeasured)
+		measure_all(c);
+	room = c->live + c->live / 2 + 2 * ARENA_GUESS;
+	bytes = big_bytes(sizeof(*p) + room * sizeof(p->arena[0]));
+	room = (bytes - sizeof(*p)) / sizeof(p->arena[0]);
+	if (room > ARENA_MOST || (p = big_alloc(bytes)) == NULL)
+		return -ENOMEM;
+	p->room = (uint32_t)room;
+	p->used = 1;
+	p->direct = c->direct;
+	p->hop[0] = c->deflt;
+	if (c->hops.used > 0)
+		memcpy(p->hop + 1, c->hops.hop + 1, (c->hops.used - 1) * sizeof(p->hop[0]));
+	c->pop = p;
+	for (uint32_t i = 0; i < ROOT_WORDS; i++)
+		if (!root_compile(c, i, true))
+			abort(); /* it has been measured */
+	c->dirty = 0;
+	rcu_publish(c->slot, (uintptr_t)p | FIB_COMPILED);
+	if (old != NULL)
+		rcu_call(&old->rcu, pop_free);
+	fib_hop_new_block(&c->hops);
+	return 0;
+}
+
+/* --- the table of 2^24 answers ------------------------------------------- */
+
+static void
+direct_store(struct fib_comp *c, uint32_t i)
+{
+	const struct block *b = c->block[i];
+	uint16_t hop = root_hop(c, i), value[FIB_SLOTS], *to;
+
+	if (c->direct == NULL)
+		return;
+	to = c->direct->value + (size_t)i * FIB_SLOTS;
+	if (b != NULL)
+		block_paint(b, hop, value);
+	for (unsigned s = 0; s < FIB_SLOTS; s++) {
+		uint16_t v = b == NULL ? hop : b->kids >> s & 1 ? (uint16_t)FIB_KID : value[s];
+
+		if (to[s] != v)
+			__atomic_store_n(&to[s], v, __ATOMIC_RELAXED);
+	}
+}
+
+static void
+direct_free(struct rcu_head *h)
+{
+	big_free((struct fib_direct *)(void *)((uint8_t *)h - offsetof(struct fib_direct, rcu)));
+}
+
+static void
+direct_publish(struct fib_comp *c, struct fib_direct *d)
+{
+	struct fib_direct *old = c->direct;
+
+	c->direct = d;
+	for (uint32_t i = 0; d != NULL && i < ROOT_WORDS; i++)
+		direct_store(c, i);
+	if (c->pop != NULL)
+		rcu_publish(&c->pop->direct, d);
+	if (old != NULL)
+		rcu_call(&old->rcu, direct_free);
+}
+
+int
+fib_comp_direct(struct fib_comp *c, bool on)
+{
+	struct fib_direct *d = NULL;
+
+	if (on == (c->direct != NULL) || c->family != AF_INET)
+		return 0;
+	if (on && (d = big_alloc(big_bytes(sizeof(*d)))) == NULL)
+		return -ENOMEM;
+	direct_publish(c, d);
+	return 0;
+}
+
+/* --- what a change shows to packets -------------------------------------- */
+
+/* The node on the way to key that is not what it should be. False if the arena has no room. */
+static bool
+path_compile(struct fib_comp *c, fib_key key)
+{
+	struct block *b = c->block[key_root(key)];
+
+	if (b == NULL || b->stale)
+		return root_compile(c, key_root(key), false);
+	for (unsigned depth = FIB_ROOT_BITS;; depth += FIB_STRIDE) {
+		unsigned slot = fib_slot(key, depth);
+		uint32_t *node = (uint32_t *)(void *)(c->pop->arena + b->place);
+		struct block *k;
+
+		if (!(b->kids >> slot & 1))
+			return true;
+		k = b->kid[bits_below(b->kids, slot)];
+		if (k->stale) {
+			uint16_t at = fib_node_value(c->pop->arena + b->place, slot);
+
+			if (!block_compile(c, k, k->above, false))
+				return false;
+			__atomic_store_n(&node[at & (FIB_KID - 1)], k->place, __ATOMIC_RELEASE);
+			return true;
+		}
+		b = k;
+	}
+}
+
+/* Packets see that a prefix of more than 18 bits has changed. 0 or -ENOMEM. */
+static int
+show_longer(struct fib_comp *c, fib_key key)
+{
+	if (c->pop == NULL || !path_compile(c, key)) {
+		int error = compile_all(c);
+
+		if (error != 0)
+			return error;
+	}
+	direct_store(c, key_root(key));
+	return 0;
+}
+
+/* The same for a prefix of up to 18 bits. */
+static int
+show_shorter(struct fib_comp *c, uint32_t first, uint32_t n)
+{
+	bool room = c->pop != NULL;
+	int error;
+
+	for (uint32_t i = first; room && i < first + n; i++)
+		room = root_compile(c, i, false);
+	if (!room) {
+		c->unmeasured = true;
+		if ((error = compile_all(c)) != 0)
+			return error;
+	}
+	for (uint32_t i = first; i < first + n; i++)
+		direct_store(c, i);
+	return 0;
+}
+
+/*
+ * Without memory even for a change that must not fail, packets find no route rather than one that
+ * has gone; the next change tries again.
+ */
+static void
+lose_all(struct fib_comp *c)
+{
+	rcu_publish(c->slot, 0);
+	if (c->pop != NULL)
+		rcu_call(&c->pop->rcu, pop_free);
+	c->pop = NULL;
+	c->unmeasured = true;
+	direct_publish(c, NULL);
+}
+
+/* --- changes ------------------------------------------------------------- */
+
+static int
+longer_set(struct fib_comp *c, struct block **link, unsigned depth, const struct rt_addr *dst,
+    uint16_t hop, uint16_t *old, bool defer)
+{
+	fib_key key = key_of(dst);
+	struct block *b, **kid;
+	unsigned slot = fib_slot(key, depth);
+	bool new_kid;
+	int error;
+
+	if (*link == NULL && (*link = block_new(c, 7)) == NULL)
+		return -ENOMEM;
+	b = *link;
+	b->stale |= defer;
+	if (dst->plen <= depth + FIB_STRIDE) {
+		error = block_put(c, link, prefix_number(key, depth, dst->plen), hop, old);
+	} else {
+		new_kid = !(b->kids >> slot & 1);
+		kid = new_kid ? kid_open(c, b, slot) : &b->kid[bits_below(b->kids, slot)];
+		error = kid == NULL ? -ENOMEM :
+				      longer_set(c, kid, depth + FIB_STRIDE, dst, hop, old, defer);
+		if (error == 0)
+			b->stale |= new_kid;
+		else if (new_kid && kid != NULL)
+			kid_close(b, slot);
+	}
+	if (block_is_empty(*link)) {
+		block_free(c, *link);
+		*link = NULL;
+	}
+	return error;
+}
+
+/* The next hop that the prefix had, 0 = it isn't there. */
+static uint16_t
+longer_clear(struct fib_comp *c, struct block **link, unsigned depth, const struct rt_addr *dst)
+{
+	fib_key key = key_of(dst);
+	struct block *b = *link, **kid;
+	unsigned slot = fib_slot(key, depth);
+	uint16_t old;
+
+	if (b == NULL)
+		return 0;
+	if (dst->plen <= depth + FIB_STRIDE) {
+		old = block_take(b, prefix_number(key, depth, dst->plen));
+	} else {
+		if (!(b->kids >> slot & 1))
+			return 0;
+		kid = &b->kid[bits_below(b->kids, slot)];
+		old = longer_clear(c, kid, depth + FIB_STRIDE, dst);
+		if (*kid == NULL) {
+			kid_close(b, slot);
+			b->stale = true;
+		}
+	}
+	if (block_is_empty(b)) {
+		block_free(c, b);
+		*link = NULL;
+	}
+	return old;
+}
+
+/* Words of the root that a prefix of up to 18 bits covers. */
+static uint32_t
+root_span(unsigned plen)
+{
+	return UINT32_C(1) << (FIB_ROOT_BITS - plen);
+}
+
+static uint16_t *
+shorter_hop(struct fib_comp *c, uint32_t first, unsigned plen)
+{
+	return &c->shorter[1u << plen | first >> (FIB_ROOT_BITS - plen)];
+}
+
+/* A prefix is there: where no longer one of the root is, it counts. */
+static void
+cover_raise(struct fib_comp *c, uint32_t first, unsigned plen)
+{
+	for (uint32_t i = first; i < first + root_span(plen); i++)
+		if (c->cover[i] < plen)
+			c->cover[i] = (uint8_t)plen;
+}
+
+/* It isn't any more: `next` is the next shorter one's length. */
+static void
+cover_lower(struct fib_comp *c, uint32_t first, unsigned plen, unsigned next)
+{
+	for (uint32_t i = first; i < first + root_span(plen); i++)
+		if (c->cover[i] == plen)
+			c->cover[i] = (uint8_t)next;
+}
+
+/* The next hop that the prefix had, 0 = it isn't there. */
+static uint16_t
+shorter_clear(struct fib_comp *c, uint32_t first, unsigned plen)
+{
+	uint16_t *is = shorter_hop(c, first, plen), old = *is;
+	unsigned next = plen - 1;
+
+	*is = 0;
+	while (next > 0 && *shorter_hop(c, first, next) == 0)
+		next--;
+	if (old != 0)
+		cover_lower(c, first, plen, next);
+	return old;
+}
+
+static void
+dirty_add(struct fib_comp *c, uint32_t i)
+{
+	c->unmeasured = true;
+	if (c->dirty == DIRTY_MOST || (c->dirty > 0 && c->dirty_list[c->dirty - 1] == i))
+		return;
+	c->dirty_list[c->dirty++] = i;
+}
+
+static void
+default_set(struct fib_comp *c, struct nexthop *nh)
+{
+	c->deflt = nh;
+	if (c->pop != NULL)
+		rcu_publish(&c->pop->hop[0], nh);
+}
+
+/* The prefix leaves the control side; packets still have it. The next hop that it had, or 0. */
+static uint16_t
+take(struct fib_comp *c, const struct rt_addr *dst)
+{
+	uint32_t i = key_root(key_of(dst));
+
+	return dst->plen <= FIB_ROOT_BITS ? shorter_clear(c, i, dst->plen) :
+					    longer_clear(c, &c->block[i], FIB_ROOT_BITS, dst);
+}
+
+static int
+show(struct fib_comp *c, const struct rt_addr *dst)
+{
+	fib_key key = key_of(dst);
+
+	if (dst->plen <= FIB_ROOT_BITS)
+		return show_shorter(c, key_root(key), root_span(dst->plen));
+	return show_longer(c, key);
+}
+
+/* Put hop at the prefix: the control side, and packets unless it is deferred. */
+static int
+put(struct fib_comp *c, const struct rt_addr *dst, uint16_t hop, uint16_t *old, bool defer)
+{
+	uint32_t i = key_root(key_of(dst));
+	int error;
+
+	if (dst->plen <= FIB_ROOT_BITS) {
+		*old = *shorter_hop(c, i, dst->plen);
+		*shorter_hop(c, i, dst->plen) = hop;
+		cover_raise(c, i, dst->plen);
+	} else if ((error = longer_set(c, &c->block[i], FIB_ROOT_BITS, dst, hop, old, defer)) != 0)
+		return error;
+	if (defer && *old == 0 && dst->plen > FIB_ROOT_BITS) {
+		dirty_add(c, i);
+		return 0;
+	}
+	return show(c, dst);
+}
+
+int
+fib_comp_set(struct fib_comp *c, const struct rt_addr *dst, struct nexthop *nh, bool defer)
+{
+	uint16_t hop, old = 0;
+	int error;
+
+	if (dst->plen == 0) {
+		c->routes += c->deflt == NULL;
+		default_set(c, nh);
+		return 0;
+	}
+	if ((hop = fib_hop_get(&c->hops, nh)) == 0)
+		return -ENOSPC;
+	if (c->pop != NULL)
+		rcu_publish(&c->pop->hop[hop], c->hops.hop[hop]);
+	error = put(c, dst, hop, &old, defer);
+	if (error != 0 && old == 0) {
+		take(c, dst);
+		/* of a short prefix packets may have seen a part */
+		if (dst->plen <= FIB_ROOT_BITS && show(c, dst) != 0)
+			lose_all(c);
+		fib_hop_put(&c->hops, hop);
+		return error;
+	}
+	if (error != 0)
+		lose_all(c);
+	c->routes += old == 0;
+	fib_hop_put(&c->hops, old);
+	return 0;
+}
+
+void
+fib_comp_clear(struct fib_comp *c, const struct rt_addr *dst)
+{
+	uint16_t old;
+
+	if (dst->plen == 0) {
+		c->routes -= c->deflt != NULL;
+		default_set(c, NULL);
+		return;
+	}
+	if ((old = take(c, dst)) == 0)
+		return;
+	c->routes--;
+	if (show(c, dst) != 0)
+		lose_all(c);
+	fib_hop_put(&c->hops, old);
+}
+
+int
+fib_comp_flush(struct fib_comp *c)
+{
+	bool all = c->pop == NULL || c->dirty == DIRTY_MOST;
+	uint32_t n = c->dirty;
+	int error;
+
+	for (uint32_t i = 0; !all && i < n; i++)
+		all = !root_compile(c, c->dirty_list[i], false);
+	if (all && (error = compile_all(c)) != 0)
+		return error;
+	if (c->direct != NULL && n == DIRTY_MOST)
+		for (uint32_t i = 0; i < ROOT_WORDS; i++)
+			direct_store(c, i);
+	for (uint32_t i = 0; n < DIRTY_MOST && i < n; i++)
+		direct_store(c, c->dirty_list[i]);
+	c->dirty = 0;
+	return 0;
+}
+
+/* --- the whole table ----------------------------------------------------- */
+
+struct fib_comp *
+fib_comp_new(int family, uintptr_t *slot)
+{
+	struct fib_comp *c = vnet_malloc(sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->family = family;
+	c->slot = slot;
+	return c;
+}
+
+static void
+block_free_all(struct fib_comp *c, struct block *b)
+{
+	if (b == NULL)
+		return;
+	for (unsigned k = 0; k < bits_in(b->kids); k++)
+		block_free_all(c, b->kid[k]);
+	block_free(c, b);
+}
+
+void
+fib_comp_free(struct fib_comp *c)
+{
+	for (uint32_t i = 0; i < ROOT_WORDS; i++)
+		block_free_all(c, c->block[i]);
+	direct_publish(c, NULL);
+	if (c->pop != NULL)
+		rcu_call(&c->pop->rcu, pop_free);
+	for (uint32_t i = 0; i < c->hops.used; i++)
+		if (c->hops.hop[i] != NULL && fib_hop_is_shared(c->hops.hop[i]))
+			rib_entry_retire(c->hops.hop[i]->rt);
+	vnet_free(c);
+}
+
+uint64_t
+fib_comp_routes(const struct fib_comp *c)
+{
+	return c->routes;
+}
+
+void
+fib_comp_size(const struct fib_comp *c, uint64_t *packets, uint64_t *control)
+{
+	*packets = 0;
+	if (c->pop != NULL)
+		*packets += sizeof(c->pop->root) + c->pop->room * sizeof(c->pop->arena[0]) +
+		    c->hops.used * sizeof(c->pop->hop[0]);
+	if (c->direct != NULL)
+		*packets += sizeof(*c->direct);
+	*control = sizeof(*c) + c->blocks_bytes;
+}
+
+struct walk {
+	const struct fib_comp *c;
+	int (*fn)(const struct rt_addr *dst, struct nexthop *nh, void *ctx);
+	void *ctx;
+};
+
+/* A prefix of plen bits to the walk's function. */
+static int
+walk_tell(const struct walk *w, fib_key key, unsigned plen, struct nexthop *nh)
+{
+	uint64_t wire[2] = { __builtin_bswap64((uint64_t)(key >> 64)),
+		__builtin_bswap64((uint64_t)key) };
+	struct rt_addr dst = rt_addr_make(w->c->family, wire, plen);
+
+	return w->fn(&dst, nh, w->ctx);
+}
+
+static int
+walk_block(const struct walk *w, const struct block *b, fib_key key, unsigned depth)
+{
+	unsigned at = 0, kid = 0;
+	int result = 0;
+
+	for (unsigned number = 2; number < PREFIXES && result == 0; number++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(number);
+		fib_key tail = number - (1u << bits);
+
+		if (block_has(b, number))
+			result = walk_tell(w, key | tail << (128 - depth - bits), depth + bits,
+			    w->c->hops.hop[b->hop[at++]]);
+	}
+	for (uint64_t left = b->kids; left != 0 && result == 0; left &= left - 1) {
+		fib_key slot = (unsigned)__builtin_ctzll(left);
+
+		result = walk_block(
+		    w, b->kid[kid++], key | slot << (128 - FIB_STRIDE - depth), depth + FIB_STRIDE);
+	}
+	return result;
+}
+
+int
+fib_comp_walk(const struct fib_comp *c,
+    int (*fn)(const struct rt_addr *dst, struct nexthop *nh, void *ctx), void *ctx)
+{
+	struct walk w = { c, fn, ctx };
+	int result = 0;
+
+	if (c->deflt != NULL)
+		result = walk_tell(&w, 0, 0, c->deflt);
+	for (unsigned number = 2; number < 2 * ROOT_WORDS && result == 0; number++) {
+		unsigned bits = 31 - (unsigned)__builtin_clz(number);
+
+		if (c->shorter[number] != 0)
+			result = walk_tell(&w, (fib_key)(number - (1u << bits)) << (128 - bits),
+			    bits, c->hops.hop[c->shorter[number]]);
+	}
+	for (uint32_t i = 0; i < ROOT_WORDS && result == 0; i++)
+		if (c->block[i] != NULL)
+			result = walk_block(
+			    &w, c->block[i], (fib_key)i << (128 - FIB_ROOT_BITS), FIB_ROOT_BITS);
+	return result;
+}

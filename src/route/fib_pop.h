@@ -1,0 +1,100 @@
+/*
+ * fib_pop.h - the compiled form of a large table, as packets read it: what IPv4's look-up (fib.c)
+ * and IPv6's (fib6.c) know of it. fib_pop.c says how it works and changes it.
+ */
+#ifndef WARREN_ROUTE_FIB_POP_H
+#define WARREN_ROUTE_FIB_POP_H
+
+#include "base/bytes.h"
+#include "route/fib_hop.h"
+
+enum {
+	FIB_ROOT_BITS = 18, /* of an address choose its word in the root */
+	FIB_STRIDE = 6,     /* and so many its slot in each node below */
+	FIB_SLOTS = 1 << FIB_STRIDE,
+	/*
+	 * A value with this bit is no next hop but says where a node has the place of the next one,
+	 * in words of 32 bits from its own beginning.
+	 */
+	FIB_KID = 0x8000,
+};
+_Static_assert((int)FIB_HOPS == (int)FIB_KID, "a next hop's number or a kid fit in 16 bits");
+
+/* In a word of the root: the rest is the place of a node, not the number of a next hop. */
+#define FIB_NODE UINT32_C(0x80000000)
+
+/* 2^24 answers by the first 24 bits: a next hop's number, or FIB_KID: look in the compact form. */
+struct fib_direct {
+	struct rcu_head rcu;
+	uint16_t value[1 << 24] __attribute__((aligned(64)));
+};
+
+/* One block of memory, replaced as a whole when its arena is full. */
+struct fib_pop {
+	struct rcu_head rcu;
+	uint32_t used, room;       /* of the arena, in its words */
+	struct fib_direct *direct; /* IPv4, net.route.fib_direct; NULL = none */
+	/* By number; 0 is the default route's, NULL where there is none. */
+	struct nexthop *hop[FIB_HOPS] __attribute__((aligned(64)));
+	uint32_t root[1 << FIB_ROOT_BITS];
+	/*
+	 * Nodes: a word of bits, one where a run of equal values begins; the runs' values, 16 bits
+	 * each; the kids' places, 32 bits each.
+	 */
+	uint64_t arena[] __attribute__((aligned(64)));
+};
+
+/* The value that a node has for a slot. */
+static inline __attribute__((always_inline)) uint16_t
+fib_node_value(const uint64_t *node, unsigned slot)
+{
+	unsigned run = (unsigned)__builtin_popcountll(node[0] << (63 - slot));
+
+	return ((const uint16_t *)(const void *)node)[3 + run];
+}
+
+/* Where the node is that a value with FIB_KID leads to. Written while packets read. */
+static inline __attribute__((always_inline)) const uint64_t *
+fib_node_kid(const struct fib_pop *p, const uint64_t *node, unsigned value)
+{
+	const uint32_t *words = (const uint32_t *)(const void *)node;
+
+	return p->arena + __atomic_load_n(&words[value & (FIB_KID - 1)], __ATOMIC_CONSUME);
+}
+
+/* The slot of a key in a node whose first `depth` bits are fixed. */
+static inline __attribute__((always_inline)) unsigned
+fib_slot(unsigned __int128 key, unsigned depth)
+{
+	return (unsigned)(key << depth >> (128 - FIB_STRIDE));
+}
+
+static inline struct nexthop *
+fib_pop_hop(const struct fib_pop *p, unsigned value)
+{
+	return rcu_deref(&p->hop[value]);
+}
+
+static inline const struct fib_pop *
+fib_pop_of(uintptr_t table)
+{
+	return (const struct fib_pop *)(table & ~(uintptr_t)1);
+}
+
+static inline unsigned __int128
+fib4_key(uint32_t host)
+{
+	return (unsigned __int128)host << 96;
+}
+
+static inline unsigned __int128
+fib6_key(const struct in6 *a)
+{
+	return (unsigned __int128)__builtin_bswap64(load64(a->b)) << 64 |
+	    __builtin_bswap64(load64(a->b + 8));
+}
+
+/* One look-up, all the way: key is an address, left-aligned. A next hop's number. */
+uint16_t fib_pop_find(const struct fib_pop *p, unsigned __int128 key);
+
+#endif
