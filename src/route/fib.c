@@ -25,8 +25,8 @@ fib4_step(const struct fib4_node *node, uint32_t key, uint32_t *i, struct nextho
 {
 	const struct fib4_node *n = &node[*i];
 	bool covers = ((key ^ n->key) & n->mask) == 0;
-	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_RELAXED);
-	uint32_t next = __atomic_load_n(&n->n.child[(key >> n->n.shift) & 1], __ATOMIC_RELAXED);
+	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_CONSUME);
+	uint32_t next = __atomic_load_n(&n->n.child[(key >> n->n.shift) & 1], __ATOMIC_CONSUME);
 
 	*best = covers && nh != NULL ? nh : *best;
 	*i = covers ? next : FIB_END;
@@ -59,8 +59,8 @@ fib4_leaf_mask(const struct fib4_node *node, uint32_t key)
 		if (((key ^ n->key) & n->mask) != 0)
 			return UINT32_MAX;
 		side = (key >> n->n.shift) & 1;
-		i = __atomic_load_n(&n->n.child[side], __ATOMIC_RELAXED);
-		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_RELAXED);
+		i = __atomic_load_n(&n->n.child[side], __ATOMIC_CONSUME);
+		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_CONSUME);
 	} while (i != FIB_END);
 	return other == FIB_END ? n->mask : UINT32_MAX;
 }

@@ -37,8 +37,8 @@ fib6_step(const struct fib6_node *node, const struct in6 *key, uint32_t *i, stru
 {
 	const struct fib6_node *n = &node[*i];
 	bool covers = fib6_covers(n, key);
-	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_RELAXED);
-	uint32_t next = __atomic_load_n(&n->n.child[fib6_side(n, key)], __ATOMIC_RELAXED);
+	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_CONSUME);
+	uint32_t next = __atomic_load_n(&n->n.child[fib6_side(n, key)], __ATOMIC_CONSUME);
 
 	*best = covers && nh != NULL ? nh : *best;
 	*i = covers ? next : FIB_END;
@@ -72,8 +72,8 @@ fib6_leaf(const struct fib6_node *node, const struct in6 *key)
 		if (!fib6_covers(n, key))
 			return NULL;
 		side = fib6_side(n, key);
-		i = __atomic_load_n(&n->n.child[side], __ATOMIC_RELAXED);
-		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_RELAXED);
+		i = __atomic_load_n(&n->n.child[side], __ATOMIC_CONSUME);
+		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_CONSUME);
 	} while (i != FIB_END);
 	return other == FIB_END ? n : NULL;
 }

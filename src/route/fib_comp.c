@@ -8,8 +8,14 @@
  * each slot at which a run begins, then the runs' values. The run of a slot is found by counting
  * bits, as in Lulea tries (Degermark et al. 1997) and poptries (Asai and Ohara 2015); other than
  * there, a node's values lie behind its bits, most often in the same cache line, so that an IPv4
- * address costs one line of the root (1 MiB) and one of the nodes, whatever the table's size; IPv6
- * goes on in the same way, 6 bits a step. Figures of this and of its rivals are in docs/routing.md.
+ * address costs one line of the root (1 MiB) and one of the nodes, whatever the table's size. IPv6
+ * goes on in the same way, 6 bits a step, but most look-ups jump over these steps: a hash has the
+ * places of the nodes behind 42 bits.
+ *
+ * Why this one: on the full IPv4 table, 300 next hops at random (bench fib, ns a look-up uniform, in
+ * the prefixes, by Zipf), it takes 5.0, 5.7, 4.8 in 5.8 MiB; a table of 2^24 answers (DIR-24-8) 8.5,
+ * 4.7, 3.3 in 38, and DPDK's, the same with AVX-512, 10, 4.7, 2.4. With gathers of AVX-512 this one
+ * took 10. IPv6: 20 in the prefixes, 17 by Zipf; DPDK's 22, 15. docs/routing.md has the rest.
  *
  * Beside each node stands its block here: the prefixes that end in it, and its kids. From that a
  * node is compiled anew when it changes, into a new place of the arena, and one store of 32 bits
@@ -788,7 +794,7 @@ fib_comp_size(const struct fib_comp *c, uint64_t *packets, uint64_t *control)
 					    sizeof(c->pop->jump[0]) << (64 - c->pop->jump_shift)) +
 		    c->hops.used * sizeof(c->pop->hop[0]);
 	if (c->direct != NULL)
-		*packets += sizeof(*c->direct);
+		*packets += sizeof(c->direct->value);
 	*control = sizeof(*c) + c->blocks_bytes;
 }
 
