@@ -19,8 +19,11 @@ libraries="libck-dev libbsd-dev uthash-dev libpcap-dev libyaml-dev libjansson-de
 tests="libcmocka-dev python3-yaml xz-utils util-linux iproute2 iputils-ping iputils-arping
 	traceroute tcpdump tshark iperf3 nginx radvd frr curl ethtool procps"
 
+# Peers that benchmarks are measured beside; the build goes on without them.
+benches="libdpdk-dev"
+
 missing=
-for package in $build $libraries $tests; do
+for package in $build $libraries $tests $benches; do
 	state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
 	[ "$state" = installed ] || missing="$missing $package"
 done

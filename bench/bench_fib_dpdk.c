@@ -168,10 +168,8 @@ main(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	if (!rib_table_read(&table)) {
-		fprintf(stderr, "no table: shared/data/rib is not there, WARREN_RIB is not set\n");
-		return 1;
-	}
+	if (!rib_table_read(&table))
+		return bench_no_table();
 	bench_require(rte_eal_init((int)(sizeof(eal) / sizeof(eal[0])) - 1, eal) >= 0);
 	measure4(best4, &load4);
 	measure6(best6, &load6);

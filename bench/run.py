@@ -35,7 +35,23 @@ for flows in ("1000", "100000", "1000000"):
     PEERS["flow4_" + flows] = ("rte_hash_" + flows, "DPDK rte_hash, bulk")
     PEERS["flow6_" + flows] = ("flow6_" + flows + "_fib_full", "full FIB without the cache")
 GOALS["flow4_1000000"] = GOALS["flow6_1000000"] = "<= 25"
-PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "flowtable", "flowtable_dpdk"]
+GOALS.update({
+    "fib4_uniform": "ratio >= 1.5",
+    "fib4_in_prefixes": "ratio >= 0.8",
+    "fib4_memory": "<= 8",
+    "fib4_load": "<= 0.5",
+    "fib4_load_bulk": "<= 0.15",
+    "fib4_changes": ">= 500000",
+    "fib4_direct_memory": "<= 40",
+    "fib6_changes": ">= 500000",
+    "rib4_load": "<= 0.5",
+})
+for trace in ("uniform", "in_prefixes", "zipf"):
+    GOALS["fib4_direct_" + trace] = GOALS["fib6_" + trace] = "ratio >= 1"
+    for ours in ("fib4_", "fib4_direct_"):
+        PEERS[ours + trace] = ("rte_fib_" + trace, "DPDK rte_fib, best variant")
+    PEERS["fib6_" + trace] = ("rte_fib6_" + trace, "DPDK rte_fib6, best variant")
+PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "flowtable", "flowtable_dpdk"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -25,8 +25,8 @@ fib4_step(const struct fib4_node *node, uint32_t key, uint32_t *i, struct nextho
 {
 	const struct fib4_node *n = &node[*i];
 	bool covers = ((key ^ n->key) & n->mask) == 0;
-	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_RELAXED);
-	uint32_t next = __atomic_load_n(&n->n.child[(key >> n->n.shift) & 1], __ATOMIC_RELAXED);
+	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_CONSUME);
+	uint32_t next = __atomic_load_n(&n->n.child[(key >> n->n.shift) & 1], __ATOMIC_CONSUME);
 
 	*best = covers && nh != NULL ? nh : *best;
 	*i = covers ? next : FIB_END;
@@ -59,8 +59,8 @@ fib4_leaf_mask(const struct fib4_node *node, uint32_t key)
 		if (((key ^ n->key) & n->mask) != 0)
 			return UINT32_MAX;
 		side = (key >> n->n.shift) & 1;
-		i = __atomic_load_n(&n->n.child[side], __ATOMIC_RELAXED);
-		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_RELAXED);
+		i = __atomic_load_n(&n->n.child[side], __ATOMIC_CONSUME);
+		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_CONSUME);
 	} while (i != FIB_END);
 	return other == FIB_END ? n->mask : UINT32_MAX;
 }
@@ -137,8 +137,8 @@ fib_pop_find(const struct fib_pop *p, unsigned __int128 key)
 
 /*
  * FIB_AHEAD look-ups at once: all words of the root, then all nodes, which the first step has asked
- * the memory for. No branch depends on the table but that for kids, which are behind /24: a word
- * that is no node is taken for one, and what is read there is thrown away.
+ * the memory for. No branch depends on the table but that for kids, which are behind /24: what has
+ * no node looks into an empty one, and what is read there is thrown away.
  */
 static inline __attribute__((always_inline)) void
 fib4_pop_ahead(const struct fib_pop *p, const uint32_t *dst, struct nexthop **nh, unsigned n)
@@ -149,12 +149,12 @@ fib4_pop_ahead(const struct fib_pop *p, const uint32_t *dst, struct nexthop **nh
 		uint32_t host = __builtin_bswap32(dst[i]);
 
 		word[i] = __atomic_load_n(&p->root[host >> (32 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
-		__builtin_prefetch(p->arena + (word[i] & ~FIB_NODE));
+		__builtin_prefetch(p->arena + fib_root_place(word[i]));
 	}
 	for (unsigned i = 0; i < n; i++) {
 		uint32_t host = __builtin_bswap32(dst[i]);
 		uint16_t value = fib_node_value(
-		    p->arena + (word[i] & ~FIB_NODE), host >> 8 & (FIB_SLOTS - 1));
+		    p->arena + fib_root_place(word[i]), host >> 8 & (FIB_SLOTS - 1));
 
 		value = word[i] & FIB_NODE ? value : (uint16_t)word[i];
 		if (__builtin_expect(value & FIB_KID, 0))

@@ -2,6 +2,7 @@
  * fib6.c - a packet's way: IPv6 look-ups; fib.c with a longer key.
  * Addresses of link scope carry their zone (net/in6addr.h) and are found like all others.
  */
+#include "base/mbuf.h"
 #include "route/fib_pop.h"
 #include "route/fib_trie.h"
 
@@ -36,8 +37,8 @@ fib6_step(const struct fib6_node *node, const struct in6 *key, uint32_t *i, stru
 {
 	const struct fib6_node *n = &node[*i];
 	bool covers = fib6_covers(n, key);
-	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_RELAXED);
-	uint32_t next = __atomic_load_n(&n->n.child[fib6_side(n, key)], __ATOMIC_RELAXED);
+	struct nexthop *nh = __atomic_load_n(&n->n.nh, __ATOMIC_CONSUME);
+	uint32_t next = __atomic_load_n(&n->n.child[fib6_side(n, key)], __ATOMIC_CONSUME);
 
 	*best = covers && nh != NULL ? nh : *best;
 	*i = covers ? next : FIB_END;
@@ -71,8 +72,8 @@ fib6_leaf(const struct fib6_node *node, const struct in6 *key)
 		if (!fib6_covers(n, key))
 			return NULL;
 		side = fib6_side(n, key);
-		i = __atomic_load_n(&n->n.child[side], __ATOMIC_RELAXED);
-		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_RELAXED);
+		i = __atomic_load_n(&n->n.child[side], __ATOMIC_CONSUME);
+		other = __atomic_load_n(&n->n.child[side ^ 1], __ATOMIC_CONSUME);
 	} while (i != FIB_END);
 	return other == FIB_END ? n : NULL;
 }
@@ -137,44 +138,52 @@ fib6_trie_batch(
 
 /* --- compiled tables ------------------------------------------------------ */
 
+static inline uint64_t
+fib6_jump_key(const struct in6 *a)
+{
+	return __builtin_bswap64(load64(a->b)) >> (64 - FIB_JUMP_BITS);
+}
+
 /*
- * FIB_LANES look-ups side by side, a node of each in turn until none goes on; one that has ended
- * finds its last value again meanwhile. What the first half of an address doesn't decide (beyond
- * /60) goes its way alone.
+ * FIB_LANES look-ups from the root side by side, a node of each in turn until none goes on; one that
+ * has ended finds its last value again meanwhile. What 64 bits behind the root don't decide goes its
+ * way alone. No branch depends on a single one: masks of all ones or none do it.
  */
 static inline __attribute__((always_inline)) void
-fib6_pop_lanes(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh)
+fib6_pop_lanes(const struct fib_pop *p, const struct in6 *const *dst, const uint8_t *which,
+    struct nexthop **nh)
 {
 	uint64_t key[FIB_LANES];
 	uint32_t place[FIB_LANES], value[FIB_LANES], more = 0;
 
 #pragma GCC unroll 8
 	for (unsigned l = 0; l < FIB_LANES; l++) {
-		uint64_t high = __builtin_bswap64(load64(dst[l]->b));
+		const struct in6 *to = dst[which[l]];
+		uint64_t high = __builtin_bswap64(load64(to->b));
+		uint64_t low = __builtin_bswap64(load64(to->b + 8));
 		uint32_t word = __atomic_load_n(
 		    &p->root[high >> (64 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
+		uint32_t is_node = -(word / FIB_NODE);
 
-		key[l] = high << FIB_ROOT_BITS;
-		place[l] = word & ~FIB_NODE;
-		/* no node: not read below as one, the value stays */
-		value[l] = word & FIB_NODE ? FIB_KID : word;
+		key[l] = high << FIB_ROOT_BITS | low >> (64 - FIB_ROOT_BITS);
+		place[l] = fib_root_place(word);
+		value[l] = (FIB_KID & is_node) | (word & ~is_node);
 		more |= value[l];
 	}
-	for (unsigned depth = FIB_ROOT_BITS; depth + FIB_STRIDE <= 64 && more & FIB_KID;
-	     depth += FIB_STRIDE) {
+	for (unsigned step = 0; step < 64 / FIB_STRIDE && more & FIB_KID; step++) {
 		more = 0;
 #pragma GCC unroll 8
 		for (unsigned l = 0; l < FIB_LANES; l++) {
 			const uint64_t *node = p->arena + place[l];
 			const uint32_t *words = (const uint32_t *)(const void *)node;
-			bool on = value[l] & FIB_KID;
 			uint32_t v = fib_node_value(node, (unsigned)(key[l] >> (64 - FIB_STRIDE)));
-			uint32_t kid;
+			/* is it under way, and does it go on? */
+			uint32_t on = -(value[l] / FIB_KID), goes, kid;
 
-			v = on ? v : value[l];
-			kid = __atomic_load_n(
-			    &words[v & FIB_KID ? v & (FIB_KID - 1) : 0], __ATOMIC_CONSUME);
-			place[l] = v & FIB_KID ? kid : place[l];
+			v = (v & on) | (value[l] & ~on);
+			goes = -(v / FIB_KID);
+			kid = __atomic_load_n(&words[v & (FIB_KID - 1) & goes], __ATOMIC_CONSUME);
+			place[l] = (kid & goes) | (place[l] & ~goes);
 			value[l] = v;
 			key[l] <<= FIB_STRIDE;
 			more |= v;
@@ -183,20 +192,62 @@ fib6_pop_lanes(const struct fib_pop *p, const struct in6 *const *dst, struct nex
 #pragma GCC unroll 8
 	for (unsigned l = 0; l < FIB_LANES; l++) {
 		if (__builtin_expect(value[l] & FIB_KID, 0))
-			value[l] = fib_pop_find(p, fib6_key(dst[l]));
-		nh[l] = fib_pop_hop(p, value[l]);
+			value[l] = fib_pop_find(p, fib6_key(dst[which[l]]));
+		nh[which[l]] = fib_pop_hop(p, value[l]);
 	}
+}
+
+/* What the batch's addresses have in the jump table: ask for the lines, then for the nodes'. */
+static inline __attribute__((always_inline)) void
+fib6_pop_jump(const struct fib_pop *p, const struct in6 *const *dst, uint32_t *place, unsigned n)
+{
+	uint32_t at[BATCH_MAX];
+
+	for (unsigned i = 0; i < n; i++) {
+		at[i] = fib_jump_at(p, fib6_jump_key(dst[i]));
+		__builtin_prefetch(&p->jump[at[i]]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t key = fib6_jump_key(dst[i]);
+		uint64_t x = __atomic_load_n(&p->jump[at[i]], __ATOMIC_CONSUME);
+		uint64_t y = __atomic_load_n(&p->jump[at[i] ^ 1], __ATOMIC_CONSUME);
+
+		place[i] = fib_jump_place(x, key) | fib_jump_place(y, key);
+		__builtin_prefetch(p->arena + place[i]);
+	}
+}
+
+/* At most BATCH_MAX look-ups: those that jump, then those that go from the root. */
+static inline __attribute__((always_inline)) void
+fib6_pop_some(
+    const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
+{
+	uint32_t place[BATCH_MAX];
+	uint8_t walk[BATCH_MAX + FIB_LANES];
+	unsigned walks = 0, i;
+
+	fib6_pop_jump(p, dst, place, n);
+	for (i = 0; i < n; i++) {
+		unsigned slot = fib_slot(fib6_key(dst[i]), FIB_JUMP_BITS);
+		uint32_t value = fib_node_value(p->arena + place[i], slot);
+		bool ends = place[i] != 0 && !(value & FIB_KID);
+
+		nh[i] = fib_pop_hop(p, value & (FIB_KID - 1));
+		walk[walks] = (uint8_t)i;
+		walks += !ends;
+	}
+	/* whole lanes: the last one goes along for the rest */
+	for (i = walks; i > 0 && i % FIB_LANES != 0; i++)
+		walk[i] = walk[walks - 1];
+	for (unsigned w = 0; w < walks; w += FIB_LANES)
+		fib6_pop_lanes(p, dst, walk + w, nh);
 }
 
 static inline __attribute__((always_inline)) void
 fib6_pop_all(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n)
 {
-	unsigned i;
-
-	for (i = 0; i + FIB_LANES <= n; i += FIB_LANES)
-		fib6_pop_lanes(p, dst + i, nh + i);
-	for (; i < n; i++)
-		nh[i] = fib_pop_hop(p, fib_pop_find(p, fib6_key(dst[i])));
+	for (unsigned i = 0; i < n; i += BATCH_MAX)
+		fib6_pop_some(p, dst + i, nh + i, n - i < BATCH_MAX ? n - i : BATCH_MAX);
 }
 
 static void

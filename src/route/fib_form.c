@@ -10,6 +10,7 @@
  */
 #include "kern/sysctl.h"
 #include "net/generation.h"
+#include "net/generation.h"
 #include "route/fib_comp.h"
 #include "route/fib_trie.h"
 

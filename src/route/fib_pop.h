@@ -20,6 +20,14 @@ enum {
 };
 _Static_assert((int)FIB_HOPS == (int)FIB_KID, "a next hop's number or a kid fit in 16 bits");
 
+/*
+ * IPv6: an entry of the jump table is the first 42 bits of addresses and the place of the node that
+ * has the next 6 of them. Most prefixes are longer, so most look-ups end there. All of them are of
+ * 2000::/3, which leaves room for a place.
+ */
+enum { FIB_JUMP_BITS = 42, FIB_PLACE_BITS = 64 - (FIB_JUMP_BITS - 3) };
+#define FIB_JUMP_GLOBAL (UINT64_C(1) << (FIB_JUMP_BITS - 3))
+
 /* In a word of the root: the rest is the place of a node, not the number of a next hop. */
 #define FIB_NODE UINT32_C(0x80000000)
 
@@ -34,6 +42,12 @@ struct fib_pop {
 	struct rcu_head rcu;
 	uint32_t used, room;       /* of the arena, in its words */
 	struct fib_direct *direct; /* IPv4, net.route.fib_direct; NULL = none */
+	/*
+	 * IPv6: hashed by the first 42 bits, each in one of two places that are side by side; 0 =
+	 * empty. Not all need be there: the root knows them too.
+	 */
+	uint64_t *jump;
+	uint8_t jump_shift; /* 64 - log2 of the entries */
 	/* By number; 0 is the default route's, NULL where there is none. */
 	struct nexthop *hop[FIB_HOPS] __attribute__((aligned(64)));
 	uint32_t root[1 << FIB_ROOT_BITS];
@@ -43,6 +57,13 @@ struct fib_pop {
 	 */
 	uint64_t arena[] __attribute__((aligned(64)));
 };
+
+/* Where the node is that a word of the root leads to; 0, an empty one, if it is no node's. */
+static inline __attribute__((always_inline)) uint32_t
+fib_root_place(uint32_t word)
+{
+	return word & ~FIB_NODE & -(word / FIB_NODE);
+}
 
 /* The value that a node has for a slot. */
 static inline __attribute__((always_inline)) uint16_t
@@ -73,6 +94,22 @@ static inline struct nexthop *
 fib_pop_hop(const struct fib_pop *p, unsigned value)
 {
 	return rcu_deref(&p->hop[value]);
+}
+
+/* Where the entry of a key is, if not beside it (at ^ 1). Fibonacci hashing (Knuth 6.4). */
+static inline __attribute__((always_inline)) uint32_t
+fib_jump_at(const struct fib_pop *p, uint64_t key)
+{
+	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> p->jump_shift);
+}
+
+/* The place that an entry has for a key; 0: it is not the key's. */
+static inline __attribute__((always_inline)) uint32_t
+fib_jump_place(uint64_t entry, uint64_t key)
+{
+	uint32_t place = (uint32_t)entry & ((1u << FIB_PLACE_BITS) - 1);
+
+	return (entry >> FIB_PLACE_BITS | FIB_JUMP_GLOBAL) == key ? place : 0;
 }
 
 static inline const struct fib_pop *

@@ -197,7 +197,10 @@ route_file(struct route_words *w, const char *path)
 	int status;
 
 	emit_list(w->v->out, "line");
+	fib_bulk_begin();
 	status = verb_file(w->v, strcmp(path, "-") == 0 ? "/dev/stdin" : path, file_line, w);
+	/* without memory for all at once, packets see them with the next change */
+	(void)fib_bulk_end();
 	emit_end(w->v->out);
 	return status;
 }
