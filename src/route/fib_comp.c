@@ -13,9 +13,9 @@
  * places of the nodes behind 42 bits.
  *
  * Why this one: on the full IPv4 table, 300 next hops at random (bench fib, ns a look-up uniform, in
- * the prefixes, by Zipf), it takes 5.0, 5.7, 4.8 in 7.8 MiB; a table of 2^24 answers (DIR-24-8) 8.5,
- * 4.7, 3.3 in 40, and DPDK's, the same with AVX-512, 10, 4.7, 2.4. With gathers of AVX-512 this one
- * took 10. IPv6: 20 in the prefixes, 17 by Zipf; DPDK's 22, 15. docs/routing.md has the rest.
+ * the prefixes, by Zipf), it takes 5.1, 6.3, 4.9 in 7.8 MiB; a table of 2^24 answers (DIR-24-8) 12,
+ * 6.6, 4.5 in 40, DPDK's in the same run 12, 6.6, 4.3 (4.4 and 2.4 in its best run). IPv6: 12, 21,
+ * 18, behind DPDK's 4.7, 18, 15. docs/routing.md has the rest, and what was left out.
  *
  * Beside each node stands its block here: the prefixes that end in it, and its kids. From that a
  * node is compiled anew when it changes, into a new place of the arena, and one store of 32 bits
