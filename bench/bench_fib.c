@@ -14,7 +14,7 @@
 #include "kern/verb.h"
 #include "route/rib.h"
 
-enum { ROUNDS = 15, CHANGES = 500000 };
+enum { ROUNDS = 15, PASSES = 8, CHANGES = 500000 };
 
 static struct rib_table table;
 static struct nexthop hop[RIB_HOPS];
@@ -62,17 +62,26 @@ say(const char *family, const char *what, double value, const char *unit)
 	bench_say(name, value, unit);
 }
 
+/* The least of several passes over all traces: a shared machine has slow seconds. */
 static void
 measure_look(bool six, const char *name)
 {
-	for (int kind = 0; kind < RIB_TRACES; kind++) {
-		if (six)
-			rib_trace_make(table.p6, table.n6, 16, kind, trace6[0].b);
-		else
-			rib_trace_make(table.p4, table.n4, 4, kind, (uint8_t *)trace4);
-		say(name, rib_trace_name[kind], rib_trace_time(six ? look6 : look4, NULL, ROUNDS),
-		    "ns/lookup");
+	double best[RIB_TRACES] = {};
+
+	for (int pass = 0; pass < PASSES; pass++) {
+		for (int kind = 0; kind < RIB_TRACES; kind++) {
+			double ns;
+
+			if (six)
+				rib_trace_make(table.p6, table.n6, 16, kind, trace6[0].b);
+			else
+				rib_trace_make(table.p4, table.n4, 4, kind, (uint8_t *)trace4);
+			ns = rib_trace_time(six ? look6 : look4, NULL, ROUNDS);
+			best[kind] = pass == 0 || ns < best[kind] ? ns : best[kind];
+		}
 	}
+	for (int kind = 0; kind < RIB_TRACES; kind++)
+		say(name, rib_trace_name[kind], best[kind], "ns/lookup");
 }
 
 static void

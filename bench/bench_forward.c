@@ -4,6 +4,8 @@
  * ttl, neighbour, statistics), on one core.
  *
  *	forward_…	IPv4, frames of 64 bytes (60 without their checksum)
+ *	forward_full_table	the same with 901,899 routes by 250 gateways, destinations at random within
+ *			their prefixes, 60,000 in flight
  *	forward6_…	IPv6, UDP with 64 bytes of payload, in turn with
  *	forward4_…	IPv4, UDP with 64 bytes of payload
  *
@@ -13,7 +15,7 @@
  * packet's lines as cold as the number of packets in flight makes them: 1,000 stay in the caches,
  * 60,000 do not.
  */
-#include "bench.h"
+#include "bench_rib.h"
 
 #include "base/clock.h"
 #include "base/mbuf.h"
@@ -23,6 +25,7 @@
 #include "kern/vnet.h"
 #include "net/ethernet.h"
 #include "net/pfil.h"
+#include "route/rib.h"
 
 #include <string.h>
 
@@ -109,7 +112,10 @@ command(const char *line)
 	free(err);
 }
 
-/* IPv4 from one of 200 senders to 10.3.x.y, address number i. */
+/* Destinations of the full table; NULL: not now. */
+static const uint32_t *trace;
+
+/* IPv4 from one of 200 senders to 10.3.x.y, address number i, or to the trace's. */
 static void
 header4(uint8_t *p, uint32_t len, uint32_t i)
 {
@@ -120,7 +126,7 @@ header4(uint8_t *p, uint32_t len, uint32_t i)
 	ip->ttl = 64;
 	ip->proto = IPPROTO_UDP_;
 	store32(&ip->src, __builtin_bswap32(0x0a010002 + i % 200));
-	store32(&ip->dst, __builtin_bswap32(0x0a030001 + i));
+	store32(&ip->dst, trace != NULL ? trace[i] : __builtin_bswap32(0x0a030001 + i));
 	ip->sum = ip_cksum(ip);
 }
 
@@ -260,6 +266,47 @@ router(void)
 	}
 }
 
+/* The table's routes by 250 gateways behind mem1, each with a neighbour. */
+static void
+full_table_load(const struct rib_table *t)
+{
+	char line[64];
+
+	for (unsigned h = 0; h < 250; h++) {
+		snprintf(line, sizeof(line), "arp -s 10.2.0.%u 02:00:00:00:03:%02x", 3 + h, h);
+		command(line);
+	}
+	fib_bulk_begin();
+	for (uint32_t i = 0; i < t->n4; i++) {
+		uint32_t gateway = __builtin_bswap32(0x0a020003 + t->p4[i].hop % 250);
+		struct rt_request rq = {
+			.dst = rt_addr_make(AF_INET, t->p4[i].addr, t->p4[i].plen),
+			.gateway = rt_addr_make(AF_INET, &gateway, 32),
+		};
+
+		bench_require(rib_add(&rq, NULL) == 0);
+	}
+	bench_require(fib_bulk_end() == 0);
+	rcu_poll();
+}
+
+static void
+full_table(struct ifnet *in)
+{
+	static const uint32_t smallest[] = { MIN_FRAME };
+	static uint32_t to[TRACE];
+	struct rib_table t;
+	double median;
+
+	if (!rib_table_read(&t))
+		return; /* bench_fib says so */
+	rib_trace_make(t.p4, t.n4, 4, RIB_IN_PREFIXES, (uint8_t *)to);
+	full_table_load(&t);
+	trace = to;
+	measure(in, smallest, 1, 60000, 60000, &median);
+	bench_say("forward_full_table", median, "ns/packet");
+}
+
 int
 main(void)
 {
@@ -296,5 +343,6 @@ main(void)
 			bench_say(name, median[six], "ns/packet");
 		}
 	}
+	full_table(in);
 	return 0;
 }

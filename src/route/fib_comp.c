@@ -13,9 +13,9 @@
  * places of the nodes behind 42 bits.
  *
  * Why this one: on the full IPv4 table, 300 next hops at random (bench fib, ns a look-up uniform, in
- * the prefixes, by Zipf), it takes 5.0, 5.7, 4.8 in 5.8 MiB; a table of 2^24 answers (DIR-24-8) 8.5,
- * 4.7, 3.3 in 38, and DPDK's, the same with AVX-512, 10, 4.7, 2.4. With gathers of AVX-512 this one
- * took 10. IPv6: 20 in the prefixes, 17 by Zipf; DPDK's 22, 15. docs/routing.md has the rest.
+ * the prefixes, by Zipf), it takes 5.1, 6.3, 4.9 in 7.8 MiB; a table of 2^24 answers (DIR-24-8) 12,
+ * 6.6, 4.5 in 40, DPDK's in the same run 12, 6.6, 4.3 (4.4 and 2.4 in its best run). IPv6: 12, 21,
+ * 18, behind DPDK's 4.7, 18, 15. docs/routing.md has the rest, and what was left out.
  *
  * Beside each node stands its block here: the prefixes that end in it, and its kids. From that a
  * node is compiled anew when it changes, into a new place of the arena, and one store of 32 bits
@@ -40,6 +40,7 @@ enum {
 	HUGE_PAGE = 1 << 21,
 	ROOT_WORDS = 1 << FIB_ROOT_BITS,
 	NODE_MOST = 1 + FIB_SLOTS * 2 / 8 + FIB_SLOTS * 4 / 8, /* words of a node */
+	LINE = 8,                                              /* words of a cache line */
 	ARENA_SPARE = 1 << 14,                                 /* of a small table */
 	ARENA_MOST = 1 << 28,
 	DIRTY_MOST = 1 << 14, /* words of the root; with more it is quicker to compile all */
@@ -149,13 +150,19 @@ node_words(unsigned runs, unsigned kids)
 static unsigned
 node_write(struct fib_pop *p, const uint16_t value[FIB_SLOTS], const uint32_t *kid, unsigned kids)
 {
-	uint64_t *node = p->arena + p->used, starts = run_starts(value);
+	uint64_t starts = run_starts(value), *node;
 	unsigned before = words_before_kids(fib_bits_in(starts));
 	unsigned words = node_words(fib_bits_in(starts), kids);
-	uint16_t *run = (uint16_t *)(void *)(node + 1);
+	unsigned left_of_line = LINE - p->used % LINE;
+	uint16_t *run;
 
+	/* what fits a cache line is not in two */
+	if (left_of_line < words && words <= LINE)
+		p->used += left_of_line;
 	if (p->used + words + NODE_MOST > p->room)
 		return 0;
+	node = p->arena + p->used;
+	run = (uint16_t *)(void *)(node + 1);
 	*node = starts;
 	for (uint64_t left = starts; left != 0; left &= left - 1) {
 		uint16_t v = value[__builtin_ctzll(left)];
@@ -232,10 +239,10 @@ block_compile(
 		kid[kids] = k->place;
 		value[slot] = (uint16_t)(FIB_KID | kids);
 	}
-	b->place = c->pop->used;
 	words = node_write(c->pop, value, kid, kids);
 	if (words == 0)
 		return false;
+	b->place = c->pop->used - words;
 	block_set_words(c, b, words);
 	b->above = above;
 	b->stale = false;
@@ -323,8 +330,8 @@ pop_free(struct rcu_head *h)
 }
 
 /*
- * Everything anew in a new block of memory, with room for as many changes as half of the table is
- * long. 0 or -ENOMEM, and packets still have the old one.
+ * Everything anew in a new block of memory of twice the size: less than half goes to gaps at the
+ * ends of lines, the rest is for changes. 0 or -ENOMEM, and packets still have the old one.
  */
 static int
 compile_all(struct fib_comp *c)
@@ -334,7 +341,7 @@ compile_all(struct fib_comp *c)
 
 	if (c->unmeasured)
 		measure_all(c);
-	room = c->live + c->live / 2 + ARENA_SPARE;
+	room = 2 * c->live + ARENA_SPARE;
 	for (jumps = 2; jumps < 2 * c->jumps; jumps *= 2)
 		;
 	if (c->family == AF_INET)
