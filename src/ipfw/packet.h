@@ -1,0 +1,67 @@
+/*
+ * packet.h - what the rules see of a packet: its headers, read once, and where it is.
+ *
+ * fw_packet_read() fills it for a packet at a hook. Ports and numbers are in host order here, so
+ * that ranges compare; addresses are in network order; the packet itself is never changed by
+ * reading it: its lengths and offsets stay as they are on the wire.
+ */
+#ifndef WARREN_IPFW_PACKET_H
+#define WARREN_IPFW_PACKET_H
+
+#include "base/bytes.h"
+#include "net/if.h"
+#include "net/in6addr.h"
+#include "net/pfil.h"
+
+struct fw_packet {
+	struct mbuf *m;
+	struct ifnet *recv; /* it came in by; NULL = made here (or the driver is gone) */
+	struct ifnet *xmit; /* it leaves by; NULL on the way in */
+	uint8_t point;      /* enum pfil_point */
+	bool in;
+	bool layer2;         /* m->data is at the Ethernet header */
+	uint8_t ip;          /* 4, 6, or 0: not IP */
+	uint8_t proto;       /* behind extension headers; 0 with ip == 0 */
+	bool later_fragment; /* not the first: no ports */
+	bool fragment;       /* part of a fragmented datagram at all */
+	bool has_ports; /* TCP, UDP, SCTP, UDP-Lite, not a later fragment, and they are there */
+	bool has_tcp, has_icmp;        /* the header is there (20 bytes; 4 bytes) */
+	uint8_t tcp_flags;             /* with has_tcp */
+	uint8_t icmp_type, icmp_code;  /* with has_icmp: of either family */
+	uint8_t tos;                   /* or traffic class */
+	uint8_t ttl;                   /* or hop limit */
+	uint16_t ether_type;           /* layer2, host order */
+	uint16_t ext6;                 /* enum fw_ext6: extension headers passed */
+	uint16_t l3, l4;               /* offsets from m->data: IP header, header of proto */
+	uint16_t ip_len;               /* total length, host order; of IPv6 with its header */
+	uint16_t frag_off; /* of the fragment, bytes */
+	uint32_t frag_id;
+	uint16_t sport, dport; /* host order, with has_ports, else 0 */
+	uint32_t src, dst;     /* IPv4, network order */
+	struct in6 src6, dst6; /* IPv6, as in the packet (no zones) */
+	uint32_t flowid;       /* IPv6 flow label */
+	/* while rules are evaluated */
+	uint32_t tablearg;
+	bool has_tablearg, state_checked;
+	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
+	uint8_t calls;            /* depth of `call` */
+	struct in6 tablearg_addr; /* a value that is an IPv6 address */
+	uint64_t
+	    reads_of_me; /* room for caches of dear look-ups: bit 0 me(src) asked, 1 answer … */
+};
+
+enum fw_packet_fault {
+	FW_PACKET_OK,
+	FW_PACKET_SHORT /* truncated headers */,
+	FW_PACKET_TCP_OFFSET1,
+	FW_PACKET_EXTHDR /* unknown extension header */
+};
+
+/*
+ * Fill *p for m at a hook. What is said in p is safe to read from m. A fault means: drop before
+ * any rule.
+ */
+enum fw_packet_fault fw_packet_read(struct fw_packet *p, struct mbuf *m, enum pfil_point point,
+    enum pfil_dir dir, struct ifnet *ifp);
+
+#endif

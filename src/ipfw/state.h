@@ -1,0 +1,29 @@
+/*
+ * state.h - dynamic rules: flows that a rule with keep-state or limit has let through.
+ */
+#ifndef WARREN_IPFW_STATE_H
+#define WARREN_IPFW_STATE_H
+
+#include "ipfw/packet.h"
+#include "ipfw/rule.h"
+
+/*
+ * The state of p's flow (either direction; name "" or the rule's state name, "any" = every name): its
+ * parent rule, and its life is prolonged, its counters and the parent's count p. NULL: none. The rule
+ * is valid in the reader's section.
+ */
+struct fw_rule *fw_state_hit(struct fw_packet *p, const char *name);
+/*
+ * Make the state that r's instruction (FW_OP_KEEP_STATE, FW_OP_LIMIT) asks for. 0, also if there is
+ * one already; -ENOSPC the table is full (dyn_max), -EDQUOT limit reached, -ENOMEM, -EINVAL p is no
+ * flow (not IP).
+ */
+int fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p);
+/* The rule has been deleted: its states go with it. */
+void fw_state_forget(struct fw_rule *r);
+/* How many there are in curvnet. */
+uint32_t fw_state_count(void);
+/* `ipfw -d list`: "## Dynamic rules (N):" and a line each; expired ones too if asked. */
+void fw_state_show(struct emitter *e, bool expired, int packets_width, int bytes_width);
+
+#endif

@@ -1,0 +1,43 @@
+/*
+ * table.h - look-up tables: prefixes, numbers, interfaces; each entry has a value.
+ *
+ * A table has a name ("1", "blocklist"); rules and packets know it by its index. Numbers 0 to 127
+ * exist by themselves, others are made by `table NAME create`, or by the first rule or entry that
+ * names them. Look-ups are for packets: in a reader's section, they never wait.
+ */
+#ifndef WARREN_IPFW_TABLE_H
+#define WARREN_IPFW_TABLE_H
+
+#include "kern/vnet.h"
+#include "net/in6addr.h"
+
+struct ifnet;
+
+enum fw_table_type { FW_TABLE_ADDR, FW_TABLE_NUMBER, FW_TABLE_IFACE, FW_TABLE_FLOW };
+
+/* What an entry says: a number, and for `fwd` an address of either family (network order). */
+struct fw_value {
+	uint32_t
+	    number; /* as written; an IPv4 address is in host order here, as ipfw's values are */
+	struct in6 addr6;
+	uint8_t family; /* of an address: AF_INET, AF_INET6; 0 = a number */
+};
+
+/* Index for a name, referenced (a rule holds it); made if need be. -ENOSPC, -EINVAL name, -ENOMEM. */
+int fw_table_ref(const char *name);
+void fw_table_rele(uint16_t table);
+const char *fw_table_name(uint16_t table); /* borrowed; "?" */
+
+/* Longest prefix; key in network order. False: no entry. */
+bool fw_table_find4(uint16_t table, uint32_t key, struct fw_value *v);
+bool fw_table_find6(uint16_t table, const struct in6 *key, struct fw_value *v);
+/* A number (port, uid, jail, dscp), host order: in a table of addresses it is a key of 32 bits, big-endian (behaviours 43). */
+bool fw_table_find_number(uint16_t table, uint32_t key, struct fw_value *v);
+bool fw_table_find_iface(uint16_t table, const struct ifnet *ifp, struct fw_value *v);
+
+/* `ipfw table …`, words behind "table". Exit status. */
+struct verb_run;
+struct fw_options;
+int fw_table_command(struct verb_run *v, const struct fw_options *o, int argc, char **argv);
+
+#endif
