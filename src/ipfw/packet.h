@@ -46,8 +46,6 @@ struct fw_packet {
 	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
 	uint8_t calls;            /* depth of `call` */
 	struct in6 tablearg_addr; /* a value that is an IPv6 address */
-	uint64_t
-	    reads_of_me; /* room for caches of dear look-ups: bit 0 me(src) asked, 1 answer … */
 };
 
 enum fw_packet_fault {
