@@ -26,6 +26,11 @@ struct fw_map {
 	uint32_t disabled;                /* sets, by bit */
 	bool has_states;                  /* some rule makes or checks states */
 	struct fw_classifier *classifier; /* NULL: all rules are tried in order (classify.h) */
+	/*
+	 * The set of each rule as it is in this map, so that moving many rules is one swap too;
+	 * rule[i]->set is what the upper half knows. May be NULL while no set is disabled.
+	 */
+	const uint8_t *set;
 	struct rcu_head rcu;
 	struct fw_rule *rule[]; /* of enabled sets and disabled ones alike */
 };
@@ -36,7 +41,10 @@ struct fw_ref {
 };
 
 VNET_DECLARE(struct fw_map *, fw_map);
-/* Inside a reader's section (base/rcu.h). */
+/*
+ * Inside a reader's section (base/rcu.h). NULL: nobody has asked for the firewall in this stack, or
+ * the stack is ending; packets pass.
+ */
 #define V_fw_map rcu_deref(&VNET(fw_map))
 
 static inline struct fw_ref
@@ -50,13 +58,17 @@ fw_ref_of(const struct fw_map *map, uint32_t slot)
 uint32_t fw_map_after(const struct fw_map *map, const struct fw_ref *ref);
 /* Slot of the first rule with this number or a higher one: always one, since 65535 is there. */
 uint32_t fw_map_find(const struct fw_map *map, uint16_t number);
-/* The same for a jump of the rule in `slot`: never backwards, remembered in the rule. */
+/*
+ * The same for a jump of the rule in `slot`: remembered in the rule, unless its number comes from a
+ * table. A skipto never goes backwards (to its own number or a lower one: to the next rule number);
+ * a call may.
+ */
 uint32_t fw_map_jump(const struct fw_map *map, uint32_t slot, uint16_t number);
 
 static inline bool
-fw_rule_is_enabled(const struct fw_map *map, const struct fw_rule *r)
+fw_slot_is_enabled(const struct fw_map *map, uint32_t slot)
 {
-	return !(map->disabled >> r->set & 1);
+	return map->disabled == 0 || !(map->disabled >> map->set[slot] & 1);
 }
 
 /*
@@ -65,8 +77,22 @@ fw_rule_is_enabled(const struct fw_map *map, const struct fw_rule *r)
  */
 void fw_change_begin(void);
 int fw_change_end(void);
-/* Takes r; it gets its id, and its number if that is 0 (autoinc_step). -EINVAL: 65535. -ENOMEM. */
+/*
+ * The firewall is to work from now on: the map with the default rule, the hooks (hook.h). Any change
+ * does it by itself.
+ */
+int fw_start(void);
+/*
+ * Takes r, also on error; it gets its id, and its number if that is 0 (autoinc_step). -EINVAL: 65535,
+ * no such set. -ENOMEM.
+ */
 int fw_add(struct fw_rule *r);
+/* Number that the next rule without one gets. */
+uint16_t fw_next_number(void);
+/* Rules, the default rule included; 0 while the firewall was not asked for. */
+uint32_t fw_static_count(void);
+/* Sets that are disabled, by bit. */
+uint32_t fw_sets_disabled(void);
 struct fw_selection {    /* which rules; all conditions hold */
 	uint16_t lo, hi; /* numbers; 0, 0 = all */
 	uint32_t sets;   /* by bit; 0 = all */
@@ -79,9 +105,12 @@ int fw_move_set(uint8_t from, uint8_t to);
 int fw_swap_sets(uint8_t a, uint8_t b);
 int fw_set_enable(
     uint32_t disable, uint32_t enable); /* at once; -EINVAL: 31 disabled, or in both */
-/* Counters and log counters, or the log counters only; how many rules. */
+/* Counters and log counters, or the log counters only; how many rules there were. */
 int fw_zero(const struct fw_selection *s, bool log_only);
-/* Rules that are selected, in order; fn non-zero stops. In a reader's section or the upper half. */
+/*
+ * Rules that are selected, in order; fn non-zero stops. Upper half; sees the changes made so far
+ * behind fw_change_begin.
+ */
 int fw_foreach(
     const struct fw_selection *s, int (*fn)(struct fw_rule *r, bool enabled, void *ctx), void *ctx);
 

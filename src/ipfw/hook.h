@@ -23,6 +23,12 @@ struct fw_tag {
 };
 struct fw_tag *fw_tag_find(const struct mbuf *m);
 
+/*
+ * In curvnet, called by the chain when its first map stands: packets meet the rules from now on (as
+ * net.inet.ip.fw.enable says). Idempotent. 0 or -errno of pfil_add. They end with the stack.
+ */
+int fw_hooks_attach(void);
+
 /* Bring a packet with a tag back to where it was. Takes m. In its stack. */
 void fw_reinject(struct mbuf *m);
 
