@@ -8,7 +8,9 @@
  *
  * Instructions stand in the order in which they were written: protocol, source, destination,
  * options. They are joined by AND; those with FW_OR belong to a block with the one behind them, of
- * which one must match. FW_NOT inverts one instruction.
+ * which one must match. FW_NOT inverts one instruction. What matches anything ("ip", "any", "proto
+ * ip") makes no instruction, and a block that holds such a word makes none at all. "prob" is the
+ * first one, wherever there is one.
  */
 #ifndef WARREN_IPFW_RULE_H
 #define WARREN_IPFW_RULE_H
@@ -27,53 +29,57 @@ enum {
 	FW_RANGES_MAX = 30,   /* ports in one list */
 };
 
+/*
+ * What an instruction holds. "LIST": u.range[0..n-1], at most FW_RANGES_MAX, numbers in host order.
+ * Bits that are "set" must all be there, those that are "clear" must all be missing.
+ */
 enum fw_op {
-	FW_OP_PROTO, /* n = protocol number */
+	FW_OP_PROTO, /* n = protocol number 1..255; as option ("proto tcp") too */
 	FW_OP_IP4,   /* the packet is IPv4 ("ip4" as protocol or option) */
 	FW_OP_IP6,
-	FW_OP_SRC, /* IPv4 source in u.net[0..n-1] */
+	FW_OP_SRC, /* IPv4 source in u.net[0..n-1]; the mask 0 stands for any IPv4 address */
 	FW_OP_DST,
-	FW_OP_SRC6, /* IPv6 source in u.net6[0..n-1] */
+	FW_OP_SRC6, /* IPv6 source in u.net6[0..n-1]; masks may have gaps; no zones */
 	FW_OP_DST6,
 	FW_OP_SRC_SET, /* address set 192.0.2.0/24{1,5-9}: u.set */
 	FW_OP_DST_SET,
-	FW_OP_SRC_ME, /* any address of this stack; n: 0 either family, 4, 6 */
+	FW_OP_SRC_ME, /* any address of this stack; n: 0 either family, 6 IPv6 only */
 	FW_OP_DST_ME,
 	FW_OP_SRC_TABLE, /* u.table: found, or found with the value asked for; sets tablearg */
 	FW_OP_DST_TABLE,
-	FW_OP_SRC_PORT, /* u.range[0..n-1]; never a later fragment */
+	FW_OP_SRC_PORT, /* LIST; never a later fragment */
 	FW_OP_DST_PORT,
-	FW_OP_LOOKUP, /* u.table with key: found; sets tablearg */
-	FW_OP_IN,     /* "out" is FW_NOT of it */
-	FW_OP_LAYER2,
-	FW_OP_MAC,      /* u.mac: destination and source with masks */
-	FW_OP_MAC_TYPE, /* u.range */
+	FW_OP_LOOKUP,   /* u.table with key: found; sets tablearg */
+	FW_OP_IN,       /* "out" is FW_NOT of it */
+	FW_OP_LAYER2,   /* "layer2", "bridged" */
+	FW_OP_MAC,      /* u.mac: (address & mask) is equal, destination and source */
+	FW_OP_MAC_TYPE, /* LIST of Ethernet types */
 	FW_OP_RECV,     /* u.iface */
 	FW_OP_XMIT,
 	FW_OP_VIA,
-	FW_OP_FRAG, /* not the first fragment */
-	FW_OP_IPID, /* u.range, like all that say LIST below */
-	FW_OP_IPLEN,
-	FW_OP_IPTTL,
-	FW_OP_IPVER,        /* n */
-	FW_OP_IPPRECEDENCE, /* n */
+	FW_OP_FRAG,         /* not the first fragment */
+	FW_OP_IPID,         /* LIST */
+	FW_OP_IPLEN,        /* LIST */
+	FW_OP_IPTTL,        /* LIST */
+	FW_OP_IPVER,        /* n = version, 0..15 */
+	FW_OP_IPPRECEDENCE, /* n = 0..7: the upper three bits of tos */
 	FW_OP_IPTOS,        /* n = bits that are set, arg = bits that are clear (enum fw_tos) */
-	FW_OP_DSCP,         /* u.num: bit map of the 64 code points */
+	FW_OP_DSCP,         /* u.num: bit map of the 64 code points (tos >> 2) */
 	FW_OP_IPOPTIONS,    /* n = set, arg = clear (enum fw_ipopt) */
-	FW_OP_ICMPTYPE,     /* u.num: bit map of the types 0..63 */
-	FW_OP_ICMP6TYPE,    /* u.bits: bit map of 256 */
+	FW_OP_ICMPTYPE,     /* u.num: bit map of the types 0..63; IPv4 only */
+	FW_OP_ICMP6TYPE,    /* u.bits[0..3]: bit map of 256, type t is bit t % 64 of bits[t / 64] */
 	FW_OP_ESTABLISHED,  /* RST or ACK */
-	FW_OP_TCPFLAGS, /* n = set, arg = clear (the header's bits); "setup" is syn,!ack with arg bit */
+	FW_OP_TCPFLAGS,   /* n = set, arg = clear (the header's bits); "setup" is n SYN, arg ACK */
 	FW_OP_TCPOPTIONS, /* n = set, arg = clear (enum fw_tcpopt) */
-	FW_OP_TCPSEQ,     /* arg */
-	FW_OP_TCPACK,     /* arg */
+	FW_OP_TCPSEQ,     /* arg, host order */
+	FW_OP_TCPACK,     /* arg, host order */
 	FW_OP_TCPWIN,     /* LIST */
 	FW_OP_TCPDATALEN, /* LIST */
 	FW_OP_TCPMSS,     /* LIST */
 	FW_OP_EXT6HDR,    /* n: enum fw_ext6 bits, any of them */
-	FW_OP_FLOWID,     /* u.num32[0..n-1]: IPv6 flow labels */
+	FW_OP_FLOWID,     /* u.num32[0..n-1]: IPv6 flow labels, host order */
 	FW_OP_FIB,        /* arg */
-	FW_OP_TAGGED,     /* LIST; or tablearg */
+	FW_OP_TAGGED,     /* LIST; or FW_TABLEARG, n = 0 */
 	FW_OP_DIVERTED,   /* n: 1 loopback, 2 output, 3 either */
 	FW_OP_IPSEC,
 	FW_OP_VERREVPATH,
@@ -81,12 +87,13 @@ enum fw_op {
 	FW_OP_ANTISPOOF,
 	FW_OP_UID,  /* arg */
 	FW_OP_GID,  /* arg */
-	FW_OP_JAIL, /* arg */
+	FW_OP_JAIL, /* arg: jid */
 	FW_OP_SOCKARG,
-	FW_OP_PROB,       /* arg: matches when a random number of 31 bits is below */
+	FW_OP_PROB,       /* arg, 0..1 << 31: matches when a random number of 31 bits is below */
 	FW_OP_KEEP_STATE, /* u.limit (mask 0); always matches, makes a state */
-	FW_OP_LIMIT,      /* u.limit; matches while there are fewer than so many */
-	FW_OP_COUNT_      /* how many there are */
+	FW_OP_LIMIT,      /* u.limit; matches while there are fewer; FW_TABLEARG: max is tablearg */
+	FW_OP_DEFER, /* always matches: makes its state, but the action waits for the next packet */
+	FW_OP_COUNT_ /* how many there are */
 };
 
 enum fw_insn_flag {
@@ -102,8 +109,8 @@ struct fw_net { /* any mask, also one that is no prefix; network order */
 struct fw_net6 {
 	struct in6 addr, mask;
 };
-struct fw_set {        /* hosts of base/len by their number in it */
-	uint32_t base; /* network order */
+struct fw_set { /* hosts of base/len: base + i is in it if bit i % 64 of bits[i / 64] is set */
+	uint32_t base; /* network order, the bits behind len are zero */
 	uint8_t len;   /* 24..32 */
 	uint64_t bits[4];
 };
@@ -111,10 +118,10 @@ struct fw_range { /* host order, both ends in it */
 	uint16_t lo, hi;
 };
 struct fw_iface {
-	char name[16];  /* "" = by address, or any */
+	char name[16];  /* of NAME; of PREFIX without its star */
 	uint8_t how;    /* enum fw_iface_how */
 	uint32_t addr;  /* network order, FW_IFACE_ADDR */
-	uint16_t table; /* FW_IFACE_TABLE */
+	uint16_t table; /* FW_IFACE_TABLE: an entry is found; sets tablearg */
 };
 enum fw_iface_how {
 	FW_IFACE_ANY,
@@ -139,7 +146,9 @@ struct fw_table_match {
 	uint16_t table; /* index (table.h) */
 	bool by_value;
 	uint8_t key; /* enum fw_key; of FW_OP_LOOKUP only */
+	bool masked; /* lookup dst-ip:MASK: the key is ANDed with mask first (IPv4, numbers) */
 	uint32_t value;
+	uint32_t mask; /* of addresses in network order, else host order */
 };
 enum fw_limit_mask {
 	FW_LIMIT_SRC_ADDR = 1,
@@ -148,7 +157,8 @@ enum fw_limit_mask {
 	FW_LIMIT_DST_PORT = 8
 };
 struct fw_limit {
-	uint8_t mask; /* enum fw_limit_mask; 0 = keep-state */
+	uint8_t mask;  /* enum fw_limit_mask; 0 = keep-state */
+	bool no_check; /* record-state, set-limit: the rule is no place where states are checked */
 	uint32_t max;
 	char name[16]; /* of the state, ":name"; "" = default */
 };
@@ -208,15 +218,15 @@ enum fw_action {
 	FW_ACT_RESET,
 	FW_ACT_RESET6,
 	FW_ACT_COUNT,
-	FW_ACT_SKIPTO,
+	FW_ACT_SKIPTO, /* arg = rule number; so on for all that have a number */
 	FW_ACT_CALL,
 	FW_ACT_RETURN,
-	FW_ACT_CHECK_STATE, /* name of the state in `state_name` */
+	FW_ACT_CHECK_STATE, /* name of the states in `state_name`: "" = default, "any" = all */
 	FW_ACT_PIPE,
 	FW_ACT_QUEUE,
 	FW_ACT_DIVERT,
 	FW_ACT_TEE,
-	FW_ACT_FWD, /* fwd_*; by tablearg: an address */
+	FW_ACT_FWD, /* fwd_*; by tablearg: an address, fwd_port still holds */
 	FW_ACT_NAT,
 	FW_ACT_NETGRAPH,
 	FW_ACT_NGTEE,
@@ -245,7 +255,8 @@ struct fw_rule {
 	uint32_t arg;   /* the action's number */
 	bool by_tablearg, log, log_limited, no_body /* check-state, comment only */;
 	uint16_t n_insns;
-	uint32_t logamount; /* with log_limited; 0 = no limit */
+	uint32_t
+	    logamount; /* with log_limited; 0 = no limit. Without: net.inet.ip.fw.verbose_limit */
 	/* fwd: family 0 = by tablearg */
 	uint8_t fwd_family;
 	uint16_t fwd_port;   /* 0 = as in the packet */
@@ -266,8 +277,9 @@ struct fw_rule {
 };
 
 /*
- * Words of `ipfw add` behind "add" -> rule, one reference, the caller's. Tables that it names are
- * referenced (table.h) in curvnet. NULL with a line in why that names the word.
+ * Words of `ipfw add` behind "add" -> rule, one reference, the caller's. A word may hold several
+ * ("allow ip from any to any" as one argument). Tables that it names are referenced (table.h) in
+ * curvnet. NULL with a line in why that names the word.
  */
 struct fw_rule *fw_rule_parse(int argc, char *const argv[], char *why, size_t why_len);
 
@@ -296,12 +308,12 @@ int fw_action_text(const struct fw_rule *r, uint32_t arg, char *text, size_t len
 bool fw_rule_equal(const struct fw_rule *a, const struct fw_rule *b);
 
 struct fw_rule *fw_rule_ref(struct fw_rule *r);
-/* The last reference frees it, after all readers. */
+/* The last reference lets its tables go, in curvnet, and frees it after all readers. */
 void fw_rule_rele(struct fw_rule *r);
 
 /* Memory for a rule under construction: n instructions, all zero. NULL without memory. */
 struct fw_rule *fw_rule_alloc(unsigned n_insns);
-/* Is every list of this kind freed with the rule? Used by parse.c and by tests that build rules. */
-void *fw_rule_list(size_t bytes); /* zeroed; for u.net and the others; freed with the rule */
+/* Memory for what u points to, zeroed; freed with the rule. For the parser and tests. */
+void *fw_rule_list(size_t bytes);
 
 #endif
