@@ -35,9 +35,11 @@ bool fw_table_find6(uint16_t table, const struct in6 *key, struct fw_value *v);
 bool fw_table_find_number(uint16_t table, uint32_t key, struct fw_value *v);
 bool fw_table_find_iface(uint16_t table, const struct ifnet *ifp, struct fw_value *v);
 
-/* `ipfw table …`, words behind "table". Exit status. */
-struct verb_run;
-struct fw_options;
-int fw_table_command(struct verb_run *v, const struct fw_options *o, int argc, char **argv);
+/*
+ * Packets see what is added and deleted in between not before the outermost end: a file of a million
+ * lines, one command of many entries.
+ */
+void fw_table_change_begin(void);
+void fw_table_change_end(void);
 
 #endif

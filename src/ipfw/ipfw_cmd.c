@@ -1,0 +1,648 @@
+/*
+ * ipfw_cmd.c - the tool `ipfw`: its options, and the sub-commands that change rules and sets.
+ *
+ *	ipfw [options] sub-command words		fw_command
+ *	ipfw [options] [-p program words] /path	fw_command_file (ipfw_file.c): lines of the same kind
+ *
+ * Sub-commands of other rooms (table, nat, pipe …) come from the linker set; list and show are in
+ * ipfw_list.c, sets in set_cmd.c. What ipfw says and its exit statuses are those of the original:
+ * 64 words, 65 what they mean, 69 not there or not to be had, 71 no memory.
+ */
+#include "ipfw/command.h"
+
+#include "base/log.h"
+#include "ipfw/rule.h"
+#include "kern/jail.h"
+#include "kern/kern.h"
+#include "kern/sysctl.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+LINKERSET_DECLARE(fw_subcommand, const struct fw_subcommand);
+static struct sorted_set subcommands;
+
+static int
+subcommand_compare(const void *a, const void *b)
+{
+	const struct fw_subcommand *x = a, *y = b;
+
+	return strcmp(x->name, y->name);
+}
+
+/* The i-th by name; NULL behind the last. */
+static const struct fw_subcommand *
+subcommand_at(size_t i)
+{
+	SORTED_SET_MAKE(&subcommands, fw_subcommand, subcommand_compare);
+	return i < subcommands.n ? subcommands.object[i] : NULL;
+}
+
+/* --- options -------------------------------------------------------------- */
+
+static const struct {
+	char letter;
+	size_t place; /* of the bool in struct fw_options */
+} option_letters[] = {
+	{ 'a', offsetof(struct fw_options, counters) },
+	{ 'b', offsetof(struct fw_options, brief) },
+	{ 'c', offsetof(struct fw_options, compact) },
+	{ 'd', offsetof(struct fw_options, dynamic) },
+	{ 'e', offsetof(struct fw_options, expired) },
+	{ 'f', offsetof(struct fw_options, force) },
+	{ 'i', offsetof(struct fw_options, as_ip) },
+	{ 'n', offsetof(struct fw_options, test_only) },
+	{ 'N', offsetof(struct fw_options, names) },
+	{ 'q', offsetof(struct fw_options, quiet) },
+	{ 'S', offsetof(struct fw_options, sets) },
+	{ 't', offsetof(struct fw_options, time) },
+	{ 'T', offsetof(struct fw_options, epoch) },
+};
+
+static bool
+option_set(struct fw_options *o, int letter)
+{
+	for (size_t i = 0; i < sizeof(option_letters) / sizeof(option_letters[0]); i++)
+		if (option_letters[i].letter == letter) {
+			*(bool *)(void *)((char *)o + option_letters[i].place) = true;
+			return true;
+		}
+	return false;
+}
+
+/* Where the options ended, and what stood among them that is no switch. */
+struct option_end {
+	int words;           /* passed over */
+	bool help;           /* -h */
+	const char *preproc; /* -p */
+};
+
+/* Options at the front of argv into *o. 0 or an exit status. */
+static int
+options_parse(
+    struct verb_run *v, struct fw_options *o, int argc, char **argv, struct option_end *end)
+{
+	struct verb_opts opts = {
+		.v = v, .argc = argc, .argv = argv, .spec = "abcdefhinNp:qSs:tT"
+	};
+	uint64_t field;
+	int c;
+
+	*end = (struct option_end){ 0 };
+	while ((c = verb_opts_next(&opts)) != -1) {
+		if (c == '?')
+			return verb_usage(v, NULL);
+		if (c == 'h')
+			end->help = true;
+		if (c == 's' && !verb_number(opts.arg, 0, 32, &field))
+			return verb_error(v, EX_USAGE_, "-s: %s: fields are 0 to 32", opts.arg);
+		if (c == 's')
+			o->sort = (int)field;
+		option_set(o, c);
+		if (c == 'p') {
+			/* what follows are the program's own options */
+			end->preproc = opts.arg;
+			break;
+		}
+	}
+	end->words = opts.ind;
+	return 0;
+}
+
+unsigned
+fw_print_flags(const struct fw_options *o)
+{
+	return (o->counters ? FW_PRINT_COUNTERS : 0u) | (o->compact ? FW_PRINT_COMPACT : 0u) |
+	    (o->brief ? FW_PRINT_BRIEF : 0u) | (o->sets ? FW_PRINT_SET : 0u) |
+	    (o->time ? FW_PRINT_TIME : 0u) | (o->epoch ? FW_PRINT_EPOCH : 0u) |
+	    (o->names ? FW_PRINT_NAMES : 0u);
+}
+
+/* --- words that several sub-commands read ---------------------------------- */
+
+bool
+fw_selection_parse(const char *word, const struct fw_options *o, struct fw_selection *s)
+{
+	const char *dash = strchr(word, '-');
+	char first[16];
+	uint64_t lo, hi;
+
+	if (dash == NULL) {
+		if (!verb_number(word, 1, FW_NUMBER_MAX, &lo))
+			return false;
+		hi = lo;
+	} else {
+		if (snprintf(first, sizeof(first), "%.*s", (int)(dash - word), word) >=
+		    (int)sizeof(first))
+			return false;
+		if (!verb_number(first, 1, FW_NUMBER_MAX, &lo) ||
+		    !verb_number(dash + 1, lo, FW_NUMBER_MAX, &hi))
+			return false;
+	}
+	*s = (struct fw_selection){ (uint16_t)lo, (uint16_t)hi, o->only_sets };
+	return true;
+}
+
+bool
+fw_set_parse(struct verb_run *v, const char *word, unsigned max, uint8_t *set)
+{
+	uint64_t n;
+
+	if (word == NULL || !verb_number(word, 0, max, &n)) {
+		verb_error(v, 0, "%s: sets are 0 to %u", word == NULL ? "set" : word, max);
+		return false;
+	}
+	*set = (uint8_t)n;
+	return true;
+}
+
+/* -errno of the chain -> a line and an exit status. */
+static int
+refused(struct verb_run *v, int error, const char *what)
+{
+	if (error == -ENOMEM)
+		return verb_error(v, EX_OSERR_, "%s: %s", what, verb_strerror(error));
+	return verb_error(v, EX_UNAVAILABLE_, "%s: %s", what, verb_strerror(error));
+}
+
+/* --- add ------------------------------------------------------------------ */
+
+static void
+added_print(struct verb_run *v, const struct fw_options *o, const struct fw_rule *r)
+{
+	unsigned flags = fw_print_flags(o) & ~(unsigned)FW_PRINT_COUNTERS;
+
+	if (o->quiet)
+		return;
+	emit_object(v->out, "rule");
+	fw_rule_print(v->out, r, flags, 0, 0);
+	emit_text(v->out, "\n");
+	emit_end(v->out);
+}
+
+static int
+add_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	char why[300];
+	struct fw_rule *r = fw_rule_parse(argc, argv, why, sizeof(why));
+	int error = 0;
+
+	if (r == NULL)
+		return verb_error(v, EX_DATAERR_, "%s", why);
+	/* The chain takes one reference; ours keeps the rule for printing. */
+	fw_rule_ref(r);
+	if (!o->test_only)
+		error = fw_add(r);
+	else
+		fw_rule_rele(r);
+	if (error == 0)
+		added_print(v, o, r);
+	fw_rule_rele(r);
+	if (error == -EINVAL)
+		return verb_error(v, EX_UNAVAILABLE_, "add: 65535 is the default rule's number");
+	return error == 0 ? 0 : refused(v, error, "add");
+}
+FW_SUBCOMMAND_DEFINE(add, .name = "add", .run = add_run,
+    .usage = "ipfw [-cnNqS] add [number] [set N] [prob P] action [log [logamount N]] [altq Q]\n"
+	     "     [{tag | untag} N] [proto from src to dst] [options] [// comment]");
+
+/* --- delete, flush -------------------------------------------------------- */
+
+/* 0, also if there was nothing; -1 after a message: the exit status is 69. */
+static int
+delete_one(
+    struct verb_run *v, const struct fw_options *o, const struct fw_selection *s, const char *word)
+{
+	int n = o->test_only ? 1 : fw_delete(s);
+
+	if (n < 0)
+		return refused(v, n, word);
+	if (n > 0 || o->quiet)
+		return 0;
+	if (s->lo == FW_NUMBER_MAX)
+		return verb_error(v, EX_UNAVAILABLE_, "rule %s is the default rule", word);
+	if (s->hi == 0)
+		return verb_error(v, EX_UNAVAILABLE_, "set %s has no rules", word);
+	if (s->lo != s->hi)
+		return verb_error(v, EX_UNAVAILABLE_, "no rules in range %s", word);
+	return verb_error(v, EX_UNAVAILABLE_, "rule %s does not exist", word);
+}
+
+/* Call fn for each rule number or range of argv, also of comma lists; the first bad status. */
+static int
+each_selection(struct verb_run *v, const struct fw_options *o, int argc, char **argv,
+    int (*fn)(struct verb_run *v, const struct fw_options *o, const struct fw_selection *s,
+	const char *word))
+{
+	int status = 0;
+
+	for (int i = 0; i < argc; i++) {
+		char *rest = argv[i], *word;
+
+		while ((word = strsep(&rest, ",")) != NULL) {
+			struct fw_selection s;
+			int one;
+
+			if (!fw_selection_parse(word, o, &s))
+				one = verb_error(v, EX_DATAERR_,
+				    "%s: rule numbers are 1 to 65535, ranges A-B", word);
+			else
+				one = fn(v, o, &s, word);
+			status = status == 0 ? one : status;
+		}
+	}
+	return status;
+}
+
+static int
+delete_sets(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	int status = 0, one;
+	uint8_t set;
+
+	if (argc == 0)
+		return verb_error(v, EX_USAGE_, "delete set: which one?");
+	for (int i = 0; i < argc; i++) {
+		if (!fw_set_parse(v, argv[i], FW_SET_RESERVED, &set))
+			return EX_DATAERR_;
+		one = delete_one(
+		    v, o, &(struct fw_selection){ .sets = UINT32_C(1) << set }, argv[i]);
+		status = status == 0 ? one : status;
+	}
+	return status;
+}
+
+static int
+delete_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	int status, end;
+
+	if (argc == 0)
+		return verb_error(v, EX_USAGE_, "delete: which rules?");
+	fw_change_begin();
+	if (strcmp(argv[0], "set") == 0)
+		status = delete_sets(v, o, argc - 1, argv + 1);
+	else
+		status = each_selection(v, o, argc, argv, delete_one);
+	end = fw_change_end();
+	return end != 0 ? refused(v, end, "delete") : status;
+}
+FW_SUBCOMMAND_DEFINE(delete, .name = "delete", .run = delete_run,
+    .usage = "ipfw [-q] delete number | range ... | set N ...");
+
+static int
+flush_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	const struct fw_selection s = { .sets = o->only_sets };
+	int n;
+
+	if (argc > 0)
+		verb_error(v, 0, "flush: '%s' is ignored", argv[0]);
+	n = o->test_only ? 0 : fw_delete(&s);
+	if (n < 0)
+		return refused(v, n, "flush");
+	if (!o->quiet)
+		emit_str(v->out, "flushed", "Flushed all %s.\n", "rules");
+	return 0;
+}
+FW_SUBCOMMAND_DEFINE(flush, .name = "flush", .run = flush_run, .usage = "ipfw [-fq] flush");
+
+/* --- zero, resetlog ------------------------------------------------------- */
+
+enum { LINE_MAX_ = 80 };
+
+/* What has been done goes to the log too, as the original's kernel says it. */
+static void
+zero_say(struct verb_run *v, const struct fw_options *o, const char *line)
+{
+	log_msg(LOG_LVL_NOTICE, "ipfw: %s", line);
+	if (!o->quiet)
+		emit_str(v->out, "done", "%s\n", line);
+}
+
+static int
+zero_selected(struct verb_run *v, const struct fw_options *o, const struct fw_selection *s,
+    const char *word, bool log_only)
+{
+	char line[LINE_MAX_];
+
+	if (o->test_only)
+		return 0;
+	if (fw_zero(s, log_only) == 0)
+		return verb_error(v, EX_UNAVAILABLE_, "rule %s does not exist", word);
+	snprintf(line, sizeof(line),
+	    log_only ? "Entry %s logging count reset." : "Entry %s cleared.", word);
+	zero_say(v, o, line);
+	return 0;
+}
+
+static int
+zero_one(
+    struct verb_run *v, const struct fw_options *o, const struct fw_selection *s, const char *word)
+{
+	return zero_selected(v, o, s, word, false);
+}
+
+static int
+resetlog_one(
+    struct verb_run *v, const struct fw_options *o, const struct fw_selection *s, const char *word)
+{
+	return zero_selected(v, o, s, word, true);
+}
+
+static int
+zero_all(struct verb_run *v, const struct fw_options *o, bool log_only)
+{
+	const struct fw_selection s = { .sets = o->only_sets };
+
+	if (!o->test_only)
+		fw_zero(&s, log_only);
+	zero_say(v, o, log_only ? "Logging counts reset." : "Accounting cleared.");
+	return 0;
+}
+
+static int
+zero_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	return argc == 0 ? zero_all(v, o, false) : each_selection(v, o, argc, argv, zero_one);
+}
+FW_SUBCOMMAND_DEFINE(zero, .name = "zero", .run = zero_run, .usage = "ipfw [-q] zero [number ...]");
+
+static int
+resetlog_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	return argc == 0 ? zero_all(v, o, true) : each_selection(v, o, argc, argv, resetlog_one);
+}
+FW_SUBCOMMAND_DEFINE(
+    resetlog, .name = "resetlog", .run = resetlog_run, .usage = "ipfw [-q] resetlog [number ...]");
+
+/* --- enable, disable ------------------------------------------------------ */
+
+static const struct {
+	const char *word, *variable;
+} switches[] = {
+	{ "firewall", "net.inet.ip.fw.enable" },
+	{ "one_pass", "net.inet.ip.fw.one_pass" },
+	{ "debug", "net.inet.ip.fw.debug" },
+	{ "verbose", "net.inet.ip.fw.verbose" },
+	{ "dyn_keepalive", "net.inet.ip.fw.dyn_keepalive" },
+	{ "altq", "net.inet.ip.fw.altq" },
+};
+
+static void
+switch_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
+{
+	(void)argv;
+	for (size_t i = 0; argc == 0 && i < sizeof(switches) / sizeof(switches[0]); i++)
+		add(ctx, switches[i].word);
+}
+
+static int
+switch_to(struct verb_run *v, const struct fw_options *o, int argc, char **argv, const char *value)
+{
+	const struct sysctl_oid *oid = NULL;
+	char why[80] = "";
+
+	if (argc != 1)
+		return verb_error(v, EX_USAGE_,
+		    "%s: one word: firewall, one_pass, debug, verbose, "
+		    "dyn_keepalive or altq",
+		    *value == '1' ? "enable" : "disable");
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
+		if (strcmp(argv[0], switches[i].word) == 0) {
+			oid = sysctl_find(switches[i].variable);
+			if (oid == NULL)
+				return verb_error(
+				    v, EX_UNAVAILABLE_, "%s: there is none here", argv[0]);
+		}
+	if (oid == NULL)
+		return verb_error(v, EX_USAGE_, "'%s' can't be enabled or disabled", argv[0]);
+	if (!o->test_only && sysctl_write(oid, value, why, sizeof(why)) != 0)
+		return verb_error(v, EX_UNAVAILABLE_, "%s: %s", argv[0], why);
+	return 0;
+}
+
+static int
+enable_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	return switch_to(v, o, argc, argv, "1");
+}
+FW_SUBCOMMAND_DEFINE(enable, .name = "enable", .run = enable_run, .complete = switch_complete,
+    .usage = "ipfw enable {firewall | altq | one_pass | debug | verbose | dyn_keepalive}");
+
+static int
+disable_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	return switch_to(v, o, argc, argv, "0");
+}
+FW_SUBCOMMAND_DEFINE(disable, .name = "disable", .run = disable_run, .complete = switch_complete,
+    .usage = "ipfw disable {firewall | altq | one_pass | debug | verbose | dyn_keepalive}");
+
+/* --- from words to a sub-command ------------------------------------------ */
+
+/* By its name, else by the beginning of one; NULL after a message. */
+static const struct fw_subcommand *
+subcommand_find(struct verb_run *v, const char *word)
+{
+	const struct fw_subcommand *sub, *found = NULL;
+
+	for (size_t i = 0; (sub = subcommand_at(i)) != NULL; i++)
+		if (strcmp(sub->name, word) == 0)
+			return sub;
+	for (size_t i = 0; (sub = subcommand_at(i)) != NULL; i++) {
+		if (strncmp(sub->name, word, strlen(word)) != 0)
+			continue;
+		if (found != NULL) {
+			verb_error(v, 0, "bad command '%s': it could be more than one", word);
+			return NULL;
+		}
+		found = sub;
+	}
+	if (found == NULL)
+		verb_error(v, 0, "bad command '%s'", word);
+	else
+		verb_error(v, 0, "warning: '%s' is taken for '%s'; short forms are deprecated",
+		    word, found->name);
+	return found;
+}
+
+/* Words -> words, those that end with a comma joined with the next, up to a comment. */
+static int
+join_commas(int argc, char **argv, char **joined, char *room)
+{
+	bool open = false, comment = false;
+	int n = 0;
+
+	for (int i = 0; i < argc; i++) {
+		size_t len = strlen(argv[i]);
+
+		comment = comment || strncmp(argv[i], "//", 2) == 0;
+		if (open && !comment) {
+			room--; /* over the NUL of what went before */
+		} else {
+			joined[n++] = room;
+		}
+		memcpy(room, argv[i], len + 1);
+		room += len + 1;
+		open = len > 1 && argv[i][len - 1] == ',';
+	}
+	joined[n] = NULL;
+	return n;
+}
+
+static int
+help(struct verb_run *v)
+{
+	const struct fw_subcommand *sub;
+
+	for (size_t i = 0; (sub = subcommand_at(i)) != NULL; i++)
+		if (sub->usage != NULL && sub->usage[0] != '\0')
+			emit_text(v->out, "%s\n", sub->usage);
+	return 0;
+}
+
+/* The words behind the options, joined already. */
+static int
+subcommand_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
+{
+	const struct fw_subcommand *sub;
+
+	if (argc == 0)
+		return verb_usage(v, NULL);
+	if (priv_check(PRIV_FIREWALL) != 0)
+		return verb_error(v, EXIT_NOPERM_, "%s", verb_strerror(EPERM));
+	sub = subcommand_find(v, argv[0]);
+	return sub == NULL ? EX_USAGE_ : sub->run(v, o, argc - 1, argv + 1);
+}
+
+int
+fw_command(struct verb_run *v, const struct fw_options *inherited, int argc, char **argv)
+{
+	struct fw_options o = *inherited;
+	struct option_end end;
+	size_t bytes = 0;
+	char **joined, *text;
+	int status = options_parse(v, &o, argc, argv, &end);
+
+	if (status != 0)
+		return status;
+	if (end.help)
+		return help(v);
+	if (end.preproc != NULL)
+		return verb_error(v, EX_USAGE_, "-p: a program is for a file's name");
+	argc -= end.words;
+	argv += end.words;
+	for (int i = 0; i < argc; i++)
+		bytes += strlen(argv[i]) + 1;
+	joined = malloc(((size_t)argc + 1) * sizeof(*joined));
+	text = malloc(bytes + 1);
+	if (joined == NULL || text == NULL)
+		status = refused(v, -ENOMEM, "words");
+	else
+		status = subcommand_run(v, &o, join_commas(argc, argv, joined, text), joined);
+	free(joined);
+	free(text);
+	return status;
+}
+
+int
+fw_command_line(struct verb_run *v, const struct fw_options *inherited, char *line)
+{
+	char **argv, *word;
+	int argc = 0, status;
+
+	line[strcspn(line, "#")] = '\0';
+	/* no line has more words than every second byte */
+	argv = malloc((strlen(line) / 2 + 2) * sizeof(*argv));
+	if (argv == NULL)
+		return refused(v, -ENOMEM, "words");
+	while ((word = strsep(&line, " \t\r\n")) != NULL)
+		if (*word != '\0')
+			argv[argc++] = word;
+	/* lines as one types them are as good */
+	status = argc > 0 && strcmp(argv[0], "ipfw") == 0 ?
+	    fw_command(v, inherited, argc - 1, argv + 1) :
+	    argc > 0 ? fw_command(v, inherited, argc, argv) :
+		       0;
+	free(argv);
+	return status;
+}
+
+/* --- the tool ------------------------------------------------------------- */
+
+/* ipfw -p PROGRAM [its words] FILE, ipfw FILE: the words behind the options. */
+static int
+run_file(struct verb_run *v, const struct fw_options *o, const char *preproc, int argc, char **argv)
+{
+	char **words;
+	int status;
+
+	if (argc == 0)
+		return verb_error(v, EX_USAGE_, "-p: of which file?");
+	if (preproc == NULL)
+		return fw_command_file(v, o, argv[0], 0, NULL);
+	words = calloc((size_t)argc + 1, sizeof(*words));
+	if (words == NULL)
+		return refused(v, -ENOMEM, "words");
+	words[0] = (char *)(uintptr_t)preproc;
+	memcpy(words + 1, argv, ((size_t)argc - 1) * sizeof(*words));
+	status = fw_command_file(v, o, argv[argc - 1], argc, words);
+	free(words);
+	return status;
+}
+
+static bool
+is_file(const char *word)
+{
+	return strcmp(word, "-") == 0 || strchr(word, '/') != NULL;
+}
+
+static int
+ipfw_run(struct verb_run *v)
+{
+	const struct fw_options none = { 0 };
+	struct fw_options o = none;
+	struct option_end end;
+	int argc, status = options_parse(v, &o, v->argc - 1, v->argv + 1, &end);
+	char **argv, *text;
+
+	if (status != 0)
+		return status;
+	argc = v->argc - 1 - end.words;
+	argv = v->argv + 1 + end.words;
+	/* A whole command in one word. */
+	if (argc == 1 && end.preproc == NULL && strpbrk(argv[0], " \t") != NULL) {
+		if ((text = strdup(argv[0])) == NULL)
+			return refused(v, -ENOMEM, "words");
+		status = fw_command_line(v, &o, text);
+		free(text);
+		return status;
+	}
+	if (end.preproc != NULL || (argc == 1 && is_file(argv[0])))
+		return run_file(v, &o, end.preproc, argc, argv);
+	return fw_command(v, &none, v->argc - 1, v->argv + 1);
+}
+
+static void
+ipfw_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx)
+{
+	const struct fw_subcommand *sub;
+	int at = 1;
+
+	while (at < argc && argv[at][0] == '-')
+		at++;
+	for (size_t i = 0; (sub = subcommand_at(i)) != NULL; i++) {
+		if (at == argc)
+			add(ctx, sub->name);
+		else if (strcmp(argv[at], sub->name) == 0 && sub->complete != NULL)
+			sub->complete(argc - at - 1, argv + at + 1, add, ctx);
+	}
+}
+
+VERB_DEFINE(ipfw, .name = "ipfw",
+    .usage = "ipfw [-abcdefhinNqSstT] command words\n"
+	     "ipfw [-cfnNqS] [-p program [words]] file",
+    .summary = "change and question the firewall's rules, sets, tables", .run = ipfw_run,
+    .complete = ipfw_complete, .flags = VERB_HAS_JAIL);
