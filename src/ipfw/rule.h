@@ -19,6 +19,7 @@
 #include "base/rcu.h"
 #include "net/in6addr.h"
 
+#include <bsd/sys/queue.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -266,13 +267,16 @@ struct fw_rule {
 	char altq[16], state_name[16];
 	const char *comment; /* NULL = none */
 	uint32_t refs;       /* upper half and states; atomic */
-	uint32_t states;     /* dynamic rules that it made (dyn.c) */
+	uint32_t states;     /* dynamic rules that it made; oldest first (state_table.c) */
+	TAILQ_HEAD(, fw_state) state_list; /* set while there are any */
 	/*
 	 * where skipto and call go, remembered: valid while jump_chain is the map's id (chain.h). One
 	 * 64-bit word, so that a worker writes both at once: slot in the upper half
 	 */
 	uint64_t jump;
 	struct rcu_head rcu;
+	void *memory; /* what was allocated, for it lies at a cache line in there; its size */
+	size_t bytes;
 	struct fw_insn insn[];
 };
 

@@ -1,0 +1,265 @@
+/*
+ * state.c - what a packet does with dynamic rules.
+ *
+ *	check-state, keep-state, limit -> fw_state_hit		one look-up, either direction
+ *	a keep-state or limit that matched -> fw_state_add	limit: counted by a parent
+ *
+ * A parent stands for what a limit tells apart (one source address, say) and counts the states that
+ * were made for it. It is found by its key when one of them ends, so nobody points to it.
+ *
+ * Fragments behind the first have no ports: their flow is that of ports 0, as is that of protocols
+ * that have none. ICMP errors are no packets of the flow that they quote.
+ */
+#include "ipfw/state_internal.h"
+
+#include "base/log.h"
+#include "ipfw/check.h"
+#include "kern/sysctl.h"
+#include "kern/vnet.h"
+
+#include <errno.h>
+#include <string.h>
+
+VNET_DEFINE_STATIC(uint32_t, dyn_max) = 4096;
+SYSCTL_VNET_UINT(net_inet_ip_fw_dyn_max, "net.inet.ip.fw.dyn_max", SYSCTL_RW, dyn_max, 0,
+    16 * 1024 * 1024, "dynamic rules at most; beyond, a packet that would make one is dropped");
+
+/* Warnings come once a second; time of the next one. */
+VNET_DEFINE_STATIC(uint64_t, dyn_warn_ns);
+
+static bool
+may_warn(void)
+{
+	if (clock_now() < VNET(dyn_warn_ns))
+		return false;
+	VNET(dyn_warn_ns) = clock_now() + NS_PER_SEC;
+	return true;
+}
+
+/* --- keys ---------------------------------------------------------------------------------- */
+
+static inline uint64_t
+word_of(uint16_t first_port, uint16_t second_port, uint8_t proto, unsigned kind)
+{
+	return (uint64_t)kind << STATE_KIND_SHIFT | (uint64_t)proto << STATE_PROTO_SHIFT |
+	    (uint64_t)second_port << 16 | first_port;
+}
+
+/* False: not IP, so no flow. */
+static inline bool
+key_of(struct state_key *k, const struct fw_packet *p)
+{
+	if (p->ip == 4) {
+		k->swapped = ((uint64_t)p->src << 16 | p->sport) >
+		    ((uint64_t)p->dst << 16 | p->dport);
+		k->addr4 = k->swapped ? (uint64_t)p->dst << 32 | p->src :
+					(uint64_t)p->src << 32 | p->dst;
+	} else if (p->ip == 6) {
+		const int order = memcmp(&p->src6, &p->dst6, sizeof(p->src6));
+
+		k->swapped = order > 0 || (order == 0 && p->sport > p->dport);
+		k->addr4 = 0;
+		k->addr6[k->swapped] = p->src6;
+		k->addr6[!k->swapped] = p->dst6;
+	} else {
+		return false;
+	}
+	k->word = k->swapped ? word_of(p->dport, p->sport, p->proto, p->ip == 6 ? STATE_V6 : 0) :
+			       word_of(p->sport, p->dport, p->proto, p->ip == 6 ? STATE_V6 : 0);
+	return true;
+}
+
+void
+state_flow_of(const struct fw_state *s, struct state_flow *f)
+{
+	const int began = s->swapped;
+
+	*f = (struct state_flow){ .v6 = state_is_v6(s), .proto = state_proto(s), .fib = s->fib };
+	f->port[began] = (uint16_t)s->word;
+	f->port[!began] = (uint16_t)(s->word >> 16);
+	f->addr4[began] = (uint32_t)(s->addr4 >> 32);
+	f->addr4[!began] = (uint32_t)s->addr4;
+	f->addr6[began] = s->addr6[0];
+	f->addr6[!began] = s->addr6[1];
+}
+
+/* What a limit with this mask tells apart of a flow. */
+static void
+parent_key(struct state_key *k, const struct state_flow *f, unsigned mask)
+{
+	const uint32_t src = mask & FW_LIMIT_SRC_ADDR ? f->addr4[0] : 0;
+	const uint32_t dst = mask & FW_LIMIT_DST_ADDR ? f->addr4[1] : 0;
+
+	*k = (struct state_key){ .addr4 = (uint64_t)src << 32 | dst };
+	if (f->v6 && (mask & FW_LIMIT_SRC_ADDR))
+		k->addr6[0] = f->addr6[0];
+	if (f->v6 && (mask & FW_LIMIT_DST_ADDR))
+		k->addr6[1] = f->addr6[1];
+	k->word = word_of(mask & FW_LIMIT_SRC_PORT ? f->port[0] : 0,
+	    mask & FW_LIMIT_DST_PORT ? f->port[1] : 0, f->proto,
+	    STATE_PARENT | (f->v6 ? STATE_V6 : 0));
+}
+
+/* --- a hit --------------------------------------------------------------------------------- */
+
+static inline void
+count_packet(struct fw_state *s, const struct fw_packet *p)
+{
+	s->packets++;
+	s->bytes += p->ip_len;
+}
+
+struct fw_rule *
+fw_state_hit(struct fw_packet *p, const char *name)
+{
+	struct fw_states *t = rcu_deref(&V_fw_states);
+	struct state_key k;
+	struct fw_state *s;
+	struct fw_rule *r;
+	int id;
+
+	if (t == NULL || !key_of(&k, p) || (id = state_name(t, name, false)) < 0)
+		return NULL;
+	s = state_find(t, &k, (uint16_t)id, state_now_ms());
+	if (s == NULL)
+		return NULL;
+	count_packet(s, p);
+	state_prolong(t, s, p, k.swapped != s->swapped);
+	r = s->rule;
+	r->count.packets++;
+	r->count.bytes += p->ip_len;
+	r->count.last_ns = clock_epoch_ns() + clock_now();
+	return r;
+}
+
+void
+fw_state_prefetch(const struct fw_packet *p, uint32_t n)
+{
+	const struct fw_states *t = rcu_deref(&V_fw_states);
+	struct fw_state **bucket[BATCH_MAX], *s;
+	struct state_key k;
+
+	if (t == NULL)
+		return;
+	if (n > BATCH_MAX)
+		n = BATCH_MAX;
+	for (uint32_t i = 0; i < n; i++) {
+		bucket[i] = NULL;
+		if (!key_of(&k, &p[i]))
+			continue;
+		bucket[i] = state_bucket(t, state_hash(t, &k));
+		__builtin_prefetch(bucket[i]);
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (bucket[i] != NULL && (s = rcu_deref(bucket[i])) != NULL)
+			__builtin_prefetch(s, 1);
+}
+
+/* --- a new state --------------------------------------------------------------------------- */
+
+static int
+refuse_full(void)
+{
+	if (may_warn())
+		log_msg(LOG_LVL_WARNING,
+		    "ipfw: too many dynamic rules: %u (net.inet.ip.fw.dyn_max)", VNET(dyn_max));
+	return -ENOSPC;
+}
+
+static int
+refuse_limit(const struct fw_rule *r, uint32_t max)
+{
+	if (may_warn())
+		log_msg(LOG_LVL_NOTICE, "ipfw: rule %u: too many entries: the limit is %u",
+		    r->number, max);
+	return -EDQUOT;
+}
+
+/* A new state of r and its first packet. NULL without memory. */
+static struct fw_state *
+add_flow(struct fw_states *t, const struct state_key *k, struct fw_rule *r, uint8_t limit,
+    const struct fw_packet *p)
+{
+	struct fw_state *s = state_make(t, k, r);
+
+	if (s == NULL)
+		return NULL;
+	s->limit = limit;
+	s->fib = p->m != NULL ? p->m->fib : 0;
+	count_packet(s, p);
+	state_prolong(t, s, p, false);
+	return s;
+}
+
+static int
+add_limited(struct fw_states *t, const struct state_key *k, struct fw_rule *r,
+    const struct fw_insn *insn, const struct fw_packet *p)
+{
+	const struct fw_limit *l = insn->u.limit;
+	const uint32_t max = insn->flags & FW_TABLEARG ? p->tablearg : l->max;
+	const struct state_flow flow = {
+		.v6 = p->ip == 6,
+		.proto = p->proto,
+		.port = { p->sport, p->dport },
+		.addr4 = { p->src, p->dst },
+		.addr6 = { p->src6, p->dst6 },
+	};
+	struct state_key parents;
+	struct fw_state *parent;
+
+	parent_key(&parents, &flow, l->mask);
+	parent = state_find_parent(t, &parents, r);
+	if ((parent != NULL ? parent->children : 0) >= max)
+		return refuse_limit(r, max);
+	if (parent == NULL) {
+		if (t->count + 1 >= VNET(dyn_max))
+			return refuse_full();
+		if ((parent = state_make(t, &parents, r)) == NULL)
+			return -ENOMEM;
+		state_prolong_parent(t, parent);
+	}
+	if (add_flow(t, k, r, l->mask, p) == NULL)
+		return -ENOMEM;
+	parent->children++;
+	state_prolong_parent(t, parent);
+	return 0;
+}
+
+void
+state_leave_parent(struct fw_states *t, const struct fw_state *s)
+{
+	struct state_flow flow;
+	struct state_key parents;
+	struct fw_state *parent;
+
+	if (s->limit == 0)
+		return;
+	state_flow_of(s, &flow);
+	parent_key(&parents, &flow, s->limit);
+	parent = state_find_parent(t, &parents, s->rule);
+	if (parent != NULL && --parent->children == 0)
+		state_prolong_parent(t, parent);
+}
+
+int
+fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p)
+{
+	struct fw_states *t;
+	struct state_key k;
+	int name;
+
+	if (!key_of(&k, p))
+		return -EINVAL;
+	if ((t = state_table()) == NULL)
+		return -ENOMEM;
+	if ((name = state_name(t, insn->u.limit->name, true)) < 0)
+		return name;
+	if (state_find(t, &k, (uint16_t)name, state_now_ms()) != NULL)
+		return 0;
+	if (t->count >= VNET(dyn_max))
+		return refuse_full();
+	k.word |= (uint64_t)name << STATE_NAME_SHIFT;
+	if (insn->op == FW_OP_LIMIT)
+		return add_limited(t, &k, r, insn, p);
+	return add_flow(t, &k, r, 0, p) != NULL ? 0 : -ENOMEM;
+}

@@ -1,0 +1,467 @@
+/*
+ * state_table.c - where dynamic rules are: found by their flow, kept by their rule.
+ *
+ *	bucket -> state -> state …	chains of one on average
+ *	rule -> its states, oldest first	they end with it, and are listed so
+ *
+ * A stack's first state makes the table, and when the last is gone the table goes too. States lie
+ * in chunks that only the table's end frees; one that ended waits until no reader's section can
+ * still see it, then it is used again.
+ */
+#include "ipfw/state_internal.h"
+
+#include "base/rng.h"
+#include "kern/sysctl.h"
+#include "kern/vnet.h"
+#include "route/flow.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+VNET_DEFINE(struct fw_states *, fw_states);
+VNET_DEFINE_STATIC(uint32_t, dyn_buckets) = 256;
+
+enum { BUCKETS_MAX = 65536, CHUNK_FIRST = 16, CHUNK_MAX = 512 };
+
+struct state_chunk {
+	struct state_chunk *next;
+	uint8_t room[]; /* states, at the first multiple of a cache line */
+};
+
+static uint64_t states_live; /* of all stacks; atomic */
+
+static uint64_t
+state_live(void)
+{
+	return __atomic_load_n(&states_live, __ATOMIC_RELAXED);
+}
+AUDIT_DEFINE(fw_state, "fw_state", state_live);
+
+/* The table has as many from its first state on; so it can be set at any time. */
+static int
+buckets_sysctl(const struct sysctl_oid *oid, struct sysctl_req *req)
+{
+	uint64_t value;
+
+	(void)oid;
+	if (req->set == NULL) {
+		snprintf(req->text, req->text_len, "%u", VNET(dyn_buckets));
+		return 0;
+	}
+	if (!verb_number(req->set, 1, BUCKETS_MAX, &value) || (value & (value - 1)) != 0)
+		return -EINVAL;
+	VNET(dyn_buckets) = (uint32_t)value;
+	return 0;
+}
+SYSCTL_PROC(net_inet_ip_fw_dyn_buckets, "net.inet.ip.fw.dyn_buckets", SYSCTL_RW | SYSCTL_VNET,
+    SYSCTL_T_UINT, buckets_sysctl,
+    "buckets for dynamic rules when there is the first: a power of two, at most 65536");
+
+static int
+curr_buckets_sysctl(const struct sysctl_oid *oid, struct sysctl_req *req)
+{
+	(void)oid;
+	if (req->set != NULL)
+		return -EPERM;
+	snprintf(req->text, req->text_len, "%u",
+	    V_fw_states != NULL ? V_fw_states->buckets : VNET(dyn_buckets));
+	return 0;
+}
+SYSCTL_PROC(net_inet_ip_fw_curr_dyn_buckets, "net.inet.ip.fw.curr_dyn_buckets",
+    SYSCTL_RD | SYSCTL_VNET, SYSCTL_T_UINT, curr_buckets_sysctl,
+    "buckets for dynamic rules now: they grow with the rules");
+
+/* --- hash ---------------------------------------------------------------------------------- */
+
+/* Without the name: `check-state :any` looks for all. */
+static inline uint64_t
+hash_of(const struct fw_states *t, uint64_t word, uint64_t addr4, const struct in6 *addr6)
+{
+	uint64_t h = flow_mix(word << 16 ^ t->seed[0], addr4 ^ t->seed[1]);
+
+	if (word >> STATE_KIND_SHIFT & STATE_V6) {
+		h = flow_mix(h ^ load64(addr6[0].b), load64(addr6[0].b + 8));
+		h = flow_mix(h ^ load64(addr6[1].b), load64(addr6[1].b + 8));
+	}
+	return h;
+}
+
+uint64_t
+state_hash(const struct fw_states *t, const struct state_key *k)
+{
+	return hash_of(t, k->word, k->addr4, k->addr6);
+}
+
+/* Parents of several limits have one hash if their masked keys are equal: their rules differ. */
+static inline uint64_t
+state_hash_again(const struct fw_states *t, const struct fw_state *s)
+{
+	return hash_of(t, s->word, s->addr4, s->addr6);
+}
+
+static inline struct fw_state **
+bucket_at(const struct fw_states *t, uint32_t b)
+{
+	const unsigned bits = 32 - (unsigned)__builtin_clz(b | 1);
+
+	if (bits <= t->base_log2)
+		return &t->segment[0][b];
+	return &t->segment[bits - t->base_log2][b - (1u << (bits - 1))];
+}
+
+struct fw_state **
+state_bucket(const struct fw_states *t, uint64_t hash)
+{
+	const uint32_t n = __atomic_load_n(&t->buckets, __ATOMIC_ACQUIRE);
+	const unsigned log2 = 31 - (unsigned)__builtin_clz(n);
+	uint32_t b = (uint32_t)hash & ((2u << log2) - 1);
+
+	if (b >= n)
+		b &= (1u << log2) - 1;
+	return bucket_at(t, b);
+}
+
+/* --- look-up ------------------------------------------------------------------------------- */
+
+static inline bool
+addresses_equal(const struct fw_state *s, const struct state_key *k)
+{
+	if (!(k->word >> STATE_KIND_SHIFT & STATE_V6))
+		return s->addr4 == k->addr4;
+	return in6_equal(&s->addr6[0], &k->addr6[0]) && in6_equal(&s->addr6[1], &k->addr6[1]);
+}
+
+static struct fw_state *
+chain_find(const struct fw_states *t, const struct state_key *k, uint64_t word, unsigned ignored,
+    uint32_t now_ms)
+{
+	struct fw_state *s = rcu_deref(state_bucket(t, state_hash(t, k)));
+
+	for (; s != NULL; s = rcu_deref(&s->next))
+		if ((s->word ^ word) << ignored == 0 && addresses_equal(s, k) &&
+		    state_is_live(s, now_ms))
+			return s;
+	return NULL;
+}
+
+struct fw_state *
+state_find(const struct fw_states *t, const struct state_key *k, uint16_t name, uint32_t now_ms)
+{
+	const uint64_t word = k->word | (uint64_t)name << STATE_NAME_SHIFT;
+	const unsigned ignored = name == STATE_NAME_ANY ? 64 - STATE_NAME_SHIFT : 0;
+	struct fw_state *s;
+	uint32_t splits;
+
+	do {
+		splits = __atomic_load_n(&t->splits, __ATOMIC_ACQUIRE);
+		s = chain_find(t, k, word, ignored, now_ms);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+	} while (__builtin_expect(s == NULL, 0) &&
+	    ((splits & 1) || splits != __atomic_load_n(&t->splits, __ATOMIC_RELAXED)));
+	return s;
+}
+
+struct fw_state *
+state_find_parent(const struct fw_states *t, const struct state_key *k, const struct fw_rule *r)
+{
+	struct fw_state *s = *state_bucket(t, state_hash(t, k));
+
+	while (s != NULL && !(s->rule == r && s->word == k->word && addresses_equal(s, k)))
+		s = s->next;
+	return s;
+}
+
+int
+state_name(struct fw_states *t, const char *name, bool make)
+{
+	if (name[0] == '\0')
+		return 0;
+	if (!make && strcmp(name, "any") == 0)
+		return STATE_NAME_ANY;
+	for (uint32_t i = 0; i < t->names; i++)
+		if (strncmp(t->name[i], name, sizeof(t->name[i])) == 0)
+			return (int)i + 1;
+	if (!make)
+		return -1;
+	if (t->names == STATE_NAMES_MAX)
+		return -ENOSPC;
+	memcpy(t->name[t->names], name, strnlen(name, sizeof(t->name[0])));
+	return (int)++t->names;
+}
+
+/* --- the table ----------------------------------------------------------------------------- */
+
+static void
+table_free(struct rcu_head *h)
+{
+	struct fw_states *t = (struct fw_states *)(void *)((uint8_t *)h -
+	    offsetof(struct fw_states, free_rcu));
+	struct state_chunk *c;
+
+	while ((c = t->chunks) != NULL) {
+		t->chunks = c->next;
+		vnet_free(c);
+	}
+	for (unsigned i = 0; i < STATE_SEGMENTS; i++)
+		vnet_free(t->segment[i]);
+	vnet_free(t);
+}
+
+/* Nothing is in it. Behind the grace that may be under way: calls run in order. */
+static void
+table_end(struct fw_states *t)
+{
+	fw_wheel_end(&t->wheel);
+	t->ending = true;
+	rcu_publish(&V_fw_states, NULL);
+	rcu_call(&t->free_rcu, table_free);
+}
+
+static void
+table_is_empty(struct fw_wheel *w)
+{
+	table_end((struct fw_states *)(void *)w);
+}
+_Static_assert(offsetof(struct fw_states, wheel) == 0, "the wheel is the table");
+
+static void
+table_seed(struct fw_states *t)
+{
+	struct rng rng;
+
+	rng_seed(&rng, rng_process_seed, "ipfw dynamic rules");
+	t->seed[0] = rng_u64(&rng) ^ curvnet->id;
+	t->seed[1] = rng_u64(&rng);
+}
+
+struct fw_states *
+state_table(void)
+{
+	struct fw_states *t = V_fw_states;
+
+	if (__builtin_expect(t != NULL, 1))
+		return t;
+	t = vnet_malloc(sizeof(*t));
+	if (t == NULL)
+		return NULL;
+	t->buckets = VNET(dyn_buckets);
+	t->segment[0] = vnet_malloc(t->buckets * sizeof(*t->segment[0]));
+	if (t->segment[0] == NULL) {
+		vnet_free(t);
+		return NULL;
+	}
+	t->base_log2 = (uint8_t)__builtin_ctz(t->buckets);
+	t->chunk_states = CHUNK_FIRST;
+	table_seed(t);
+	t->wheel.due = state_due;
+	t->wheel.empty = table_is_empty;
+	fw_wheel_init(&t->wheel);
+	rcu_publish(&V_fw_states, t);
+	return t;
+}
+
+/* --- growth -------------------------------------------------------------------------------- */
+
+/* Room for bucket number b; a big segment is pages of zeros that the system gives one by one. */
+static bool
+segment_is_there(struct fw_states *t, uint32_t b)
+{
+	const unsigned bits = 32 - (unsigned)__builtin_clz(b);
+	const unsigned i = bits - t->base_log2;
+
+	if (i >= STATE_SEGMENTS)
+		return false;
+	if (t->segment[i] == NULL)
+		t->segment[i] = vnet_malloc((size_t)1 << (bits - 1) << 3);
+	return t->segment[i] != NULL;
+}
+
+/*
+ * One more bucket: half of those of one other move into it. A reader in the midst of the chain may
+ * miss its state; it sees by `splits` that it has to look again.
+ */
+static void
+split_bucket(struct fw_states *t)
+{
+	const uint32_t n = t->buckets;
+	struct fw_state **to, **from, *s;
+
+	if (!segment_is_there(t, n))
+		return;
+	from = bucket_at(t, n ^ (1u << (31 - (unsigned)__builtin_clz(n))));
+	to = bucket_at(t, n);
+	__atomic_store_n(&t->splits, t->splits + 1, __ATOMIC_RELAXED);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	__atomic_store_n(&t->buckets, n + 1, __ATOMIC_RELEASE);
+	while ((s = *from) != NULL) {
+		if (state_bucket(t, state_hash_again(t, s)) != to) {
+			from = &s->next;
+			continue;
+		}
+		rcu_publish(from, s->next);
+		rcu_publish(&s->next, *to);
+		rcu_publish(to, s);
+	}
+	__atomic_store_n(&t->splits, t->splits + 1, __ATOMIC_RELEASE);
+}
+
+/* More states to hand out; false without memory. */
+static bool
+chunk_add(struct fw_states *t)
+{
+	const uint32_t n = t->chunk_states;
+	struct state_chunk *c = vnet_malloc(sizeof(*c) + (n + 1) * sizeof(struct fw_state));
+	struct fw_state *s;
+
+	if (c == NULL)
+		return false;
+	c->next = t->chunks;
+	t->chunks = c;
+	s = (struct fw_state *)(((uintptr_t)c->room + 63) & ~(uintptr_t)63);
+	for (uint32_t i = n; i-- > 0;) {
+		s[i].next = t->free;
+		t->free = &s[i];
+	}
+	if (t->chunk_states < CHUNK_MAX)
+		t->chunk_states *= 2;
+	return true;
+}
+
+/* --- life of a state ----------------------------------------------------------------------- */
+
+static void grace_begin(struct fw_states *t);
+
+/* Readers that could see them are gone. */
+static void
+grace_over(struct rcu_head *h)
+{
+	struct fw_states *t = (struct fw_states *)(void *)((uint8_t *)h -
+	    offsetof(struct fw_states, grace_rcu));
+	struct fw_state *s;
+
+	t->grace = false;
+	if (t->ending)
+		return;
+	while ((s = t->flying) != NULL) {
+		t->flying = s->of_rule.tqe_next;
+		s->next = t->free;
+		t->free = s;
+	}
+	grace_begin(t);
+}
+
+static void
+grace_begin(struct fw_states *t)
+{
+	if (t->grace || t->waiting == NULL)
+		return;
+	t->flying = t->waiting;
+	t->waiting = NULL;
+	t->grace = true;
+	rcu_call(&t->grace_rcu, grace_over);
+}
+
+static void
+rule_takes(struct fw_rule *r, struct fw_state *s)
+{
+	if (r->states++ == 0) {
+		TAILQ_INIT(&r->state_list);
+		fw_rule_ref(r);
+	}
+	TAILQ_INSERT_TAIL(&r->state_list, s, of_rule);
+}
+
+static void
+rule_loses(struct fw_rule *r, struct fw_state *s)
+{
+	TAILQ_REMOVE(&r->state_list, s, of_rule);
+	if (--r->states == 0)
+		fw_rule_rele(r);
+}
+
+struct fw_state *
+state_make(struct fw_states *t, const struct state_key *k, struct fw_rule *r)
+{
+	struct fw_state *s, **bucket;
+
+	if (t->free == NULL && !chunk_add(t))
+		return NULL;
+	s = t->free;
+	t->free = s->next;
+	bucket = state_bucket(t, state_hash(t, k));
+	*s = (struct fw_state){ .next = *bucket,
+		.rule = r,
+		.word = k->word,
+		.addr4 = k->addr4,
+		.swapped = k->swapped };
+	if (state_is_v6(s))
+		memcpy(s->addr6, k->addr6, sizeof(s->addr6));
+	rule_takes(r, s);
+	rcu_publish(bucket, s);
+	__atomic_fetch_add(&states_live, 1, __ATOMIC_RELAXED);
+	if (++t->count > t->buckets)
+		split_bucket(t);
+	return s;
+}
+
+void
+state_end(struct fw_states *t, struct fw_state *s)
+{
+	struct fw_state **at = state_bucket(t, state_hash_again(t, s));
+
+	while (*at != s)
+		at = &(*at)->next;
+	rcu_publish(at, s->next);
+	fw_wheel_remove(&t->wheel, &s->due);
+	rule_loses(s->rule, s);
+	t->count--;
+	__atomic_fetch_sub(&states_live, 1, __ATOMIC_RELAXED);
+	/* a reader that is at s goes on to s->next: it stays as it is until the grace is over */
+	s->of_rule.tqe_next = t->waiting;
+	t->waiting = s;
+	grace_begin(t);
+}
+
+void
+fw_state_forget(struct fw_rule *r)
+{
+	while (r->states > 0)
+		state_end(V_fw_states, TAILQ_FIRST(&r->state_list));
+}
+
+uint32_t
+fw_state_count(void)
+{
+	return V_fw_states != NULL ? V_fw_states->count : 0;
+}
+
+static int
+count_sysctl(const struct sysctl_oid *oid, struct sysctl_req *req)
+{
+	(void)oid;
+	if (req->set != NULL)
+		return -EPERM;
+	snprintf(req->text, req->text_len, "%u", fw_state_count());
+	return 0;
+}
+SYSCTL_PROC(net_inet_ip_fw_dyn_count, "net.inet.ip.fw.dyn_count", SYSCTL_RD | SYSCTL_VNET,
+    SYSCTL_T_UINT, count_sysctl, "dynamic rules now");
+
+/* The stack ends: what its rules have not taken with them goes. */
+static void
+states_end(void *arg)
+{
+	struct fw_states *t = V_fw_states;
+
+	(void)arg;
+	if (t == NULL)
+		return;
+	for (unsigned i = 0; i < FW_WHEEL_BUCKETS; i++)
+		for (struct fw_wheel_entry *e; (e = LIST_FIRST(&t->wheel.bucket[i])) != NULL;)
+			state_end(t,
+			    (struct fw_state *)(void *)((uint8_t *)e -
+				offsetof(struct fw_state, due)));
+	table_end(t);
+}
+VNET_SYSUNINIT(fw_states, SI_SUB_FIREWALL, SI_ORDER_MIDDLE, states_end, NULL);
