@@ -1,0 +1,247 @@
+/*
+ * classify_internal.h - what rules are compiled to, for the files classify*.c.
+ *
+ * Lakshman and Stiliadis (SIGCOMM 1998): each field of a packet is looked up by itself and gives a
+ * vector with a bit for each rule that this field lets match; their AND is the rules that match.
+ * Baboescu and Varghese (SIGCOMM 2001): a summary with a bit for each piece of the vector says which
+ * pieces are worth a look. Here a piece is a line of 512 bits, what the cache and the widest
+ * instructions work with, so that 32,768 rules have one word of summary.
+ *
+ * The bits do not stand in the order of the rules: rules with like addresses stand side by side
+ * (classify_order.c), so that a packet's matches are in few lines, whatever the order in which the
+ * rules were written; slot[] leads back.
+ *
+ *	src, dst	addresses: thousands of classes with few lines each. Each class has its lines
+ *			that are not empty; rules that say nothing of the field are in `wild`.
+ *	dense fields	ports, what kind of packet, interfaces: few classes, full vectors.
+ */
+#ifndef WARREN_IPFW_CLASSIFY_INTERNAL_H
+#define WARREN_IPFW_CLASSIFY_INTERNAL_H
+
+#include "ipfw/classify.h"
+
+enum {
+	FW_LINE_WORDS = 8,
+	FW_LINE_BITS = 512,
+	FW_BATCH = 64, /* packets whose look-ups overlap */
+	FW_DOMAIN_PORT = 65537,
+	FW_NO_PORT = 65536,
+	FW_DENSE_MAX = 4,
+};
+
+struct fw_line {
+	uint64_t w[FW_LINE_WORDS];
+} __attribute__((aligned(64)));
+
+/* --- conditions of rules (classify_plan.c) -------------------------------- */
+
+/* What of a packet decides an instruction. */
+enum fw_field {
+	FW_FIELD_SPORT,
+	FW_FIELD_DPORT,
+	FW_FIELD_PROTO, /* value: protocol; 256 = not IP */
+	FW_FIELD_SHAPE, /* in, layer2, later fragment, IP version: enum fw_shape */
+	FW_FIELD_TCP,   /* flags; 256 = no TCP header */
+	FW_FIELD_ICMP,  /* type; 256 + type of ICMPv6; 512 = neither */
+	FW_FIELD_RECV,  /* name class (classify_iface.c) */
+	FW_FIELD_XMIT,
+	FW_FIELD_VIA,
+	FW_FIELDS_SMALL,
+	FW_FIELD_SRC = FW_FIELDS_SMALL,
+	FW_FIELD_DST,
+	FW_FIELDS,
+	FW_FIELD_NONE = FW_FIELDS, /* only the interpreter can say */
+};
+enum fw_shape {
+	FW_SHAPE_IN = 1,
+	FW_SHAPE_LAYER2 = 2,
+	FW_SHAPE_LATER = 4,
+	FW_SHAPE_IP4 = 8,
+	FW_SHAPE_IP6 = 16,
+	FW_SHAPES = 24
+};
+enum { FW_PROTOS = 257, FW_TCPS = 257, FW_ICMPS = 513 };
+
+/*
+ * All that one rule says of one field: instructions of which each block of ORs must match. Rules
+ * that say the same share it.
+ */
+enum { FW_BLOCKS_MAX = 4 };
+struct fw_cond {
+	const struct fw_rule *rule; /* one of those that say it */
+	uint16_t block[FW_BLOCKS_MAX], len[FW_BLOCKS_MAX];
+	uint8_t blocks;
+	uint32_t rules, first; /* how many say it, where their list begins (struct fw_conds) */
+};
+
+/* A rule taken apart. */
+struct fw_plan {
+	const struct fw_rule *rule;
+	uint16_t used;                     /* fields with a condition, by bit */
+	bool exact;                        /* the conditions are all that the rule says */
+	uint16_t address[2], address_n[2]; /* block of instructions of FW_FIELD_SRC, FW_FIELD_DST */
+};
+
+/* A name that rules ask interfaces for. */
+struct fw_name {
+	char name[16];
+	uint8_t len;
+	bool prefix;
+};
+
+struct fw_plans {
+	uint32_t n;
+	struct fw_plan *plan;  /* by slot */
+	uint32_t *order;       /* position -> slot */
+	uint16_t compiled;     /* fields that stayed, by bit */
+	struct fw_name *names; /* sorted: a name behind its prefixes */
+	uint32_t n_names;
+};
+
+/* --- compiled ------------------------------------------------------------- */
+
+/* A class of addresses: for each word of summary, which lines are there and where they lie. */
+struct fw_class {
+	uint64_t sum;
+	uint32_t first;
+	uint32_t pad_;
+};
+
+/*
+ * Intervals of IPv4 addresses by their first 16 bits. A leaf is up to 256 starts of intervals in the
+ * order of addresses; the place of a start is the number of the interval. word: first << 9 | more <<
+ * 8 | n - 1; with `more`, first is that of 256 words by the next 8 bits.
+ */
+struct fw_addresses {
+	uint32_t root[65536];
+	uint32_t *more;
+	uint16_t *start;        /* low 16 bits */
+	struct fw_class *class; /* of interval i, n_sums of them */
+	uint32_t n_classes;
+	/* IPv6: intervals from base6 on, by their first 16 bits, then by halves */
+	uint32_t *root6; /* 65537; NULL = one interval */
+	uint64_t (*start6)[2];
+	uint32_t base6, n6;
+	uint32_t none; /* class of packets that are not IP */
+	struct fw_line *line, *wild;
+	uint64_t *wild_sum;
+};
+
+enum { FW_LEAF_BITS = 9, FW_LEAF_MORE = 1 << 8 };
+
+/* Where a word with FW_LEAF_MORE sends an address. */
+static inline uint32_t
+fw_more_at(uint32_t word, uint32_t address)
+{
+	return (word >> FW_LEAF_BITS) + (address >> 8 & 0xff);
+}
+
+/* A field with few classes. */
+struct fw_dense {
+	uint32_t n_classes;
+	struct fw_line *line; /* class * lines + l */
+	uint64_t *sum;        /* class * sums + s */
+};
+
+struct fw_compiled {
+	uint32_t refs; /* classifiers; upper half and builder; atomic */
+	uint32_t n;    /* rules */
+	uint32_t lines, sums;
+	uint64_t bytes, build_ns;
+
+	struct fw_addresses *src, *dst;
+	/* dense vectors by what is looked up: ports, kind, interfaces; only those that tell rules apart */
+	uint32_t n_dense;
+	struct fw_dense dense[FW_DENSE_MAX];
+	/* values -> number of the class, or parts of an index of kind[] and way[], to be added */
+	bool has_sport, has_dport, has_kind, has_way;
+	uint16_t sport[FW_DOMAIN_PORT], dport[FW_DOMAIN_PORT];
+	uint32_t proto[FW_PROTOS], shape[FW_SHAPES], tcp[FW_TCPS], icmp[FW_ICMPS];
+	uint32_t *kind;
+	uint32_t *recv, *xmit, *via; /* by name class; the last is "no interface" */
+	uint32_t *way;
+	struct fw_name *names;
+	uint32_t n_names;
+	/* position -> slot of the map that it was built for, << 1 | not decided */
+	uint32_t *key;
+};
+
+/* How an interface is known: the last (so longest) name that fits, n_names if none does. */
+uint32_t fw_name_class(const struct fw_name *names, uint32_t n, const char *ifname);
+
+/* classify_plan.c. False without memory. */
+bool fw_plans_make(struct fw_plans *plans, const struct fw_map *map);
+void fw_plans_free(struct fw_plans *plans);
+/* classify_order.c: which rule gets which bit. */
+bool fw_plans_order(struct fw_plans *plans);
+
+/* All conditions of one field, and which positions have them. */
+struct fw_conds {
+	struct fw_cond *cond;
+	uint32_t n;
+	uint32_t *position;
+};
+bool fw_conds_make(struct fw_conds *conds, const struct fw_plans *plans, enum fw_field field);
+void fw_conds_free(struct fw_conds *conds);
+/* Does the condition hold for this value of its field? */
+bool fw_cond_holds(const struct fw_cond *c, const struct fw_plans *plans, uint32_t value);
+
+/* classify_dense.c */
+bool fw_dense_make(struct fw_compiled *c, struct fw_plans *plans);
+/* classify_addr.c */
+struct fw_addresses *fw_addresses_make(
+    struct fw_compiled *c, const struct fw_plans *plans, enum fw_field field);
+void fw_addresses_free(struct fw_addresses *a);
+uint32_t fw_addresses_find6(const struct fw_addresses *a, const struct in6 *key);
+
+/* classify_build.c */
+struct fw_compiled *fw_compiled_make(const struct fw_map *map);
+void fw_compiled_rele(struct fw_compiled *c);
+/* Memory on a line's boundary, zeroed; counted in c->bytes. */
+void *fw_lines_alloc(struct fw_compiled *c, size_t bytes);
+void fw_lines_free(void *p);
+
+static inline void
+fw_bit_set(struct fw_line *line, uint32_t position)
+{
+	line[position / FW_LINE_BITS].w[position / 64 % FW_LINE_WORDS] |= 1ull << position % 64;
+}
+
+static inline void
+fw_bit_clear(struct fw_line *line, uint32_t position)
+{
+	line[position / FW_LINE_BITS].w[position / 64 % FW_LINE_WORDS] &= ~(1ull << position % 64);
+}
+
+/* The summary of a full vector. */
+void fw_sum_make(uint64_t *sum, const struct fw_line *line, uint32_t lines);
+
+/* --- a classifier --------------------------------------------------------- */
+
+/* What a map has: the compiled rules, and how its slots differ from those they were compiled from. */
+struct fw_classifier {
+	struct fw_compiled *compiled;
+	const uint32_t *key; /* position -> slot << 1 | not decided; FW_SLOT_NONE: the rule went */
+	uint32_t *own;       /* memory of all that follows and of key */
+	const uint32_t *pending; /* slots of rules that came since, in order */
+	uint32_t n_pending, gone;
+	uint32_t *line_first, *line_last; /* of each line: its lowest and highest slot */
+};
+
+/* What fw_candidates.room is. The matches with lo <= slot < hi are in key[], in no order. */
+enum { FW_WALK_KEYS = 52 };
+struct fw_walk {
+	uint32_t lo, hi, n;
+	uint32_t class[2];
+	uint32_t dense[FW_DENSE_MAX];
+	uint32_t key[FW_WALK_KEYS];
+};
+_Static_assert(sizeof(struct fw_walk) <= sizeof(((struct fw_candidates *)0)->room), "it fits");
+
+static inline struct fw_walk *
+fw_walk_of(struct fw_candidates *k)
+{
+	return (struct fw_walk *)(void *)k->room;
+}
+
+#endif
