@@ -8,7 +8,6 @@
  * A program's output is taken as a whole, since it might end badly: it is limited in size and time.
  */
 #include "ipfw/command.h"
-#include "ipfw/table.h"
 
 #include "base/clock.h"
 
@@ -87,13 +86,11 @@ run_lines(struct verb_run *v, const struct fw_options *o, const char *path, FILE
 	snprintf(f.where, sizeof(f.where), "%s", path);
 	emit_list(v->out, "line");
 	fw_change_begin();
-	fw_table_change_begin();
 	while (getline(&text, &room, in) > 0) {
 		f.line++;
 		if (!(markers && line_marker(&f, text)))
 			run_line(&f, text);
 	}
-	fw_table_change_end();
 	error = fw_change_end();
 	emit_end(v->out);
 	free(text);
