@@ -233,7 +233,7 @@ parse_ports(struct fw_parse *p, parse_one *one)
 		word++;
 	if (word == NULL || fw_option_find(word) != NULL || !fw_looks_like_ports(word, p->proto))
 		return true;
-	return parse_block(p, one);
+	return parse_single(p, one);
 }
 
 static bool

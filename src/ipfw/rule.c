@@ -264,8 +264,9 @@ comment_equal(const struct fw_rule *a, const struct fw_rule *b)
 bool
 fw_rule_equal(const struct fw_rule *a, const struct fw_rule *b)
 {
+	/* "count // x" and "count ip from any to any // x" do the same, and are listed so with -c */
 	if (!action_equal(a, b) || !parameters_equal(a, b) || !comment_equal(a, b) ||
-	    a->no_body != b->no_body || a->n_insns != b->n_insns)
+	    a->n_insns != b->n_insns)
 		return false;
 	for (unsigned i = 0; i < a->n_insns; i++)
 		if (!insn_equal(&a->insn[i], &b->insn[i]))
