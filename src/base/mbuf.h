@@ -43,7 +43,9 @@ enum m_flag {
 	M_LOOP = 1 << 4,        /* came back through a loopback interface */
 	M_FORWARDED = 1 << 5,   /* passed ip_forward in this stack */
 	M_CSUM_OK = 1 << 6,     /* the transport checksum needs no check */
-	M_PASSED_PFIL = 1 << 7, /* re-injected behind the filter */
+	M_PASSED_PFIL = 1 << 7, /* not for the firewall: it has made or passed it itself */
+	M_NEXTHOP = 1 << 8,     /* a filter has chosen where it goes: no redirects about it */
+	M_FWTAGS = 1 << 9,      /* has marks of the firewall's rules (ipfw/mark.c) */
 };
 
 struct mbuf {

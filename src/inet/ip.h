@@ -71,6 +71,12 @@ uint64_t ip_pseudo_sum(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);
 /* netisr's handler. Takes the batch; m->data at the IP header. */
 void ip_input(struct batch *b);
 
+/*
+ * Forward one packet by a next hop that somebody else has chosen (a filter, with M_NEXTHOP): time to
+ * live, filter out, and all that belongs to it, but no redirect. nh NULL: there is no way. Takes m.
+ */
+void ip_forward_by(struct mbuf *m, struct nexthop *nh);
+
 /* Does anybody here listen on ifp to the group that this packet is for, when its source sends? */
 bool ip_is_member(const struct ifnet *ifp, const struct ip_hdr *ip);
 

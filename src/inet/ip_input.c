@@ -212,7 +212,7 @@ ip_forward_slow(struct mbuf *m, struct nexthop *nh)
 		ip_refuse(m, ICMP_UNREACH_, ICMP_UNREACH_HOST_, &DROP_IP_REJECT);
 		return false;
 	}
-	if (nh->ifp == m->rcvif)
+	if (nh->ifp == m->rcvif && !(m->flags & M_NEXTHOP))
 		ip_redirect(m, nh);
 	return true;
 }
@@ -318,6 +318,14 @@ ip_forward(struct ifnet *rcvif, struct batch *b)
 		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
 	ip_lookup_batch(b, dst, nh);
 	ip_forward_mixed(rcvif, b, nh, VNET(ip_stealth));
+}
+
+void
+ip_forward_by(struct mbuf *m, struct nexthop *nh)
+{
+	struct batch one = { .n = 1, .m = { m } };
+
+	ip_forward_mixed(m->rcvif, &one, &nh, VNET(ip_stealth));
 }
 
 /*
@@ -495,7 +503,9 @@ static void
 ip_init(void *arg)
 {
 	(void)arg;
-	if (curvnet == vnet0)
-		netisr_register(&ip_netisr);
+	if (curvnet != vnet0)
+		return;
+	netisr_register(&ip_netisr);
+	pfil_way_set(PFIL_INET, PFIL_IN, ip_sort);
 }
 VNET_SYSINIT(ip_input, SI_SUB_INET, SI_ORDER_THIRD, ip_init, NULL);

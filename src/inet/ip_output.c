@@ -76,15 +76,15 @@ ip_mtu(const struct ifnet *ifp, const struct mbuf *m)
 	return nh != NULL && nh->mtu != 0 && nh->mtu < ifp->if_mtu ? nh->mtu : ifp->if_mtu;
 }
 
-void
-ip_send(struct ifnet *ifp, struct batch *b)
+/* Out, behind the filter. Takes the batch. */
+static void
+ip_send_passed(struct ifnet *ifp, struct batch *b)
 {
 	struct batch out;
 	const void *last = NULL;
 	uint32_t mtu = ifp->if_mtu;
 	bool fits = true;
 
-	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
 	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
@@ -112,6 +112,22 @@ ip_send(struct ifnet *ifp, struct batch *b)
 	if (out.n > 0)
 		ifp->if_output[AF_SLOT_INET](ifp, &out);
 }
+
+void
+ip_send(struct ifnet *ifp, struct batch *b)
+{
+	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
+	ip_send_passed(ifp, b);
+}
+
+static void
+ip_output_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		pfil_way_set(PFIL_INET, PFIL_OUT, ip_send_passed);
+}
+VNET_SYSINIT(ip_output, SI_SUB_INET, SI_ORDER_THIRD, ip_output_init, NULL);
 
 static uint16_t
 ip_new_id(void)

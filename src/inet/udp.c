@@ -185,6 +185,17 @@ udp_fault(struct mbuf *m, const struct ip_info *info)
 	return NULL;
 }
 
+/* The endpoint that a filter has chosen. NULL: none, or nobody is there. */
+static struct udp_endpoint *
+endpoint_instead(const struct mbuf *m, const struct ip_info *info, uint16_t sport, uint16_t dport)
+{
+	const struct udp_instead *in = m_tag_find(m, UDP_TAG_INSTEAD);
+
+	if (!(m->flags & M_NEXTHOP) || in == NULL)
+		return NULL;
+	return udp_endpoint_for(&in->addr, in->port != 0 ? in->port : dport, &info->src, sport);
+}
+
 void
 udp_input(struct mbuf *m, const struct ip_info *info)
 {
@@ -203,7 +214,9 @@ udp_input(struct mbuf *m, const struct ip_info *info)
 		deliver_to_all(m, info, sport, from_be16(uh->dport));
 		return;
 	}
-	ep = udp_endpoint_for(&info->dst, from_be16(uh->dport), &info->src, sport);
+	ep = endpoint_instead(m, info, sport, from_be16(uh->dport));
+	if (ep == NULL)
+		ep = udp_endpoint_for(&info->dst, from_be16(uh->dport), &info->src, sport);
 	if (ep == NULL) {
 		V_udpstat.noport++;
 		if (!VNET(udp_blackhole))

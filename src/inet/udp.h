@@ -79,6 +79,20 @@ void udp_input(struct mbuf *m, const struct ip_info *info);
 void udp_error(
     const struct ipaddr *src, const struct ipaddr *dst, const struct udp_hdr *uh, int error);
 
+/*
+ * A filter has a datagram delivered as if it were for another address and port (0 = its own):
+ * M_NEXTHOP, and this as a tag. If nobody is there, it is for whom it was sent to.
+ */
+struct udp_instead {
+	struct ipaddr addr;
+	uint16_t port;
+};
+enum { UDP_TAG_INSTEAD = 0x55445049 }; /* "UDPI" */
+
+/* Would a datagram from faddr:fport to laddr:lport, of one family, find an endpoint? */
+bool udp_has_endpoint(
+    const struct ipaddr *laddr, uint16_t lport, const struct ipaddr *faddr, uint16_t fport);
+
 DROP_DECLARE(DROP_UDP_NOPORT); /* nobody listens */
 DROP_DECLARE(DROP_UDP_BADSUM);
 

@@ -165,6 +165,13 @@ udp_endpoint_for(
 	return best;
 }
 
+bool
+udp_has_endpoint(
+    const struct ipaddr *laddr, uint16_t lport, const struct ipaddr *faddr, uint16_t fport)
+{
+	return udp_endpoint_for(laddr, lport, faddr, fport) != NULL;
+}
+
 void
 udp_walk_begin(struct udp_walk *w, uint16_t lport)
 {

@@ -81,6 +81,9 @@ uint64_t ip6_pseudo_sum(const struct in6 *src, const struct in6 *dst, uint8_t pr
 /* netisr's handler. Takes the batch; m->data at the IPv6 header. */
 void ip6_input(struct batch *b);
 
+/* Forward one packet by a next hop that somebody else has chosen, as ip_forward_by. Takes m. */
+void ip6_forward_by(struct mbuf *m, struct nexthop *nh);
+
 /*
  * Does anybody here listen on ifp to the group (with its zone) when src (as in the packet) sends;
  * NULL: whoever sends?

@@ -229,7 +229,7 @@ ip6_forward_slow(struct mbuf *m, const struct nexthop *nh)
 	clock_at(m->when_ns);
 	if (!ip6_may_pass(m) || !ip6_nexthop_ok(m, nh))
 		return false;
-	if (nh->ifp == m->rcvif && VNET(ip6_sendredirects))
+	if (nh->ifp == m->rcvif && VNET(ip6_sendredirects) && !(m->flags & M_NEXTHOP))
 		nd6_redirect_send(m, nh);
 	return true;
 }
@@ -341,6 +341,14 @@ ip6_forward(struct ifnet *rcvif, struct batch *b)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;
 	ip6_lookup_batch(b, dst, nh);
 	ip6_forward_mixed(rcvif, b, nh, VNET(ip6_stealth));
+}
+
+void
+ip6_forward_by(struct mbuf *m, struct nexthop *nh)
+{
+	struct batch one = { .n = 1, .m = { m } };
+
+	ip6_forward_mixed(m->rcvif, &one, &nh, VNET(ip6_stealth));
 }
 
 /*
@@ -536,7 +544,9 @@ static void
 ip6_init(void *arg)
 {
 	(void)arg;
-	if (curvnet == vnet0)
-		netisr_register(&ip6_netisr);
+	if (curvnet != vnet0)
+		return;
+	netisr_register(&ip6_netisr);
+	pfil_way_set(PFIL_INET6, PFIL_IN, ip6_sort);
 }
 VNET_SYSINIT(ip6_input, SI_SUB_INET6, SI_ORDER_THIRD, ip6_init, NULL);

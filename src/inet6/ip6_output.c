@@ -128,17 +128,13 @@ send_disabled(struct batch *b)
 	b->n = 0;
 }
 
-void
-ip6_send(struct ifnet *ifp, struct batch *b)
+/* Out, behind the filter. Takes the batch. */
+static void
+ip6_send_passed(struct ifnet *ifp, struct batch *b)
 {
 	struct batch out;
 	uint32_t mtu;
 
-	if (__builtin_expect(!ip6_is_enabled(ifp), 0)) {
-		send_disabled(b);
-		return;
-	}
-	pfil_run(PFIL_INET6, b, ifp, PFIL_OUT);
 	if (__builtin_expect(all_fit(ifp, b), 1)) {
 		if (b->n > 0)
 			ifp->if_output[AF_SLOT_INET6](ifp, b);
@@ -159,6 +155,26 @@ ip6_send(struct ifnet *ifp, struct batch *b)
 	if (out.n > 0)
 		ifp->if_output[AF_SLOT_INET6](ifp, &out);
 }
+
+void
+ip6_send(struct ifnet *ifp, struct batch *b)
+{
+	if (__builtin_expect(!ip6_is_enabled(ifp), 0)) {
+		send_disabled(b);
+		return;
+	}
+	pfil_run(PFIL_INET6, b, ifp, PFIL_OUT);
+	ip6_send_passed(ifp, b);
+}
+
+static void
+ip6_output_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		pfil_way_set(PFIL_INET6, PFIL_OUT, ip6_send_passed);
+}
+VNET_SYSINIT(ip6_output, SI_SUB_INET6, SI_ORDER_THIRD, ip6_output_init, NULL);
 
 /* --- the way of a packet made here ------------------------------------------------------------ */
 

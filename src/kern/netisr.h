@@ -21,6 +21,7 @@ enum netisr_proto_id {
 	NETISR_ETHER = 9,
 	NETISR_IPV6 = 10,
 	NETISR_EPAIR = 12,
+	NETISR_FW = 13, /* what the firewall delivers to this stack on the way out */
 	NETISR_MAXPROT = 16,
 };
 enum netisr_policy { NETISR_POLICY_SOURCE = 1, NETISR_POLICY_FLOW = 2, NETISR_POLICY_CPU = 3 };

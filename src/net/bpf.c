@@ -6,6 +6,8 @@
  */
 #include "net/bpf.h"
 
+#include "net/ethernet.h"
+
 #include <errno.h>
 
 struct bpf_walk {
@@ -108,5 +110,5 @@ bpf_dlt(const struct ifnet *ifp)
 {
 	enum { DLT_NULL_ = 0, DLT_EN10MB_ = 1 };
 
-	return ifp->if_type == IFT_ETHER_ ? DLT_EN10MB_ : DLT_NULL_;
+	return ifp->if_hdrlen == ETHER_HDR_LEN_ ? DLT_EN10MB_ : DLT_NULL_;
 }

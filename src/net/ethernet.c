@@ -171,23 +171,15 @@ ether_plain_ip(const struct batch *b, uint64_t me, enum ether_way *way)
 	return i;
 }
 
-void
-ether_input(struct ifnet *ifp, struct batch *b)
+/* By type, behind the filter. Takes the batch, which is not empty. */
+static void
+ether_demux(struct ifnet *ifp, struct batch *b)
 {
 	uint64_t me = ether_number(ifp->if_lladdr);
 	enum ether_way way = WAY_IP, next;
 	struct batch run;
 	uint32_t i;
 
-	if (__builtin_expect(ifp->if_flags & IFF_MONITOR_, 0)) {
-		batch_foreach(b, m)
-			m_drop(m, &DROP_ETHER_MONITOR);
-		b->n = 0;
-		return;
-	}
-	pfil_run(PFIL_LINK, b, ifp, PFIL_IN);
-	if (b->n == 0)
-		return;
 	i = ether_plain_ip(b, me, &way);
 	if (__builtin_expect(i == b->n, 1)) {
 		netisr_dispatch(way_proto[way], b);
@@ -207,6 +199,29 @@ ether_input(struct ifnet *ifp, struct batch *b)
 	b->n = 0;
 	ether_way_out(ifp, way, &run);
 }
+
+void
+ether_input(struct ifnet *ifp, struct batch *b)
+{
+	if (__builtin_expect(ifp->if_flags & IFF_MONITOR_, 0)) {
+		batch_foreach(b, m)
+			m_drop(m, &DROP_ETHER_MONITOR);
+		b->n = 0;
+		return;
+	}
+	pfil_run(PFIL_LINK, b, ifp, PFIL_IN);
+	if (b->n > 0)
+		ether_demux(ifp, b);
+}
+
+static void
+ether_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		pfil_way_set(PFIL_LINK, PFIL_IN, ether_demux);
+}
+VNET_SYSINIT(ether, SI_SUB_NET, SI_ORDER_ANY, ether_init, NULL);
 
 /* Until a family that knows how to find neighbours takes the interface. */
 static void

@@ -27,25 +27,14 @@ if_drop_down(struct batch *b)
 	b->n = 0;
 }
 
-void
-if_transmit_batch(struct ifnet *ifp, struct batch *b)
+/* Out, behind the filter on the link. Takes the batch, which is not empty. */
+static inline void
+if_transmit_passed(struct ifnet *ifp, struct batch *b)
 {
 	struct if_counters *c = &ifp->if_data;
 	uint64_t bytes = 0;
 	uint32_t mcasts = 0;
 
-	if (b->n == 0)
-		return;
-	if (__builtin_expect(!if_is_running(ifp), 0)) {
-		c->oerrors += b->n;
-		if_drop_down(b);
-		return;
-	}
-	if (ifp->if_addrlen != 0) {
-		pfil_run(PFIL_LINK, b, ifp, PFIL_OUT);
-		if (b->n == 0)
-			return;
-	}
 	batch_foreach(b, m) {
 		bytes += m->len;
 		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
@@ -60,6 +49,45 @@ if_transmit_batch(struct ifnet *ifp, struct batch *b)
 	else
 		ifp->if_transmit(ifp, b);
 }
+
+void
+if_transmit_batch(struct ifnet *ifp, struct batch *b)
+{
+	if (b->n == 0)
+		return;
+	if (__builtin_expect(!if_is_running(ifp), 0)) {
+		ifp->if_data.oerrors += b->n;
+		if_drop_down(b);
+		return;
+	}
+	if (ifp->if_addrlen != 0) {
+		pfil_run(PFIL_LINK, b, ifp, PFIL_OUT);
+		if (b->n == 0)
+			return;
+	}
+	if_transmit_passed(ifp, b);
+}
+
+/* Frames that a filter had kept meanwhile. */
+static void
+if_transmit_late(struct ifnet *ifp, struct batch *b)
+{
+	if (if_is_running(ifp)) {
+		if_transmit_passed(ifp, b);
+		return;
+	}
+	ifp->if_data.oerrors += b->n;
+	if_drop_down(b);
+}
+
+static void
+if_path_init(void *arg)
+{
+	(void)arg;
+	if (curvnet == vnet0)
+		pfil_way_set(PFIL_LINK, PFIL_OUT, if_transmit_late);
+}
+VNET_SYSINIT(if_path, SI_SUB_NET, SI_ORDER_ANY, if_path_init, NULL);
 
 void
 if_receive(struct ifnet *ifp, struct batch *b)

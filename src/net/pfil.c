@@ -7,6 +7,7 @@
 #include <string.h>
 
 VNET_DEFINE(struct pfil_head, pfil_heads[PFIL_POINTS][2]);
+static pfil_way *pfil_ways[PFIL_POINTS][2]; /* written at the start */
 
 static struct pfil_head *
 head_of(enum pfil_point point, enum pfil_dir dir)
@@ -65,9 +66,34 @@ pfil_remove(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx)
 	h->n--;
 }
 
+/* Hook number `first` and those behind it. */
+static void
+hooks_from(
+    struct pfil_head *h, uint32_t first, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
+{
+	for (uint32_t i = first; i < h->n && b->n != 0; i++)
+		h->hook[i].fn(h->hook[i].ctx, b, ifp, dir);
+}
+
 void
 pfil_run_hooks(struct pfil_head *h, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
 {
-	for (uint32_t i = 0; i < h->n && b->n != 0; i++)
-		h->hook[i].fn(h->hook[i].ctx, b, ifp, dir);
+	hooks_from(h, 0, b, ifp, dir);
+}
+
+void
+pfil_way_set(enum pfil_point point, enum pfil_dir dir, pfil_way *way)
+{
+	pfil_ways[point][dir] = way;
+}
+
+void
+pfil_go_on(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, const void *ctx,
+    struct ifnet *ifp, struct batch *b)
+{
+	struct pfil_head *h = head_of(point, dir);
+
+	hooks_from(h, hook_find(h, fn, ctx) + 1, b, ifp, dir);
+	if (b->n > 0)
+		pfil_ways[point][dir](ifp, b);
 }

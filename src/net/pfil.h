@@ -3,6 +3,10 @@
  *
  * A hook sees a batch of packets of one stack, family and direction, all with one interface, and
  * removes what it takes (drops, delays, diverts). With no hook the cost is one test per batch.
+ *
+ * What a hook has taken it can bring back, at once or later: pfil_go_on() runs the hooks behind it
+ * and then the walk's own way from there on. A hook that has to answer a packet in the middle of a
+ * batch sends on what came before it in this way first (the order contract of base/sched.h).
  */
 #ifndef WARREN_NET_PFIL_H
 #define WARREN_NET_PFIL_H
@@ -33,6 +37,19 @@ VNET_DECLARE(struct pfil_head, pfil_heads[PFIL_POINTS][2]);
 int pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx, int order);
 void pfil_remove(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx);
 void pfil_run_hooks(struct pfil_head *h, struct batch *b, struct ifnet *ifp, enum pfil_dir dir);
+
+/*
+ * The walk's way behind the hooks of a point, said once for the process by whoever calls pfil_run
+ * there. Takes a batch of one interface, in curvnet.
+ */
+typedef void pfil_way(struct ifnet *ifp, struct batch *b);
+void pfil_way_set(enum pfil_point point, enum pfil_dir dir, pfil_way *way);
+/*
+ * Packets go on behind a hook, as if it had just let them pass; if it isn't there any more, behind all
+ * hooks. Takes the batch: packets of one interface, m->rcvif and m->nh as they were.
+ */
+void pfil_go_on(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, const void *ctx,
+    struct ifnet *ifp, struct batch *b);
 
 static inline void
 pfil_run(enum pfil_point point, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
