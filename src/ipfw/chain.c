@@ -15,6 +15,7 @@
 #include "ipfw/chain_internal.h"
 
 #include "base/rcu.h"
+#include "ipfw/check.h"
 #include "ipfw/classify.h"
 #include "ipfw/hook.h"
 #include "ipfw/state.h"
@@ -210,6 +211,33 @@ rule_has_states(const struct fw_rule *r)
 	return false;
 }
 
+/* Where packets look for their states: room for n slots. */
+static void
+map_find_states(struct fw_map *map, uint32_t *slot)
+{
+	const char *name, *first = NULL;
+
+	map->state_slot = slot;
+	map->one_state_name = true;
+	for (uint32_t i = 0; i < map->n; i++) {
+		if ((name = fw_rule_state_name(map->rule[i])) == NULL)
+			continue;
+		slot[map->n_state_slots++] = i;
+		first = first == NULL ? name : first;
+		map->one_state_name = map->one_state_name && strcmp(first, name) == 0;
+	}
+}
+
+static uint32_t
+count_state_places(const struct fw_change *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n; i++)
+		n += fw_rule_state_name(c->entry[i].rule) != NULL;
+	return n;
+}
+
 /* Never 0; once in 2^32 maps what rules remember of the map of the same number is forgotten. */
 static uint32_t
 next_map_id(const struct fw_change *c)
@@ -239,8 +267,10 @@ map_free_late(struct rcu_head *h)
 static struct fw_map *
 map_make(const struct fw_change *c)
 {
-	struct fw_map *map = vnet_malloc(
-	    sizeof(*map) + c->n * (sizeof(map->rule[0]) + sizeof(map->set[0])));
+	const uint32_t places = count_state_places(c);
+	struct fw_map *map = vnet_malloc(sizeof(*map) + c->n * sizeof(map->rule[0]) +
+	    places * sizeof(map->state_slot[0]) + c->n * sizeof(map->set[0]));
+	uint32_t *slot;
 	uint8_t *set;
 
 	if (map == NULL)
@@ -249,12 +279,14 @@ map_make(const struct fw_change *c)
 	map->id = next_map_id(c);
 	map->n = c->n;
 	map->disabled = c->disabled;
-	map->set = set = (uint8_t *)&map->rule[c->n];
+	slot = (uint32_t *)(void *)&map->rule[c->n];
+	map->set = set = (uint8_t *)(slot + places);
 	for (uint32_t i = 0; i < c->n; i++) {
 		map->rule[i] = c->entry[i].rule;
 		set[i] = c->entry[i].rule->set;
 		map->has_states = map->has_states || rule_has_states(c->entry[i].rule);
 	}
+	map_find_states(map, slot);
 	return map;
 }
 
@@ -426,11 +458,13 @@ change_grow(struct fw_change *c)
 	return true;
 }
 
-/* How many lines a rule may log until somebody resets it; 0 = no limit. */
+/* How many lines a rule may log until somebody resets it. */
 static uint64_t
 rule_log_limit(const struct fw_rule *r)
 {
-	return r->log_limited ? r->logamount : VNET(fw_verbose_limit);
+	uint32_t limit = r->log_limited ? r->logamount : VNET(fw_verbose_limit);
+
+	return limit != 0 ? limit : FW_LOG_UNLIMITED;
 }
 
 static int

@@ -25,6 +25,9 @@ struct fw_map {
 	uint32_t n;                       /* the default rule is rule[n - 1] */
 	uint32_t disabled;                /* sets, by bit */
 	bool has_states;                  /* some rule makes or checks states */
+	bool one_state_name;              /* they all look under the same name */
+	uint32_t n_state_slots;           /* of rules at which a packet's state is looked for … */
+	const uint32_t *state_slot;       /* … in order */
 	struct fw_classifier *classifier; /* NULL: all rules are tried in order (classify.h) */
 	/*
 	 * The set of each rule as it is in this map, so that moving many rules is one swap too;

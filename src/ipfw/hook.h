@@ -3,25 +3,43 @@
  *
  *	pfil -> fw_hook -> fw_packet_read, fw_check_batch -> verdict carried out
  *
- * A packet that leaves (pipe, queue, divert, netgraph, NAT, reassembly) carries one kind of tag,
- * struct fw_tag, which says where it was and where in the rules it goes on. fw_reinject() brings it
- * back: behind the rules (one_pass) or at the rule behind the one that sent it out.
+ * A packet that leaves (pipe, queue, divert, netgraph, an answer that is waited for) carries one kind
+ * of tag, struct fw_tag, which says where it was and where in the rules it goes on. fw_reinject()
+ * takes the tag off and brings it back: behind the rules (one_pass) or at the rule behind the one
+ * that sent it out.
  */
 #ifndef WARREN_IPFW_HOOK_H
 #define WARREN_IPFW_HOOK_H
 
 #include "ipfw/check.h"
+#include "kern/drop.h"
 
+/*
+ * An interface that may be gone when it is asked for: compared, never looked into, until
+ * fw_place_if() says that it is still there.
+ */
+struct fw_place {
+	const struct ifnet *ifp;
+	uint32_t index;
+};
+struct ifnet *fw_place_if(const struct fw_place *place); /* in curvnet; NULL */
+
+/* While a packet has it, m->rcvif is NULL: it is here. */
 struct fw_tag {
 	struct fw_ref ref;
-	uint8_t kind;              /* enum fw_action that sent it out */
-	uint8_t point, dir;        /* enum pfil_point, pfil_dir */
-	bool back;                 /* renamed on its way back: the rules go on with it */
-	bool pass;                 /* one_pass: no more rules */
-	uint16_t port;             /* divert */
-	struct ifnet *recv, *xmit; /* referenced; NULL */
+	uint8_t kind;       /* enum fw_action that sent it out */
+	uint8_t point, dir; /* enum pfil_point, pfil_dir */
+	bool pass;          /* one_pass: no more rules when it is back */
+	bool on_link;       /* out: it had no next hop, it goes to its destination on the link */
+	uint16_t port;      /* divert */
+	uint32_t arg;       /* what the rule says: a pipe, a hook */
+	struct fw_place recv, xmit;
+	uint8_t calls; /* of `call`, as in struct fw_packet */
+	uint16_t call[FW_CALL_DEPTH];
 };
 struct fw_tag *fw_tag_find(const struct mbuf *m);
+/* For who makes a packet that is to come "back" (divert). NULL without memory. */
+struct fw_tag *fw_tag_make(struct mbuf *m);
 
 /*
  * In curvnet, called by the chain when its first map stands: packets meet the rules from now on (as
@@ -29,7 +47,10 @@ struct fw_tag *fw_tag_find(const struct mbuf *m);
  */
 int fw_hooks_attach(void);
 
-/* Bring a packet with a tag back to where it was. Takes m. In its stack. */
+/*
+ * Bring a packet with a tag back to where it was; it may have been changed meanwhile, its IP header
+ * included. Takes m. In its stack, at the time at which it is back.
+ */
 void fw_reinject(struct mbuf *m);
 
 /*
@@ -49,8 +70,10 @@ VNET_DECLARE(bool, fw_one_pass);
 VNET_DECLARE(bool, fw_verbose);
 VNET_DECLARE(uint32_t, fw_verbose_limit);
 
-/* Log p for the rule in slot (log.c). */
-void fw_log(const struct fw_map *map, uint32_t slot, uint32_t arg, const struct fw_packet *p);
+/* Log p for the rule (log.c); NULL: dropped before any rule. */
+void fw_log(struct fw_rule *r, uint32_t arg, const struct fw_packet *p);
+/* What a rule's count.log_left begins with when there is no limit. */
+#define FW_LOG_UNLIMITED UINT64_MAX
 /* Answer p with an ICMP error or a reset (reject.c); p->m stays the caller's. */
 void fw_reject(const struct fw_packet *p, enum fw_action action, uint32_t code);
 

@@ -13,6 +13,8 @@
 #include "net/in6addr.h"
 #include "net/pfil.h"
 
+enum { FW_CALL_DEPTH = 16 };
+
 struct fw_packet {
 	struct mbuf *m;
 	struct ifnet *recv; /* it came in by; NULL = made here (or the driver is gone) */
@@ -25,27 +27,34 @@ struct fw_packet {
 	bool later_fragment; /* not the first: no ports */
 	bool fragment;       /* part of a fragmented datagram at all */
 	bool has_ports; /* TCP, UDP, SCTP, UDP-Lite, not a later fragment, and they are there */
-	bool has_tcp, has_icmp;        /* the header is there (20 bytes; 4 bytes) */
-	uint8_t tcp_flags;             /* with has_tcp */
-	uint8_t icmp_type, icmp_code;  /* with has_icmp: of either family */
-	uint8_t tos;                   /* or traffic class */
-	uint8_t ttl;                   /* or hop limit */
-	uint16_t ether_type;           /* layer2, host order */
-	uint16_t ext6;                 /* enum fw_ext6: extension headers passed */
-	uint16_t l3, l4;               /* offsets from m->data: IP header, header of proto */
-	uint16_t ip_len;               /* total length, host order; of IPv6 with its header */
-	uint16_t frag_off; /* of the fragment, bytes */
+	bool has_tcp, has_icmp;       /* the header is there (20 bytes; 4 bytes) */
+	uint8_t tcp_flags;            /* with has_tcp */
+	uint8_t icmp_type, icmp_code; /* with has_icmp: of either family */
+	uint8_t tos;                  /* or traffic class */
+	uint8_t ttl;                  /* or hop limit */
+	uint16_t ether_type;          /* layer2, host order */
+	uint16_t ext6;                /* enum fw_ext6: extension headers passed */
+	uint16_t l3, l4;              /* offsets from m->data: IP header, header of proto */
+	uint16_t ip_len;              /* total length, host order; of IPv6 with its header */
+	uint16_t frag_off;            /* of the fragment, bytes */
 	uint32_t frag_id;
 	uint16_t sport, dport; /* host order, with has_ports, else 0 */
 	uint32_t src, dst;     /* IPv4, network order */
 	struct in6 src6, dst6; /* IPv6, as in the packet (no zones) */
 	uint32_t flowid;       /* IPv6 flow label */
 	/* while rules are evaluated */
-	uint32_t tablearg;
-	bool has_tablearg, state_checked;
+	uint32_t serial;   /* in this stack: chance comes of it; 0 = fw_walk gives the next one */
+	uint32_t tablearg; /* the last value that the rule at hand has found */
+	bool has_tablearg;
+	bool state_checked;
+	bool state_reverse;       /* its state was met from the other side (state.c) */
+	const char *state_name;   /* with state_checked: under which name */
 	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
 	uint8_t calls;            /* depth of `call` */
-	struct in6 tablearg_addr; /* a value that is an IPv6 address */
+	uint8_t called;           /* how often it was called at all */
+	struct in6 tablearg_addr; /* a value that is an IPv6 address; :: = it is none */
+	/* what fw_packet_read leaves alone */
+	uint16_t call[FW_CALL_DEPTH]; /* numbers of the rules that called */
 };
 
 enum fw_packet_fault {
@@ -54,6 +63,17 @@ enum fw_packet_fault {
 	FW_PACKET_TCP_OFFSET1,
 	FW_PACKET_EXTHDR /* unknown extension header */
 };
+
+/* Bytes of the datagram that are there, from its header of layer 4 on; less than it says if cut. */
+static inline uint32_t
+fw_packet_left(const struct fw_packet *p)
+{
+	uint32_t end = p->l3 + (uint32_t)p->ip_len;
+
+	if (end > p->m->len)
+		end = p->m->len;
+	return end > p->l4 ? end - p->l4 : 0;
+}
 
 /*
  * Fill *p for m at a hook. What is said in p is safe to read from m. A fault means: drop before
