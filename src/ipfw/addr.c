@@ -32,7 +32,6 @@ fw_parse_protocol(struct fw_parse *p, const char *word, struct fw_insn *in)
 	}
 	if (strcmp(word, "ip6") == 0 || strcmp(word, "ipv6") == 0) {
 		in->op = FW_OP_IP6;
-		p->ip6_only = !p->negated && !p->in_block;
 		return FW_MADE_INSN;
 	}
 	if (!fw_protocol_find(word, &proto)) {

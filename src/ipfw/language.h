@@ -49,7 +49,7 @@ struct fw_parse {
 	bool in_block, block_always;
 	bool negated;   /* the thing that is being read */
 	uint8_t proto;  /* the last protocol named: for names of services */
-	bool ip6_only;  /* "ip6 from": names of hosts are IPv6 */
+	bool ip6_only;  /* "ip6 from" */
 	bool has_state; /* keep-state or limit were said */
 	char *why;
 	size_t why_len;

@@ -246,11 +246,24 @@ parse_keyword(struct fw_parse *p, const char *word)
 	return fw_fail(p, "missing \"%s\" before [%s]", word, fw_peek(p));
 }
 
+/* Behind "ip6", addresses are of that family, and names too. */
+static bool
+parse_protocol(struct fw_parse *p)
+{
+	unsigned begin = p->n_insns;
+
+	if (!parse_block(p, body_protocol))
+		return false;
+	p->ip6_only = p->n_insns == begin + 1 && p->insn[begin].op == FW_OP_IP6 &&
+	    (p->insn[begin].flags & FW_NOT) == 0;
+	return true;
+}
+
 static bool
 parse_body(struct fw_parse *p)
 {
-	return parse_block(p, body_protocol) && parse_keyword(p, "from") &&
-	    parse_block(p, body_source) && parse_ports(p, source_ports) && parse_keyword(p, "to") &&
+	return parse_protocol(p) && parse_keyword(p, "from") && parse_block(p, body_source) &&
+	    parse_ports(p, source_ports) && parse_keyword(p, "to") &&
 	    parse_block(p, body_destination) && parse_ports(p, destination_ports);
 }
 

@@ -197,7 +197,7 @@ test_number_set_and_prob_stand_before_the_action(void **state)
 	    { "prob 0 deny" ANY, "prob 0.000000 deny" ANY },
 	    { "prob 1 deny" ANY, "prob 1.000000 deny" ANY },
 	    { "prob 0.1234567891 deny" ANY, "prob 0.123456789 deny" ANY },
-	    { "prob 1e-9 deny" ANY, "prob 0.0000000009 deny" ANY },
+	    { "prob 1e-9 deny" ANY, "prob 0.000000001 deny" ANY },
 	    { "prob .5 check-state", "prob 0.500000 check-state" },
 	    { NULL, NULL },
 	});
