@@ -49,6 +49,7 @@ struct fw_packet {
 	bool state_checked;
 	bool state_reverse;       /* its state was met from the other side (state.c) */
 	const char *state_name;   /* with state_checked: under which name */
+	struct fw_state *state_guess; /* most probably its state (fw_state_prefetch); NULL */
 	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
 	uint8_t calls;            /* depth of `call` */
 	uint8_t called;           /* how often it was called at all */

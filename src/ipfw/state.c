@@ -10,7 +10,7 @@
  * Fragments behind the first have no ports: their flow is that of ports 0, as is that of protocols
  * that have none. ICMP errors are no packets of the flow that they quote.
  */
-#include "ipfw/state_internal.h"
+#include "ipfw/state_lookup.h"
 
 #include "base/log.h"
 #include "ipfw/check.h"
@@ -45,27 +45,42 @@ word_of(uint16_t first_port, uint16_t second_port, uint8_t proto, unsigned kind)
 	    (uint64_t)second_port << 16 | first_port;
 }
 
+/* Both ends in order, without a branch: which way a packet goes can't be foretold. */
+static inline void
+key4(struct state_key *k, const struct fw_packet *p)
+{
+	const uint64_t from = (uint64_t)p->src << 16 | p->sport;
+	const uint64_t to = (uint64_t)p->dst << 16 | p->dport;
+	const uint64_t low = from < to ? from : to, high = from < to ? to : from;
+
+	k->swapped = from > to;
+	k->addr4 = low >> 16 << 32 | high >> 16;
+	k->word = word_of((uint16_t)low, (uint16_t)high, p->proto, 0);
+}
+
+static inline void
+key6(struct state_key *k, const struct fw_packet *p)
+{
+	const int order = memcmp(&p->src6, &p->dst6, sizeof(p->src6));
+
+	k->swapped = order > 0 || (order == 0 && p->sport > p->dport);
+	k->addr4 = 0;
+	k->addr6[k->swapped] = p->src6;
+	k->addr6[!k->swapped] = p->dst6;
+	k->word = k->swapped ? word_of(p->dport, p->sport, p->proto, STATE_V6) :
+			       word_of(p->sport, p->dport, p->proto, STATE_V6);
+}
+
 /* False: not IP, so no flow. */
 static inline bool
 key_of(struct state_key *k, const struct fw_packet *p)
 {
-	if (p->ip == 4) {
-		k->swapped = ((uint64_t)p->src << 16 | p->sport) >
-		    ((uint64_t)p->dst << 16 | p->dport);
-		k->addr4 = k->swapped ? (uint64_t)p->dst << 32 | p->src :
-					(uint64_t)p->src << 32 | p->dst;
-	} else if (p->ip == 6) {
-		const int order = memcmp(&p->src6, &p->dst6, sizeof(p->src6));
-
-		k->swapped = order > 0 || (order == 0 && p->sport > p->dport);
-		k->addr4 = 0;
-		k->addr6[k->swapped] = p->src6;
-		k->addr6[!k->swapped] = p->dst6;
-	} else {
+	if (p->ip == 4)
+		key4(k, p);
+	else if (p->ip == 6)
+		key6(k, p);
+	else
 		return false;
-	}
-	k->word = k->swapped ? word_of(p->dport, p->sport, p->proto, p->ip == 6 ? STATE_V6 : 0) :
-			       word_of(p->sport, p->dport, p->proto, p->ip == 6 ? STATE_V6 : 0);
 	return true;
 }
 
@@ -113,18 +128,23 @@ struct fw_rule *
 fw_state_hit(struct fw_packet *p, const char *name)
 {
 	struct fw_states *t = rcu_deref(&V_fw_states);
+	const uint32_t now_ms = state_now_ms();
+	struct fw_state *s = p->state_guess;
+	struct state_wanted wanted;
 	struct state_key k;
-	struct fw_state *s;
 	struct fw_rule *r;
-	int id;
+	int id = 0;
 
-	if (t == NULL || !key_of(&k, p) || (id = state_name(t, name, false)) < 0)
+	if (t == NULL || !key_of(&k, p))
 		return NULL;
-	s = state_find(t, &k, (uint16_t)id, state_now_ms());
-	if (s == NULL)
+	if (name[0] != '\0' && (id = state_name(t, name, false)) < 0)
+		return NULL;
+	wanted = state_want(&k, id, now_ms);
+	if ((s == NULL || !state_is_it(s, &wanted)) && (s = state_find(t, &wanted)) == NULL)
 		return NULL;
 	count_packet(s, p);
-	state_prolong(t, s, p, k.swapped != s->swapped);
+	p->state_reverse = k.swapped != s->swapped;
+	state_prolong(t, s, p, p->state_reverse, now_ms);
 	r = s->rule;
 	r->count.packets++;
 	r->count.bytes += p->ip_len;
@@ -133,10 +153,11 @@ fw_state_hit(struct fw_packet *p, const char *name)
 }
 
 void
-fw_state_prefetch(const struct fw_packet *p, uint32_t n)
+fw_state_prefetch(struct fw_packet *p, uint32_t n)
 {
 	const struct fw_states *t = rcu_deref(&V_fw_states);
-	struct fw_state **bucket[BATCH_MAX], *s;
+	const struct state_bucket *bucket[BATCH_MAX];
+	uint64_t hash[BATCH_MAX];
 	struct state_key k;
 
 	if (t == NULL)
@@ -147,12 +168,16 @@ fw_state_prefetch(const struct fw_packet *p, uint32_t n)
 		bucket[i] = NULL;
 		if (!key_of(&k, &p[i]))
 			continue;
-		bucket[i] = state_bucket(t, state_hash(t, &k));
+		hash[i] = state_hash(t, &k);
+		bucket[i] = state_bucket(t, hash[i]);
 		__builtin_prefetch(bucket[i]);
 	}
-	for (uint32_t i = 0; i < n; i++)
-		if (bucket[i] != NULL && (s = rcu_deref(bucket[i])) != NULL)
-			__builtin_prefetch(s, 1);
+	for (uint32_t i = 0; i < n; i++) {
+		if (bucket[i] == NULL)
+			continue;
+		p[i].state_guess = state_guess(bucket[i], hash[i]);
+		__builtin_prefetch(p[i].state_guess, 1);
+	}
 }
 
 /* --- a new state --------------------------------------------------------------------------- */
@@ -187,7 +212,7 @@ add_flow(struct fw_states *t, const struct state_key *k, struct fw_rule *r, uint
 	s->limit = limit;
 	s->fib = p->m != NULL ? p->m->fib : 0;
 	count_packet(s, p);
-	state_prolong(t, s, p, false);
+	state_prolong(t, s, p, false, state_now_ms());
 	return s;
 }
 
@@ -244,6 +269,7 @@ state_leave_parent(struct fw_states *t, const struct fw_state *s)
 int
 fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p)
 {
+	struct state_wanted wanted;
 	struct fw_states *t;
 	struct state_key k;
 	int name;
@@ -254,7 +280,8 @@ fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p)
 		return -ENOMEM;
 	if ((name = state_name(t, insn->u.limit->name, true)) < 0)
 		return name;
-	if (state_find(t, &k, (uint16_t)name, state_now_ms()) != NULL)
+	wanted = state_want(&k, name, state_now_ms());
+	if (state_find(t, &wanted) != NULL)
 		return 0;
 	if (t->count >= VNET(dyn_max))
 		return refuse_full();

@@ -39,7 +39,7 @@ struct state_key {
 
 struct fw_state {
 	/* One cache line: all that a packet of an IPv4 flow reads and writes. */
-	struct fw_state *next; /* of its chain, of those that are free, or that wait for readers */
+	struct fw_state *next; /* of a bucket's chain, or of those that are free */
 	struct fw_rule *rule;
 	uint64_t word, addr4; /* as in the key */
 	uint64_t packets, bytes;
@@ -61,14 +61,30 @@ _Static_assert(offsetof(struct fw_state, addr6) == 64, "a line of its own");
 _Static_assert(sizeof(struct fw_state) == 128, "two lines");
 
 /*
- * Buckets by linear hashing (Litwin, VLDB 1980): with each state that is made beyond one a bucket,
- * one bucket is split, so that growth never stops anybody. Segments hold the first 1 << base_log2
- * buckets, then as many, then twice as many …; nothing is copied.
+ * One cache line: where to look for a state, by 8 more bits of its hash. What doesn't find a place
+ * (one state in fifteen) hangs in a chain.
  */
-enum { STATE_SEGMENTS = 26 };
+enum { STATE_PLACES = 6 };
+struct state_bucket {
+	uint64_t tags; /* a byte for each place; 0 = empty */
+	struct fw_state *place[STATE_PLACES];
+	struct fw_state *more;
+} __attribute__((aligned(64)));
+_Static_assert(sizeof(struct state_bucket) == 64, "a cache line");
+
+/*
+ * Buckets by linear hashing (Litwin, VLDB 1980): one bucket is split with every few states that are
+ * made beyond STATE_LOAD a bucket, so that growth never stops anybody. Segments hold the first
+ * 1 << base_log2 buckets, then as many, then twice as many …; nothing is copied.
+ */
+enum { STATE_LOAD = 4, STATE_SEGMENTS = 26 };
+struct state_segment {
+	struct state_bucket *bucket;
+	void *memory;
+};
 struct fw_states {
 	struct fw_wheel wheel;
-	struct fw_state **segment[STATE_SEGMENTS];
+	struct state_segment segment[STATE_SEGMENTS];
 	uint32_t buckets;
 	uint8_t base_log2;
 	uint32_t splits; /* odd while a bucket is split: a look-up that missed looks again */
@@ -90,12 +106,6 @@ VNET_DECLARE(struct fw_states *, fw_states);
 
 /* --- state_table.c -------------------------------------------------------------------------- */
 
-/* Bucket of a key; what fw_state_prefetch asks for ahead. */
-uint64_t state_hash(const struct fw_states *t, const struct state_key *k);
-struct fw_state **state_bucket(const struct fw_states *t, uint64_t hash);
-/* The living state of a key and name, STATE_NAME_ANY = whatever its name; NULL. */
-struct fw_state *state_find(
-    const struct fw_states *t, const struct state_key *k, uint16_t name, uint32_t now_ms);
 /* The rule's parent for a key; NULL. */
 struct fw_state *state_find_parent(
     const struct fw_states *t, const struct state_key *k, const struct fw_rule *r);
@@ -141,7 +151,8 @@ state_proto(const struct fw_state *s)
 }
 
 /* p has come, from who began the flow or from the other: how long does s live now? */
-void state_prolong(struct fw_states *t, struct fw_state *s, const struct fw_packet *p, bool back);
+void state_prolong(
+    struct fw_states *t, struct fw_state *s, const struct fw_packet *p, bool back, uint32_t now_ms);
 /* A parent's count has changed, or it is new. */
 void state_prolong_parent(struct fw_states *t, struct fw_state *parent);
 /* The wheel's question. */

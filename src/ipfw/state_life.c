@@ -92,12 +92,12 @@ due_ns(const struct fw_state *s)
 	return left_ms > 0 ? now + (uint64_t)left_ms * NS_PER_MS : now;
 }
 
-static void
-prolong(struct fw_states *t, struct fw_state *s, uint32_t seconds)
+static inline void
+prolong(struct fw_states *t, struct fw_state *s, uint32_t seconds, uint32_t now_ms)
 {
 	const uint32_t old = s->expire_ms;
 
-	s->expire_ms = state_now_ms() + seconds * 1000;
+	s->expire_ms = now_ms + seconds * 1000;
 	if (__builtin_expect((int32_t)(s->expire_ms - old) >= 0 && s->due.link.le_prev != NULL, 1))
 		return; /* the wheel learns it when it looks */
 	fw_wheel_remove(&t->wheel, &s->due);
@@ -105,7 +105,8 @@ prolong(struct fw_states *t, struct fw_state *s, uint32_t seconds)
 }
 
 void
-state_prolong(struct fw_states *t, struct fw_state *s, const struct fw_packet *p, bool back)
+state_prolong(
+    struct fw_states *t, struct fw_state *s, const struct fw_packet *p, bool back, uint32_t now_ms)
 {
 	const uint8_t proto = state_proto(s);
 	uint32_t seconds;
@@ -115,13 +116,13 @@ state_prolong(struct fw_states *t, struct fw_state *s, const struct fw_packet *p
 	else
 		seconds = proto == IPPROTO_UDP_ ? VNET(dyn_udp_lifetime) : VNET(dyn_short_lifetime);
 	if (seconds != 0)
-		prolong(t, s, seconds);
+		prolong(t, s, seconds, now_ms);
 }
 
 void
 state_prolong_parent(struct fw_states *t, struct fw_state *parent)
 {
-	prolong(t, parent, VNET(dyn_short_lifetime));
+	prolong(t, parent, VNET(dyn_short_lifetime), state_now_ms());
 }
 
 /* Every 5 s until the end; then the flow's end. */
