@@ -599,29 +599,46 @@ is_file(const char *word)
 	return strcmp(word, "-") == 0 || strchr(word, '/') != NULL;
 }
 
+/* A whole command in one word. */
+static int
+run_text(struct verb_run *v, const struct fw_options *o, const char *word)
+{
+	char *text = strdup(word);
+	int status;
+
+	if (text == NULL)
+		return refused(v, -ENOMEM, "words");
+	status = fw_command_line(v, o, text);
+	free(text);
+	return status;
+}
+
+static bool
+is_text(const char *word)
+{
+	return word[0] != '/' && strpbrk(word, " \t") != NULL;
+}
+
 static int
 ipfw_run(struct verb_run *v)
 {
 	const struct fw_options none = { 0 };
 	struct fw_options o = none;
 	struct option_end end;
-	int argc, status = options_parse(v, &o, v->argc - 1, v->argv + 1, &end);
-	char **argv, *text;
+	int argc, status;
+	char **argv;
 
+	if (v->argc == 2 && is_text(v->argv[1]))
+		return run_text(v, &none, v->argv[1]);
+	status = options_parse(v, &o, v->argc - 1, v->argv + 1, &end);
 	if (status != 0)
 		return status;
 	argc = v->argc - 1 - end.words;
 	argv = v->argv + 1 + end.words;
-	/* A whole command in one word. */
-	if (argc == 1 && end.preproc == NULL && strpbrk(argv[0], " \t") != NULL) {
-		if ((text = strdup(argv[0])) == NULL)
-			return refused(v, -ENOMEM, "words");
-		status = fw_command_line(v, &o, text);
-		free(text);
-		return status;
-	}
-	if (end.preproc != NULL || (argc == 1 && is_file(argv[0])))
+	if (end.preproc != NULL || (argc == 1 && !is_text(argv[0]) && is_file(argv[0])))
 		return run_file(v, &o, end.preproc, argc, argv);
+	if (argc == 1 && is_text(argv[0]))
+		return run_text(v, &o, argv[0]);
 	return fw_command(v, &none, v->argc - 1, v->argv + 1);
 }
 

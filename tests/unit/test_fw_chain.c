@@ -143,14 +143,12 @@ test_a_tunable_makes_the_default_rule_allow(void **state)
 	(void)state;
 	/* tunables are set before the start */
 	kern_fini();
-	assert_int_equal(
-	    sysctl_tune("net.inet.ip.fw.default_to_accept", "1", why, sizeof(why)), 0);
+	assert_int_equal(sysctl_tune("net.inet.ip.fw.default_to_accept", "1", why, sizeof(why)), 0);
 	kern_init();
 	assert_int_equal(fw_start(), 0);
 	assert_int_equal(map_now()->rule[0]->action, FW_ACT_ALLOW);
 	kern_fini();
-	assert_int_equal(
-	    sysctl_tune("net.inet.ip.fw.default_to_accept", "0", why, sizeof(why)), 0);
+	assert_int_equal(sysctl_tune("net.inet.ip.fw.default_to_accept", "0", why, sizeof(why)), 0);
 	kern_init();
 }
 
