@@ -6,37 +6,44 @@
 
 #include "kern_fixture.h"
 
+#include "base/rcu.h"
 #include "inet/ipaddr.h"
 #include "ipfw/rule.h"
-#include "ipfw/table.h"
 #include "kern/verb.h"
 
 #include <stdio.h>
 
-/*
- * Tables by name only, where there are no others: nothing is found in them.
- */
-static char fake_table[64][64];
-__attribute__((weak)) int
-fw_table_ref(const char *name)
+/* A stack keeps what it began for its tables until its end: so the count is taken behind it. */
+static struct audit_counts rules_before;
+
+__attribute__((unused)) static int
+rules_setup(void **state)
 {
-	for (int i = 0; i < 64; i++)
-		if (fake_table[i][0] == '\0' || strcmp(fake_table[i], name) == 0) {
-			snprintf(fake_table[i], sizeof(fake_table[i]), "%s", name);
-			return i;
-		}
-	return -28;
+	(void)state;
+	if (worker_attach(0, CLOCK_VIRTUAL) == NULL)
+		return -1;
+	audit_take(&rules_before);
+	kern_init();
+	return 0;
 }
-__attribute__((weak)) void
-fw_table_rele(uint16_t table)
+
+__attribute__((unused)) static int
+rules_teardown(void **state)
 {
-	(void)table;
+	char leaks[256];
+	int differ;
+
+	(void)state;
+	kern_fini();
+	rcu_synchronize();
+	differ = audit_compare(&rules_before, leaks, sizeof(leaks));
+	if (differ != 0)
+		print_error("left behind: %s\n", leaks);
+	worker_detach();
+	return differ;
 }
-__attribute__((weak)) const char *
-fw_table_name(uint16_t table)
-{
-	return fake_table[table];
-}
+
+#define RULE_TEST(fn) cmocka_unit_test_setup_teardown(fn, rules_setup, rules_teardown)
 
 /* The words of a line behind "add". NULL with why. */
 __attribute__((unused)) static struct fw_rule *

@@ -5,7 +5,6 @@
  */
 #include "fw_rules.h"
 
-#include "base/rcu.h"
 #include "fw_random.h"
 
 #include <arpa/inet.h>
@@ -383,16 +382,16 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		KERN_TEST(test_a_line_has_the_columns_that_were_asked_for),
-		KERN_TEST(test_a_compact_line_leaves_out_what_is_any),
-		KERN_TEST(test_text_is_cut_but_counted_in_full),
-		KERN_TEST(test_counters_stand_in_columns),
-		KERN_TEST(test_a_line_may_be_long),
-		KERN_TEST(test_json_has_the_parts_of_a_rule),
-		KERN_TEST(test_logs_call_actions_by_their_own_names),
-		KERN_TEST(test_random_rules_return_from_their_listing),
-		KERN_TEST(test_published_rules_return_from_their_listing),
-		KERN_TEST(test_the_larger_collection_of_rules_does_too),
+		RULE_TEST(test_a_line_has_the_columns_that_were_asked_for),
+		RULE_TEST(test_a_compact_line_leaves_out_what_is_any),
+		RULE_TEST(test_text_is_cut_but_counted_in_full),
+		RULE_TEST(test_counters_stand_in_columns),
+		RULE_TEST(test_a_line_may_be_long),
+		RULE_TEST(test_json_has_the_parts_of_a_rule),
+		RULE_TEST(test_logs_call_actions_by_their_own_names),
+		RULE_TEST(test_random_rules_return_from_their_listing),
+		RULE_TEST(test_published_rules_return_from_their_listing),
+		RULE_TEST(test_the_larger_collection_of_rules_does_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
