@@ -14,10 +14,7 @@
 
 #include <stddef.h>
 
-enum { SLICES = 20, PACKETS = HEADERS_MAX };
-
 static struct bench_set set;
-static struct fw_packet *packet;
 static uint64_t sink;
 
 /* --- rules ---------------------------------------------------------------- */
@@ -124,7 +121,8 @@ check(const struct fw_classifier *c)
 	bool decided;
 
 	for (uint32_t i = 0; i < set.headers; i += 37) {
-		const struct fw_packet *p = &packet[i];
+		struct fw_packet packet = packet_of(&set.header[i]);
+		const struct fw_packet *p = &packet;
 		uint32_t first = 0;
 
 		while (first < set.n && !bench_rule_matches(&set.rule[first], &set.header[i]))
@@ -135,23 +133,29 @@ check(const struct fw_classifier *c)
 	}
 }
 
-static void
+static uint64_t
 match_slice(void *ctx, uint32_t from, uint32_t n)
 {
 	static struct fw_candidates k[64];
+	static struct fw_packet packet[64];
+	const struct fw_packet *p[64];
+	uint64_t ns = 0;
 
 	for (uint32_t i = from; i < from + n; i += 64) {
-		const struct fw_packet *p[64];
-
-		for (uint32_t j = 0; j < 64; j++)
-			p[j] = &packet[i + j];
+		for (uint32_t j = 0; j < 64; j++) {
+			packet[j] = packet_of(&set.header[i + j]);
+			p[j] = &packet[j];
+		}
+		ns -= bench_now_ns();
 		fw_classify(ctx, p, 64, k);
 		for (uint32_t j = 0; j < 64; j++) {
 			bool decided;
 
 			sink += fw_candidate(&k[j], 0, &decided);
 		}
+		ns += bench_now_ns();
 	}
+	return ns;
 }
 
 int
@@ -160,7 +164,6 @@ main(int argc, char **argv)
 	bench_require(worker_attach(0, CLOCK_VIRTUAL) != NULL);
 	kern_init();
 	curvnet = vnet0;
-	packet = calloc(PACKETS, sizeof(*packet));
 	for (unsigned s = 0; s < 3; s++)
 		for (unsigned z = 0; z < 3; z++) {
 			struct fw_map *map;
@@ -168,9 +171,9 @@ main(int argc, char **argv)
 
 			if (argc > 1 && strstr(argv[1], bench_set_names[s]) == NULL)
 				continue;
+			if (argc > 2 && strcmp(argv[2], bench_set_sizes[z]) != 0)
+				continue;
 			bench_set_load(&set, bench_set_names[s], bench_set_sizes[z]);
-			for (uint32_t i = 0; i < set.headers; i++)
-				packet[i] = packet_of(&set.header[i]);
 			map = map_of_set();
 			for (int i = 0; i < 5; i++) {
 				uint64_t start = bench_now_ns();

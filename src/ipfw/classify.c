@@ -65,7 +65,7 @@ static struct fw_classifier *
 classifier_new(struct fw_compiled *compiled, uint32_t n_pending)
 {
 	struct fw_classifier *k = vnet_malloc(sizeof(*k));
-	uint32_t keys = compiled->lines * FW_LINE_BITS;
+	uint32_t keys = fw_keys(compiled);
 
 	if (k != NULL)
 		__atomic_fetch_add(&classifiers_live, 1, __ATOMIC_RELAXED);
@@ -96,7 +96,7 @@ fw_classifier_build(const struct fw_map *map)
 
 	if (compiled == NULL || (k = classifier_new(compiled, 0)) == NULL)
 		return NULL;
-	memcpy(k->own, compiled->key, compiled->n * sizeof(*k->own));
+	memcpy(k->own, compiled->key, fw_keys(compiled) * sizeof(*k->own));
 	lines_range(k);
 	return k;
 }
@@ -155,6 +155,7 @@ keys_follow(struct fw_classifier *k, const struct fw_classifier *old, const uint
 {
 	const struct fw_compiled *c = k->compiled;
 
+	memset(k->own, 0xff, fw_keys(c) * sizeof(*k->own));
 	for (uint32_t pos = 0; pos < c->n; pos++) {
 		uint32_t key = old->key[pos];
 		uint32_t slot = key == FW_SLOT_NONE ? FW_SLOT_NONE : to[key >> 1];
@@ -184,7 +185,7 @@ fw_classifier_follow(const struct fw_map *before, const struct fw_map *now)
 	}
 	if (k != NULL) {
 		k->n_pending = pending_merge(
-		    old, to, came, n_came, k->own + k->compiled->lines * FW_LINE_BITS);
+		    old, to, came, n_came, k->own + fw_keys(k->compiled));
 		keys_follow(k, old, to);
 		lines_range(k);
 	}

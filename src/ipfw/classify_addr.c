@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 enum { LEAF_MAX = 32, FIRST_MAX = 1 << 23 };
-enum { START_PAD = 32 }; /* wide compares read past the end */
+enum { START_PAD = 2 * LEAF_MAX }; /* wide compares read past the end */
 enum { OPEN_MAX = 129 }; /* prefixes that contain each other: of each length one */
 
 /* A rule's bit changes inside of a prefix. */
@@ -366,6 +366,9 @@ leaf_make(struct leaves *l, uint32_t from, uint32_t to, uint32_t base)
 		}
 		return (l->uniform[node] - 1) << FW_LEAF_BITS;
 	}
+	/* In one line of 32 starts, if it can be. */
+	if (first % LEAF_MAX + (to - from) > LEAF_MAX)
+		l->n = first = (first + LEAF_MAX - 1) / LEAF_MAX * LEAF_MAX;
 	for (uint32_t i = from; i < to; i++)
 		leaf_put(
 		    l, l->t->interval[i].node, start_of(l->t, i) < base ? base : start_of(l->t, i));

@@ -63,9 +63,10 @@ compiled_fill(struct fw_compiled *c, struct fw_plans *plans)
 		return false;
 	c->src = fw_addresses_make(c, plans, FW_FIELD_SRC);
 	c->dst = fw_addresses_make(c, plans, FW_FIELD_DST);
-	c->key = fw_lines_alloc(c, c->lines * FW_LINE_BITS * sizeof(*c->key));
+	c->key = fw_lines_alloc(c, fw_keys(c) * sizeof(*c->key));
 	if (c->src == NULL || c->dst == NULL || c->key == NULL)
 		return false;
+	memset(c->key, 0xff, fw_keys(c) * sizeof(*c->key));
 	for (uint32_t pos = 0; pos < c->n; pos++) {
 		uint32_t slot = plans->order[pos];
 

@@ -9,7 +9,8 @@
  *
  * The bits do not stand in the order of the rules: rules with like addresses stand side by side
  * (classify_order.c), so that a packet's matches are in few lines, whatever the order in which the
- * rules were written; slot[] leads back.
+ * rules were written; key[] leads back. In a line they stand in the order of the chain, so that the
+ * first bit is the first match.
  *
  *	src, dst	addresses: thousands of classes with few lines each. Each class has its lines
  *			that are not empty; rules that say nothing of the field are in `wild`.
@@ -162,9 +163,19 @@ struct fw_compiled {
 	uint32_t *way;
 	struct fw_name *names;
 	uint32_t n_names;
-	/* position -> slot of the map that it was built for, << 1 | not decided */
+	/*
+	 * position -> slot of the map that it was built for, << 1 | not decided; behind the lines one
+	 * more, that of no rule
+	 */
 	uint32_t *key;
 };
+
+/* How many keys there are: of each bit, and that of no rule. */
+static inline uint32_t
+fw_keys(const struct fw_compiled *c)
+{
+	return c->lines * FW_LINE_BITS + 1;
+}
 
 /* How an interface is known: the last (so longest) name that fits, n_names if none does. */
 uint32_t fw_name_class(const struct fw_name *names, uint32_t n, const char *ifname);
@@ -228,13 +239,21 @@ struct fw_classifier {
 	uint32_t *line_first, *line_last; /* of each line: its lowest and highest slot */
 };
 
-/* What fw_candidates.room is. The matches with lo <= slot < hi are in key[], in no order. */
-enum { FW_WALK_KEYS = 52 };
+/*
+ * What fw_candidates.room is: of each line that has a match the first with lo <= slot. Matches whose
+ * slots are hi and above may be missing.
+ */
+enum { FW_WALK_HEADS = 26 };
+struct fw_head {
+	uint32_t key;
+	uint16_t line, bit;
+};
 struct fw_walk {
 	uint32_t lo, hi, n;
+	uint32_t first; /* the lowest key of all heads */
 	uint32_t class[2];
 	uint32_t dense[FW_DENSE_MAX];
-	uint32_t key[FW_WALK_KEYS];
+	struct fw_head head[FW_WALK_HEADS];
 };
 _Static_assert(sizeof(struct fw_walk) <= sizeof(((struct fw_candidates *)0)->room), "it fits");
 

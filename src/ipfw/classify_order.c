@@ -3,8 +3,9 @@
  *
  * A packet's matches are to be in few lines. Rules whose source is a long prefix are sorted by it, so
  * that a packet finds those of its source side by side; those that take (nearly) any source by their
- * destination, in a part of their own. With the rules in the order of the chain a packet of
- * ClassBench's fw1 and ipc1 of 10,000 has matches in two to eight times as many pieces.
+ * destination, in a part of their own: packets of ClassBench's sets of 10,000 have to look at 3 or 4
+ * lines of 20, where with the rules in the order of the chain it would be 4 to 15. In a line the
+ * rules then stand in the order of the chain again.
  */
 #include "ipfw/classify_internal.h"
 
@@ -21,7 +22,7 @@ struct order_key {
 	uint32_t slot;
 };
 
-enum { SHORT_PREFIX = 8 };
+enum { SHORT_PREFIX = 12 };
 
 static struct prefix
 insn_prefix(const struct fw_insn *insn)
@@ -73,14 +74,24 @@ static int
 order_compare(const void *a, const void *b)
 {
 	const struct order_key *x = a, *y = b;
+	unsigned by;
 	int order;
 
 	if (x->group != y->group)
 		return (int)x->group - (int)y->group;
-	if ((order = prefix_compare(&x->side[0], &y->side[0])) != 0 ||
-	    (order = prefix_compare(&x->side[1], &y->side[1])) != 0)
+	by = x->group >> 1; /* of the source if that is long */
+	if ((order = prefix_compare(&x->side[by], &y->side[by])) != 0 ||
+	    (order = prefix_compare(&x->side[!by], &y->side[!by])) != 0)
 		return order;
 	return x->slot < y->slot ? -1 : 1;
+}
+
+static int
+slot_compare(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
 }
 
 bool
@@ -96,13 +107,15 @@ fw_plans_order(struct fw_plans *plans)
 		k->slot = i;
 		for (unsigned side = 0; side < 2; side++) {
 			k->side[side] = plan_prefix(&plans->plan[i], side);
-			k->group |= (uint8_t)((k->side[side].len == 0) << (3 - side) |
-			    (k->side[side].len <= SHORT_PREFIX) << (1 - side));
+			k->group |= (uint8_t)((k->side[side].len <= SHORT_PREFIX) << (1 - side));
 		}
 	}
 	qsort(key, plans->n, sizeof(*key), order_compare);
 	for (uint32_t i = 0; i < plans->n; i++)
 		plans->order[i] = key[i].slot;
+	for (uint32_t i = 0; i < plans->n; i += FW_LINE_BITS)
+		qsort(plans->order + i, plans->n - i < FW_LINE_BITS ? plans->n - i : FW_LINE_BITS,
+		    sizeof(*plans->order), slot_compare);
 	free(key);
 	return true;
 }

@@ -1,30 +1,25 @@
 /*
  * classify_walk.c - packets ask which rules can match them.
  *
- *	fw_classify	fields -> classes -> summaries -> lines that can have a match -> rules
- *	fw_candidate	the lowest slot from there on, out of those that were found
+ *	fw_classify	fields -> classes -> summaries -> lines that can have a match -> of each the first
+ *	fw_candidate	the lowest of those; from a later slot on: the lines are looked at again
  *
- * Nearly always a packet has a few matches, which are found all at once and not sorted: the first of
- * them is the verdict as a rule. If there are more than there is room for, the lowest ones are kept,
- * and whoever asks for more has them looked for again from there on.
+ * Nearly always a packet has matches in two or three lines, and the lowest of their first ones is the
+ * verdict. If there are more lines than there is room for, those with the lowest matches are kept, and
+ * whoever gets as far as what was not kept has all lines looked at again from there on.
  */
 #include "ipfw/classify_internal.h"
 
-enum { ITEMS = 512 };
-
-/* A line of one packet that is worth a look. */
-struct item {
-	const struct fw_line *side[2];
-	uint32_t packet, line;
-};
-
-/* Packets on their way. */
+/* Packets on their way: 64 lines each at most in one word of summary, and room to write past them. */
 struct job {
 	uint32_t n;
 	const struct fw_packet *const *p;
 	struct fw_walk *walk[FW_BATCH];
 	uint32_t key[2][FW_BATCH]; /* addresses, host order */
 	uint64_t not4;
+	/* lines that can have a match */
+	uint8_t packet[FW_BATCH * 64 + 64], bit[FW_BATCH * 64 + 64];
+	const struct fw_line *line[2][FW_BATCH * 64];
 };
 
 typedef uint64_t vector __attribute__((vector_size(64), may_alias));
@@ -101,15 +96,25 @@ packet_dense(const struct fw_compiled *c, const struct fw_packet *p, struct fw_w
 
 /* The classes of addresses that are not IPv4. */
 static void
-classes_not4(const struct fw_compiled *c, const struct fw_packet *p, struct fw_walk *walk)
+classes_not4(const struct fw_compiled *c, struct job *job)
 {
-	if (p->ip == 6) {
-		walk->class[0] = fw_addresses_find6(c->src, &p->src6);
-		walk->class[1] = fw_addresses_find6(c->dst, &p->dst6);
-	} else {
-		walk->class[0] = c->src->none;
-		walk->class[1] = c->dst->none;
+	for (uint64_t rest = job->not4; rest != 0; rest &= rest - 1) {
+		uint32_t i = (uint32_t)__builtin_ctzll(rest);
+		const struct fw_packet *p = job->p[i];
+		bool ip6 = p->ip == 6;
+
+		job->walk[i]->class[0] = ip6 ? fw_addresses_find6(c->src, &p->src6) : c->src->none;
+		job->walk[i]->class[1] = ip6 ? fw_addresses_find6(c->dst, &p->dst6) : c->dst->none;
 	}
+}
+
+/* One of two addresses, without a branch. */
+static inline const void *
+choose(bool first, const void *a, const void *b)
+{
+	uintptr_t mask = -(uintptr_t)first;
+
+	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
 }
 
 /* Where a class has this line; nowhere: where the rules are that say nothing of addresses. */
@@ -118,16 +123,57 @@ class_line(const struct fw_addresses *a, const struct fw_class *k, uint32_t bit,
 {
 	uint32_t before = (uint32_t)__builtin_popcountll(k->sum & ((1ull << bit) - 1));
 
-	return k->sum >> bit & 1 ? a->line + k->first + before : a->wild + line;
+	return choose(k->sum >> bit & 1, a->line + k->first + before, a->wild + line);
+}
+
+/* Matches of one line, one word of it. */
+static uint64_t
+line_word(const struct fw_compiled *c, const struct fw_walk *walk, uint32_t line, uint32_t w)
+{
+	uint32_t s = line / 64;
+	const struct fw_class *x = &c->src->class[(size_t)walk->class[0] * c->sums + s];
+	const struct fw_class *y = &c->dst->class[(size_t)walk->class[1] * c->sums + s];
+	uint64_t bits = (class_line(c->src, x, line % 64, line)->w[w] | c->src->wild[line].w[w]) &
+	    (class_line(c->dst, y, line % 64, line)->w[w] | c->dst->wild[line].w[w]);
+
+	for (uint32_t d = 0; d < c->n_dense; d++)
+		bits &= c->dense[d].line[(size_t)walk->dense[d] * c->lines + line].w[w];
+	return bits;
+}
+
+/*
+ * The key of the first match of a line, of bits from *bit on, whose slot is `from` or higher. *bit
+ * becomes its bit. FW_SLOT_NONE: none.
+ */
+static __attribute__((noinline)) uint32_t
+line_next(const struct fw_classifier *k, const struct fw_walk *walk, uint32_t line, uint32_t *bit,
+    uint32_t from)
+{
+	uint64_t mask = ~0ull << *bit % 64;
+
+	for (uint32_t w = *bit / 64; w < FW_LINE_WORDS; w++, mask = ~0ull) {
+		uint64_t bits = line_word(k->compiled, walk, line, w) & mask;
+
+		for (; bits != 0; bits &= bits - 1) {
+			uint32_t at = w * 64 + (uint32_t)__builtin_ctzll(bits);
+			uint32_t key = k->key[line * FW_LINE_BITS + at];
+
+			if (key != FW_SLOT_NONE && key >> 1 >= from) {
+				*bit = at;
+				return key;
+			}
+		}
+	}
+	return FW_SLOT_NONE;
 }
 
 /* --- one way for each kind of machine ------------------------------------- */
 
-/* How many of n sorted numbers, of which the first is one, are <= low. */
+/* How many of the n sorted numbers from `first` on, of which the first is one, are <= low. */
 static inline uint32_t
-rank_plain(const uint16_t *start, uint32_t n, uint16_t low)
+rank_plain(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
 {
-	const uint16_t *base = start;
+	const uint16_t *base = start + first;
 
 	while (n > 1) {
 		uint32_t half = n / 2;
@@ -135,18 +181,26 @@ rank_plain(const uint16_t *start, uint32_t n, uint16_t low)
 		base += base[half] <= low ? half : 0;
 		n -= half;
 	}
-	return (uint32_t)(base - start) + 1;
+	return (uint32_t)(base - (start + first)) + 1;
 }
 
-/* Which words are not zero. */
+/* Append the numbers of the bits that are set; how many there are then. */
 static inline uint32_t
-words_plain(const uint64_t *w)
+spread_plain(uint8_t *out, uint32_t n, uint64_t bits)
 {
-	uint32_t words = 0;
+	for (; bits != 0; bits &= bits - 1)
+		out[n++] = (uint8_t)__builtin_ctzll(bits);
+	return n;
+}
 
+/* The number of a line's first bit; FW_LINE_BITS or more: none. */
+static inline uint32_t
+first_plain(const uint64_t *w)
+{
 	for (uint32_t i = 0; i < FW_LINE_WORDS; i++)
-		words |= (uint32_t)(w[i] != 0) << i;
-	return words;
+		if (w[i] != 0)
+			return i * 64 + (uint32_t)__builtin_ctzll(w[i]);
+	return FW_LINE_BITS;
 }
 
 #define LANES(name) name##_plain
@@ -160,19 +214,19 @@ static void (*match)(const struct fw_classifier *, struct job *) = match_plain;
 #ifdef __x86_64__
 #include <immintrin.h>
 
-/* What compilers call by these names: the machines of 2013 and of 2017. */
+/* Machines of 2013, and of 2019. */
 #define TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
 #define TARGET_AVX512                                                                              \
-	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx2,bmi,bmi2,popcnt,lzcnt")))
+	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
 
 TARGET_AVX2 static inline uint32_t
-rank_avx2(const uint16_t *start, uint32_t n, uint16_t low)
+rank_avx2(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
 {
 	__m256i key = _mm256_set1_epi16((short)low);
 	uint32_t rank = 0;
 
 	for (uint32_t i = 0; i < n; i += 16) {
-		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(start + i));
+		__m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(start + first + i));
 		__m256i least = _mm256_min_epu16(x, key);
 		uint32_t le = (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi16(least, x));
 		uint32_t here = n - i < 16 ? n - i : 16;
@@ -183,16 +237,23 @@ rank_avx2(const uint16_t *start, uint32_t n, uint16_t low)
 }
 
 TARGET_AVX2 static inline uint32_t
-words_avx2(const uint64_t *w)
+spread_avx2(uint8_t *out, uint32_t n, uint64_t bits)
+{
+	return spread_plain(out, n, bits);
+}
+
+TARGET_AVX2 static inline uint32_t
+first_avx2(const uint64_t *w)
 {
 	__m256i zero = _mm256_setzero_si256();
 	__m256i a = _mm256_load_si256((const __m256i *)(const void *)w);
 	__m256i b = _mm256_load_si256((const __m256i *)(const void *)(w + 4));
-	uint32_t none = (uint32_t)_mm256_movemask_pd(
-			    _mm256_castsi256_pd(_mm256_cmpeq_epi64(a, zero))) |
+	uint32_t none =
+	    (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(a, zero))) |
 	    (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(b, zero))) << 4;
+	uint32_t i = (uint32_t)__builtin_ctz((none ^ 0xff) | 0x100);
 
-	return none ^ 0xff;
+	return i * 64 + (uint32_t)_tzcnt_u64(w[i & 7]);
 }
 
 #define LANES(name) name##_avx2
@@ -202,26 +263,42 @@ words_avx2(const uint64_t *w)
 #undef LANES_TARGET
 
 TARGET_AVX512 static inline uint32_t
-rank_avx512(const uint16_t *start, uint32_t n, uint16_t low)
+rank_avx512(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
 {
 	__m512i key = _mm512_set1_epi16((short)low);
-	uint32_t rank = 0;
+	const uint16_t *line = start + (first & ~31u);
+	uint32_t le = _mm512_cmple_epu16_mask(_mm512_load_si512(line), key) >> (first & 31);
+	uint32_t rank = (uint32_t)__builtin_popcount(_bzhi_u32(le, n));
 
-	for (uint32_t i = 0; i < n; i += 32) {
-		__m512i x = _mm512_loadu_si512(start + i);
-		uint32_t le = _mm512_cmple_epu16_mask(x, key);
-
-		rank += (uint32_t)__builtin_popcount(_bzhi_u32(le, n - i < 32 ? n - i : 32));
+	/* a leaf of more than a line begins with a line */
+	for (uint32_t i = 32; __builtin_expect(i < n, 0); i += 32) {
+		le = _mm512_cmple_epu16_mask(_mm512_load_si512(line + i), key);
+		rank += (uint32_t)__builtin_popcount(_bzhi_u32(le, n - i));
 	}
 	return rank;
 }
 
 TARGET_AVX512 static inline uint32_t
-words_avx512(const uint64_t *w)
+spread_avx512(uint8_t *out, uint32_t n, uint64_t bits)
+{
+	static const uint8_t number[64] __attribute__((aligned(64))) = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
+		10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+		32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53,
+		54, 55, 56, 57, 58, 59, 60, 61, 62, 63 };
+
+	_mm512_storeu_si512(out + n, _mm512_maskz_compress_epi8(bits, _mm512_load_si512(number)));
+	return n + (uint32_t)__builtin_popcountll(bits);
+}
+
+TARGET_AVX512 static inline uint32_t
+first_avx512(const uint64_t *w)
 {
 	__m512i x = _mm512_load_si512(w);
+	__mmask8 some = _mm512_test_epi64_mask(x, x);
+	__m512i front = _mm512_maskz_compress_epi64(some, x);
+	uint64_t word = (uint64_t)_mm_cvtsi128_si64(_mm512_castsi512_si128(front));
 
-	return _mm512_test_epi64_mask(x, x);
+	return (uint32_t)_tzcnt_u32(some | 0x100u) * 64 + (uint32_t)_tzcnt_u64(word);
 }
 
 #define LANES(name) name##_avx512
@@ -233,92 +310,97 @@ words_avx512(const uint64_t *w)
 __attribute__((constructor)) static void
 match_choose(void)
 {
-	if (__builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
-	    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("bmi2"))
+	if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
+	    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("bmi2"))
 		match = match_avx512;
 	else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
 		match = match_avx2;
 }
 #endif
 
-/* --- more matches than there is room for ---------------------------------- */
+/* --- later matches -------------------------------------------------------- */
 
-/* Those seen so far with the lowest slots: a heap, the highest of them first. */
+/* Lines with the lowest matches: a heap, the highest of them first. */
 static void
-heap_down(uint32_t *key, uint32_t n, uint32_t at)
+heap_down(struct fw_head *head, uint32_t n, uint32_t at)
 {
 	for (uint32_t child; (child = 2 * at + 1) < n; at = child) {
-		uint32_t t = key[at];
+		struct fw_head t = head[at];
 
-		child += child + 1 < n && key[child + 1] > key[child];
-		if (key[child] <= t)
+		child += child + 1 < n && head[child + 1].key > head[child].key;
+		if (head[child].key <= t.key)
 			return;
-		key[at] = key[child];
-		key[child] = t;
+		head[at] = head[child];
+		head[child] = t;
 	}
 }
 
 static void
-heap_add(struct fw_walk *walk, uint32_t key)
+heap_add(struct fw_walk *walk, struct fw_head head)
 {
-	if (walk->n < FW_WALK_KEYS) {
-		walk->key[walk->n++] = key;
-		if (walk->n == FW_WALK_KEYS)
-			for (uint32_t i = FW_WALK_KEYS / 2; i-- > 0;)
-				heap_down(walk->key, walk->n, i);
+	if (walk->n < FW_WALK_HEADS) {
+		walk->head[walk->n++] = head;
+		if (walk->n == FW_WALK_HEADS)
+			for (uint32_t i = FW_WALK_HEADS / 2; i-- > 0;)
+				heap_down(walk->head, walk->n, i);
 		return;
 	}
-	/* The highest is not kept, and whatever is above it is not known. */
-	if (key < walk->key[0]) {
-		walk->hi = walk->key[0] >> 1;
-		walk->key[0] = key;
-		heap_down(walk->key, walk->n, 0);
-	} else if (key >> 1 < walk->hi) {
-		walk->hi = key >> 1;
+	/* The highest is not kept, and from it on matches may be missing. */
+	if (head.key < walk->head[0].key) {
+		struct fw_head highest = walk->head[0];
+
+		walk->head[0] = head;
+		heap_down(walk->head, walk->n, 0);
+		head = highest;
 	}
+	walk->hi = head.key >> 1 < walk->hi ? head.key >> 1 : walk->hi;
 }
 
+/* Look at all lines again, for matches from `from` on. */
 static void
-refill_line(const struct fw_classifier *k, struct fw_walk *walk, uint32_t line,
-    const struct fw_line *side[2])
+refill(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 {
-	const struct fw_compiled *c = k->compiled;
-
-	for (uint32_t w = 0; w < FW_LINE_WORDS; w++) {
-		uint64_t bits = (side[0]->w[w] | c->src->wild[line].w[w]) &
-		    (side[1]->w[w] | c->dst->wild[line].w[w]);
-
-		for (uint32_t d = 0; d < c->n_dense; d++)
-			bits &= c->dense[d].line[(size_t)walk->dense[d] * c->lines + line].w[w];
-		for (; bits != 0; bits &= bits - 1) {
-			uint32_t pos = line * FW_LINE_BITS + w * 64 +
-			    (uint32_t)__builtin_ctzll(bits);
-
-			if (k->key[pos] >> 1 >= walk->lo && k->key[pos] != FW_SLOT_NONE)
-				heap_add(walk, k->key[pos]);
-		}
-	}
-}
-
-/* Look again, for the lowest matches from `lo` on. */
-static void
-refill(const struct fw_classifier *k, struct fw_walk *walk, uint32_t lo)
-{
-	const struct fw_compiled *c = k->compiled;
-
-	walk->lo = lo;
+	walk->lo = from;
 	walk->hi = FW_SLOT_NONE;
 	walk->n = 0;
-	for (uint32_t line = 0; line < c->lines; line++) {
-		uint32_t s = line / 64, bit = line % 64;
-		struct fw_class x = c->src->class[(size_t)walk->class[0] * c->sums + s];
-		struct fw_class y = c->dst->class[(size_t)walk->class[1] * c->sums + s];
-		const struct fw_line *side[2] = { class_line(c->src, &x, bit, line),
-			class_line(c->dst, &y, bit, line) };
+	walk->first = FW_SLOT_NONE;
+	for (uint32_t line = 0; line < k->compiled->lines; line++) {
+		uint32_t bit = 0, key;
 
-		if (k->line_last[line] >= lo && k->line_first[line] < walk->hi)
-			refill_line(k, walk, line, side);
+		if (k->line_last[line] < from || k->line_first[line] >= walk->hi)
+			continue;
+		key = line_next(k, walk, line, &bit, from);
+		if (key == FW_SLOT_NONE)
+			continue;
+		heap_add(walk, (struct fw_head){ key, (uint16_t)line, (uint16_t)bit });
+		walk->first = key < walk->first ? key : walk->first;
 	}
+}
+
+/* Matches before `from` are done with; they are not known any more. */
+static void
+advance(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
+{
+	uint32_t n = 0;
+
+	walk->lo = from;
+	walk->first = FW_SLOT_NONE;
+	for (uint32_t i = 0; i < walk->n; i++) {
+		struct fw_head *h = &walk->head[i];
+
+		if (h->key >> 1 < from) {
+			uint32_t bit = h->bit + 1u;
+
+			h->key = line_next(k, walk, h->line, &bit, from);
+			h->bit = (uint16_t)bit;
+		}
+		if (h->key == FW_SLOT_NONE)
+			continue;
+		walk->first = h->key < walk->first ? h->key : walk->first;
+		walk->head[n++] = *h;
+	}
+	walk->n = n;
 }
 
 /* --- the entrances -------------------------------------------------------- */
@@ -333,6 +415,7 @@ job_add(struct job *job, const struct fw_compiled *c, const struct fw_packet *p,
 	walk->lo = 0;
 	walk->hi = FW_SLOT_NONE;
 	walk->n = 0;
+	walk->first = FW_SLOT_NONE;
 	job->key[0][i] = __builtin_bswap32(p->src);
 	job->key[1][i] = __builtin_bswap32(p->dst);
 	job->not4 |= (uint64_t)(p->ip != 4) << i;
@@ -348,9 +431,12 @@ fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uin
 	struct last_way last = { .known = false };
 
 	while (n > 0) {
-		struct job job = { .p = p };
+		struct job job;
 		uint32_t now = n < FW_BATCH ? n : FW_BATCH;
 
+		job.n = 0;
+		job.p = p;
+		job.not4 = 0;
 		for (uint32_t i = 0; i < now; i++) {
 			out[i].c = c;
 			job_add(&job, c->compiled, p[i], &out[i], &last);
@@ -362,31 +448,17 @@ fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uin
 	}
 }
 
-/* The lowest key of those found with a slot from `from` on. */
-static inline uint32_t
-lowest(const struct fw_walk *walk, uint32_t from)
-{
-	uint32_t best = FW_SLOT_NONE, least = from << 1;
-
-	for (uint32_t i = 0; i < walk->n; i++)
-		if (walk->key[i] >= least && walk->key[i] < best)
-			best = walk->key[i];
-	return best;
-}
-
+/* The key of the first match from `from` on. */
 static uint32_t
-found(const struct fw_classifier *c, struct fw_walk *walk, uint32_t from)
+found(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 {
-	uint32_t key;
-
-	if (walk->n > FW_WALK_KEYS || from < walk->lo || from >= walk->hi)
-		refill(c, walk, from);
-	key = lowest(walk, from);
-	if (key == FW_SLOT_NONE && walk->hi != FW_SLOT_NONE) {
-		refill(c, walk, walk->hi);
-		key = lowest(walk, from);
-	}
-	return key;
+	if (walk->n > FW_WALK_HEADS || from < walk->lo || from >= walk->hi)
+		refill(k, walk, from);
+	else if (from > walk->lo)
+		advance(k, walk, from);
+	if (walk->first >> 1 >= walk->hi && walk->hi != FW_SLOT_NONE)
+		refill(k, walk, from > walk->hi ? from : walk->hi);
+	return walk->first;
 }
 
 /* The first rule from `from` on that came after the others were compiled. */
