@@ -272,7 +272,7 @@ log_if_create(int unit, char **params, struct ifnet **made)
 		if_free(ifp);
 		return error;
 	}
-	*made = ifp;
+	*made = VNET(fw_log_if) = ifp;
 	return 0;
 }
 
@@ -294,7 +294,8 @@ IF_CLONE_DEFINE(
 int
 fw_log_if_attach(void)
 {
-	int error = if_clone_create_unit(&clone_of_ipfw, 0, NULL, &VNET(fw_log_if));
+	struct ifnet *ifp;
+	int error = if_clone_create_unit(&clone_of_ipfw, 0, NULL, &ifp);
 
 	return error == -EEXIST ? 0 : error;
 }
