@@ -2,6 +2,7 @@
  * cli.c - from words to an exit status: the program's own verbs run here, every tool in the daemon.
  */
 #include "cli/cli.h"
+#include "cli/confirm.h"
 #include "cli/stdin_file.h"
 
 #include "control/ctl_client.h"
@@ -201,8 +202,11 @@ static int
 run_in_daemon(const struct cli_words *w)
 {
 	int status;
-	char *input = stdin_file_make(w->argc, w->argv, &status);
+	char *input;
 
+	if (!confirmed(w->argc, w->argv))
+		return CLI_YES;
+	input = stdin_file_make(w->argc, w->argv, &status);
 	if (status == 0)
 		status = ctl_client_run(w->socket, w->jail, w->fib, w->json, w->argc, w->argv);
 	stdin_file_remove(input);

@@ -9,6 +9,7 @@
 
 #include "base/sched.h"
 #include "cli/cli.h"
+#include "cli/confirm.h"
 #include "control/complete.h"
 #include "control/ctl_client.h"
 #include "control/run_line.h"
@@ -100,6 +101,8 @@ run_tool(struct console *c, int argc, char **argv)
 	};
 
 	fflush(stdout);
+	if (!confirmed(argc, argv))
+		return;
 	if (c->local)
 		c->status = run_words(argc, argv, local_prison(c), &io, &console_interrupted);
 	else

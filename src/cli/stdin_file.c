@@ -1,23 +1,31 @@
 /*
- * stdin_file.c - standard input for tools that read a file: `gunzip -c table.gz | warren route -q -f -`.
+ * stdin_file.c - standard input for tools that read a file: `gunzip -c table.gz | warren route -q -f -`,
+ * `warren ipfw -q - < rules`.
  */
 #include "cli/stdin_file.h"
 
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* The word behind -f, if it is a lone -. */
+/* A lone - behind -f, or where ipfw has its file: at the end. */
 static char **
 stdin_word(int argc, char **argv)
 {
-	for (int i = 2; i < argc; i++)
-		if (strcmp(argv[i], "-") == 0 && strcmp(argv[i - 1], "-f") == 0)
+	bool last_is_file = false;
+
+	for (int i = 1; i < argc; i++) {
+		last_is_file = last_is_file || strcmp(argv[i - 1], "ipfw") == 0;
+		if (strcmp(argv[i], "-") != 0)
+			continue;
+		if (strcmp(argv[i - 1], "-f") == 0 || (last_is_file && i == argc - 1))
 			return &argv[i];
+	}
 	return NULL;
 }
 

@@ -658,8 +658,28 @@ ipfw_complete(int argc, char **argv, void (*add)(void *ctx, const char *word), v
 	}
 }
 
+/* `flush` of rules, of one set, of pipes: what -f, -q and -n spare. */
+static const char *
+ipfw_question(int argc, char **argv)
+{
+	static const char *const flushed[] = { "set", "pipe", "queue", "sched" };
+	int at = 1;
+
+	for (; at < argc && argv[at][0] == '-'; at++)
+		if (strpbrk(argv[at], "fqn") != NULL)
+			return NULL;
+	if (at == argc || strcmp(argv[argc - 1], "flush") != 0)
+		return NULL;
+	if (at == argc - 1)
+		return "Are you sure?";
+	for (size_t i = 0; i < sizeof(flushed) / sizeof(flushed[0]); i++)
+		if (strcmp(argv[at], flushed[i]) == 0)
+			return "Are you sure?";
+	return NULL;
+}
+
 VERB_DEFINE(ipfw, .name = "ipfw",
     .usage = "ipfw [-abcdefhinNqSstT] command words\n"
 	     "ipfw [-cfnNqS] [-p program [words]] file",
     .summary = "change and question the firewall's rules, sets, tables", .run = ipfw_run,
-    .complete = ipfw_complete, .flags = VERB_HAS_JAIL);
+    .complete = ipfw_complete, .question = ipfw_question, .flags = VERB_HAS_JAIL);

@@ -19,11 +19,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 enum {
+	LINE_BYTES_MAX = 1 << 16,
 	PREPROC_BYTES_MAX = 64 << 20,
 	PREPROC_SECONDS = 10,
 	PREPROC_CHUNK = 1 << 16,
@@ -79,15 +81,21 @@ static int
 run_lines(struct verb_run *v, const struct fw_options *o, const char *path, FILE *in, bool markers)
 {
 	struct file_run f = { .v = v, .o = o, .path = path };
-	char *text = NULL;
-	size_t room = 0;
+	char *text = malloc(LINE_BYTES_MAX);
 	int error;
 
+	if (text == NULL)
+		return verb_error(v, EX_OSERR_, "%s: %s", path, verb_strerror(ENOMEM));
 	snprintf(f.where, sizeof(f.where), "%s", path);
 	emit_list(v->out, "line");
 	fw_change_begin();
-	while (getline(&text, &room, in) > 0) {
+	while (fgets(text, LINE_BYTES_MAX, in) != NULL) {
 		f.line++;
+		if (strchr(text, '\n') == NULL && !feof(in)) {
+			f.status = verb_error(
+			    v, EX_DATAERR_, "%s:%lu: this is no line of text", path, f.line);
+			break;
+		}
 		if (!(markers && line_marker(&f, text)))
 			run_line(&f, text);
 	}
@@ -247,6 +255,23 @@ run_preprocessed(struct verb_run *v, const struct fw_options *o, const char *pat
 	return status;
 }
 
+/* What has an end, and makes nobody wait: no device, no pipe. */
+static FILE *
+file_open(const char *path)
+{
+	struct stat st;
+
+	if (strcmp(path, "/dev/stdin") != 0) {
+		if (stat(path, &st) != 0)
+			return NULL;
+		if (!S_ISREG(st.st_mode)) {
+			errno = S_ISDIR(st.st_mode) ? EISDIR : ENODEV;
+			return NULL;
+		}
+	}
+	return fopen(path, "re");
+}
+
 int
 fw_command_file(struct verb_run *v, const struct fw_options *o, const char *path, int preproc_argc,
     char **preproc_argv)
@@ -254,7 +279,7 @@ fw_command_file(struct verb_run *v, const struct fw_options *o, const char *path
 	const char *file = strcmp(path, "-") == 0 ? "/dev/stdin" : path;
 	struct fw_options lines = *o;
 	int status;
-	FILE *in = fopen(file, "re");
+	FILE *in = file_open(file);
 
 	if (in == NULL)
 		return verb_error(v, EX_UNAVAILABLE_, "%s: %s", path, strerror(errno));

@@ -63,6 +63,11 @@ struct verb {
 	 */
 	void (*complete)(
 	    int argc, char **argv, void (*add)(void *ctx, const char *word), void *ctx);
+	/*
+	 * What a person at a terminal has to say yes to before these words are run: "Are you sure?";
+	 * NULL = nothing. Asked by whoever has the terminal; optional.
+	 */
+	const char *(*question)(int argc, char **argv);
 	unsigned flags;
 	/*
 	 * All option letters of a tool that reads a saved state, M: and j: among them; see

@@ -7,7 +7,6 @@
 #include "kern/sysctl.h"
 
 #include "ipfw/chain_internal.h"
-#include "fw_fakes.h"
 
 #include <errno.h>
 #include <stdio.h>

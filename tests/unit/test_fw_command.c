@@ -4,7 +4,6 @@
  */
 #include "fw_stack.h"
 
-#include "fw_fakes.h"
 #include "ipfw/chain.h"
 #include "ipfw/command.h"
 
@@ -319,6 +318,36 @@ test_sets_move_and_swap(void **state)
 	expect_list("65535 deny " ANY "\n");
 }
 
+static bool
+is_asked(const char *line)
+{
+	const struct verb *verb = verb_find("ipfw");
+	const char *why;
+	char **argv;
+	bool asked;
+	int argc;
+
+	assert_int_equal(verb_split(line, &argc, &argv, &why), 0);
+	asked = verb->question(argc, argv) != NULL;
+	verb_split_free(argc, argv);
+	return asked;
+}
+
+static void
+test_people_are_asked_before_a_flush(void **state)
+{
+	(void)state;
+	assert_true(is_asked("ipfw flush"));
+	assert_true(is_asked("ipfw -a set 5 flush"));
+	assert_true(is_asked("ipfw pipe flush"));
+	assert_false(is_asked("ipfw -f flush"));
+	assert_false(is_asked("ipfw -aq flush"));
+	assert_false(is_asked("ipfw -n flush"));
+	assert_false(is_asked("ipfw table 1 flush"));
+	assert_false(is_asked("ipfw list"));
+	assert_false(is_asked("ipfw"));
+}
+
 /* --- enable, disable --------------------------------------------------------------- */
 
 static void
@@ -421,6 +450,112 @@ test_line_marks_of_cpp_say_where_a_line_is_from(void **state)
 }
 
 static void
+test_what_is_no_text_is_no_file_of_rules(void **state)
+{
+	char *text = malloc(70000);
+
+	(void)state;
+	memset(text, 'x', 69999);
+	text[69999] = '\0';
+	expect_file("ipfw", text, 65, "", "ipfw: %:1: this is no line of text\n");
+	free(text);
+	expect_line("ipfw /dev/zero", 69, "", NULL);
+	expect_line("ipfw /tmp", 69, "", "ipfw: /tmp: Is a directory\n");
+}
+
+/* A file's commands in a stack of its own, and what it then lists; how many lines were refused. */
+static int
+load_and_list(const char *jail, const char *path, char **list)
+{
+	char line[1200], *err, *rest, *message;
+	int refused = 0;
+
+	snprintf(line, sizeof(line), "jail -c name=%s vnet persist", jail);
+	quietly(line);
+	snprintf(line, sizeof(line), "jexec %s ipfw -q %s", jail, path);
+	verb_line(NULL, line, false, NULL, &err);
+	for (rest = err; (message = strsep(&rest, "\n")) != NULL && *message != '\0';) {
+		assert_int_equal(strncmp(message, "ipfw: ", 6), 0);
+		assert_int_equal(strncmp(message + 6, path, strlen(path)), 0);
+		/* whether there is NAT is no matter of this test */
+		refused += strstr(message, "bad command 'nat'") == NULL;
+	}
+	free(err);
+	snprintf(line, sizeof(line), "jexec %s ipfw -S list", jail);
+	assert_int_equal(verb_line(NULL, line, false, list, NULL), 0);
+	return refused;
+}
+
+/* What is listed, as lines that add it again: without those of the default rule. */
+static void
+list_to_file(const char *list)
+{
+	FILE *f;
+	int fd;
+
+	snprintf(file_path, sizeof(file_path), "/tmp/fw_command.XXXXXX");
+	fd = mkstemp(file_path);
+	assert_true(fd >= 0);
+	f = fdopen(fd, "w");
+	fputs("flush\n", f);
+	for (size_t n; *list != '\0'; list += n + (list[n] == '\n')) {
+		const char *rule = strncmp(list, "# DISABLED ", 11) == 0 ? list + 11 : list;
+
+		n = strcspn(list, "\n");
+		if (strncmp(rule, "65535", 5) != 0)
+			fprintf(f, "add %.*s\n", (int)(n - (size_t)(rule - list)), rule);
+	}
+	fclose(f);
+}
+
+/* The list without what says that a set is disabled. */
+static void
+strip_disabled(char *list)
+{
+	for (char *at; (at = strstr(list, "# DISABLED ")) != NULL;)
+		memmove(at, at + 11, strlen(at + 11) + 1);
+}
+
+static void
+test_published_files_list_and_reload_to_themselves(void **state)
+{
+	/* how many lines are refused: what this language does not have, and what is wrong in them */
+	static const struct {
+		const char *name;
+		int refused;
+	} files[] = {
+		{ "dummynet-rule-test", 0 }, { "freebsd10-rcfirewall-client", 0 },
+		{ "freebsd10-rcfirewall-closed", 0 }, { "freebsd10-rcfirewall-open", 0 },
+		{ "freebsd10-rcfirewall-simple", 0 }, { "freebsd10-rcfirewall-workstation", 0 },
+		{ "nat64lsn", 4 }, { "netperf-pass-dns", 0 }, { "netperf-pass-udp", 0 },
+		{ "rmt-tables", 0 },
+		{ "truenas-jail-vpn", 3 }, /* a user that nobody here knows, two words too many */
+		{ "umbrella", 1 },         /* a key that its script has not found out */
+	};
+	const char *source = getenv("WARREN_SOURCE");
+	char path[1024], *first, *again;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		snprintf(path, sizeof(path), "%s/tests/data/ipfw/%s.ipfw",
+		    source != NULL ? source : ".", files[i].name);
+		assert_int_equal(access(path, R_OK), 0);
+		if (load_and_list("a", path, &first) != files[i].refused)
+			fail_msg("%s: another number of lines is refused", path);
+		list_to_file(first);
+		assert_int_equal(load_and_list("b", file_path, &again), 0);
+		strip_disabled(first);
+		if (strlen(first) > 0)
+			assert_string_equal(again, first);
+		unlink(file_path);
+		free(first);
+		free(again);
+		quietly("jail -r a");
+		quietly("jail -r b");
+	}
+}
+
+static void
 test_a_classic_jail_may_not(void **state)
 {
 	(void)state;
@@ -461,6 +596,7 @@ main(void)
 		FW_TEST(test_disabled_rules_show_with_S_only),
 		FW_TEST(test_set_show_lists_what_is_off_and_on),
 		FW_TEST(test_sets_move_and_swap),
+		FW_TEST(test_people_are_asked_before_a_flush),
 		FW_TEST(test_enable_of_what_is_not_known_is_refused),
 		FW_TEST(test_a_file_is_read_line_by_line),
 		FW_TEST(test_a_fault_in_a_file_says_where),
@@ -468,6 +604,8 @@ main(void)
 		FW_TEST(test_n_of_a_file_changes_nothing),
 		FW_TEST(test_a_file_goes_through_a_program_first),
 		FW_TEST(test_line_marks_of_cpp_say_where_a_line_is_from),
+		FW_TEST(test_what_is_no_text_is_no_file_of_rules),
+		FW_TEST(test_published_files_list_and_reload_to_themselves),
 		FW_TEST(test_a_classic_jail_may_not),
 		FW_TEST(test_each_stack_has_its_own_rules),
 	};

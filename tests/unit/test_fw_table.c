@@ -6,7 +6,6 @@
 
 #include "base/clock.h"
 #include "base/rng.h"
-#include "fw_fakes.h"
 #include "inet/in.h"
 #include "ipfw/table_internal.h"
 #include "kern/sysctl.h"
