@@ -91,15 +91,15 @@ parse_number(struct fw_parse *p, const char *of, uint64_t min, uint64_t max)
 
 	if (!fw_need_number(p, of, min, max, &n))
 		return false;
-	p->rule.arg = (uint32_t)n;
+	p->rule->arg = (uint32_t)n;
 	return true;
 }
 
 static bool
 parse_number_or_tablearg(struct fw_parse *p, const char *of, uint64_t min, uint64_t max)
 {
-	p->rule.by_tablearg = fw_take(p, "tablearg");
-	return p->rule.by_tablearg || parse_number(p, of, min, max);
+	p->rule->by_tablearg = fw_take(p, "tablearg");
+	return p->rule->by_tablearg || parse_number(p, of, min, max);
 }
 
 static bool
@@ -110,19 +110,19 @@ parse_named(struct fw_parse *p, const char *of, const struct fw_name *names, uin
 
 	if (word == NULL)
 		return false;
-	if (fw_name_find(names, word, &p->rule.arg))
+	if (fw_name_find(names, word, &p->rule->arg))
 		return true;
 	if (!verb_number(word, 0, max, &n))
 		return fw_fail(p, "unknown code \"%s\" for %s", word, of);
-	p->rule.arg = (uint32_t)n;
+	p->rule->arg = (uint32_t)n;
 	return true;
 }
 
 static bool
 parse_dscp(struct fw_parse *p)
 {
-	p->rule.by_tablearg = fw_take(p, "tablearg");
-	return p->rule.by_tablearg || parse_named(p, "setdscp", fw_dscps, 63);
+	p->rule->by_tablearg = fw_take(p, "tablearg");
+	return p->rule->by_tablearg || parse_named(p, "setdscp", fw_dscps, 63);
 }
 
 /* Divert's ports have names, and numbers of their own: 1..65535. */
@@ -136,7 +136,7 @@ parse_port(struct fw_parse *p, const char *of)
 		return parse_number_or_tablearg(p, of, 1, UINT16_MAX);
 	if (!fw_service_find(word, 0, &port))
 		return fw_fail(p, "unknown port \"%s\" for %s", word, of);
-	p->rule.arg = port;
+	p->rule->arg = port;
 	p->at++;
 	return true;
 }
@@ -153,7 +153,7 @@ parse_next_hop_port(struct fw_parse *p, const char *word)
 		return fw_fail(p, "port %s out of range", word);
 	else if (!fw_service_find(word, 0, &port))
 		return fw_fail(p, "bad port \"%s\"", word);
-	p->rule.fwd_port = port;
+	p->rule->fwd_port = port;
 	return true;
 }
 
@@ -174,9 +174,9 @@ parse_next_hop(struct fw_parse *p)
 		return fw_fail(p, "bad address \"%s\"", word);
 	memcpy(host, word, len);
 	host[len] = '\0';
-	p->rule.by_tablearg = strcmp(host, "tablearg") == 0;
-	if (!p->rule.by_tablearg &&
-	    !fw_parse_host(host, FW_EITHER, &p->rule.fwd_addr, &p->rule.fwd_family))
+	p->rule->by_tablearg = strcmp(host, "tablearg") == 0;
+	if (!p->rule->by_tablearg &&
+	    !fw_parse_host(host, FW_EITHER, &p->rule->fwd_addr, &p->rule->fwd_family))
 		return fw_fail(p, "bad address \"%s\"", host);
 	return true;
 }
@@ -202,7 +202,7 @@ parse_operand(struct fw_parse *p, const struct action *a)
 	case NEXT_HOP:
 		return parse_next_hop(p);
 	case STATE_NAME:
-		return fw_parse_state_name(p, true, p->rule.state_name);
+		return fw_parse_state_name(p, true, p->rule->state_name);
 	case DSCP:
 		return parse_dscp(p);
 	}
@@ -216,13 +216,13 @@ parse_log(struct fw_parse *p)
 {
 	uint64_t n = 0;
 
-	if (p->rule.log)
+	if (p->rule->log)
 		return fw_fail(p, "log is said twice");
-	p->rule.log = true;
-	p->rule.log_limited = fw_take(p, "logamount");
-	if (p->rule.log_limited && !fw_need_number(p, "logamount", 0, UINT32_MAX, &n))
+	p->rule->log = true;
+	p->rule->log_limited = fw_take(p, "logamount");
+	if (p->rule->log_limited && !fw_need_number(p, "logamount", 0, UINT32_MAX, &n))
 		return false;
-	p->rule.logamount = (uint32_t)n;
+	p->rule->logamount = (uint32_t)n;
 	return true;
 }
 
@@ -233,9 +233,9 @@ parse_altq(struct fw_parse *p)
 
 	if (word == NULL)
 		return false;
-	if (p->rule.altq[0] != '\0')
+	if (p->rule->altq[0] != '\0')
 		return fw_fail(p, "altq is said twice");
-	if (strlcpy(p->rule.altq, word, sizeof(p->rule.altq)) >= sizeof(p->rule.altq))
+	if (strlcpy(p->rule->altq, word, sizeof(p->rule->altq)) >= sizeof(p->rule->altq))
 		return fw_fail(p, "altq \"%s\" is too long", word);
 	return true;
 }
@@ -261,7 +261,7 @@ parse_tag(struct fw_parse *p, const char *word, uint16_t *tag, bool *by_tablearg
 static bool
 parse_parameters(struct fw_parse *p)
 {
-	struct fw_rule *r = &p->rule;
+	struct fw_rule *r = p->rule;
 	bool good = true;
 
 	while (good)
@@ -287,14 +287,14 @@ fw_parse_action(struct fw_parse *p)
 	if (word == NULL)
 		return fw_fail(p, "missing action");
 	if (strcmp(word, "reject") == 0) {
-		p->rule.action = FW_ACT_UNREACH;
-		p->rule.arg = UNREACH_HOST;
+		p->rule->action = FW_ACT_UNREACH;
+		p->rule->arg = UNREACH_HOST;
 		return parse_parameters(p);
 	}
 	a = action_find(word);
 	if (a == NULL)
 		return fw_fail(p, "invalid action [%s]", word);
-	p->rule.action = a->action;
+	p->rule->action = a->action;
 	return parse_operand(p, a) && parse_parameters(p);
 }
 

@@ -42,7 +42,7 @@ struct fw_parse {
 	const char *comment; /* NULL: none, or an empty one */
 	bool has_comment;
 	/* the rule so far: what is fixed, and its instructions, whose lists are owned */
-	struct fw_rule rule;
+	struct fw_rule *rule;
 	struct fw_insn *insn;
 	unsigned n_insns;
 	/* the innermost block: where it began; some word in it matches anything */

@@ -124,7 +124,7 @@ parse_number(struct fw_parse *p)
 		return true;
 	if (!fw_need_number(p, "rule number", 0, FW_NUMBER_MAX, &number))
 		return false;
-	p->rule.number = (uint16_t)number;
+	p->rule->number = (uint16_t)number;
 	return true;
 }
 
@@ -137,7 +137,7 @@ parse_set(struct fw_parse *p)
 		return true;
 	if (!fw_need_number(p, "set", 0, FW_SETS - 1, &set))
 		return false;
-	p->rule.set = (uint8_t)set;
+	p->rule->set = (uint8_t)set;
 	return true;
 }
 
@@ -328,7 +328,7 @@ parse_options(struct fw_parse *p)
 static bool
 is_comment_only(const struct fw_parse *p)
 {
-	const struct fw_rule *r = &p->rule;
+	const struct fw_rule *r = p->rule;
 
 	return fw_peek(p) == NULL && p->comment != NULL && r->action == FW_ACT_COUNT && !r->log &&
 	    r->tag == 0 && !r->tag_by_tablearg && r->untag == 0 && !r->untag_by_tablearg &&
@@ -340,13 +340,13 @@ parse_conditions(struct fw_parse *p)
 {
 	unsigned begin = p->n_insns;
 
-	p->rule.no_body = p->rule.action == FW_ACT_CHECK_STATE || is_comment_only(p);
+	p->rule->no_body = p->rule->action == FW_ACT_CHECK_STATE || is_comment_only(p);
 	if (has_body(p) && !parse_body(p))
 		return false;
 	if (!parse_options(p))
 		return false;
 	/* generators of rules write "check-state ip from any to any" */
-	if (p->rule.action == FW_ACT_CHECK_STATE && p->n_insns > begin)
+	if (p->rule->action == FW_ACT_CHECK_STATE && p->n_insns > begin)
 		return fw_fail(p, "check-state takes no conditions");
 	return true;
 }
@@ -357,7 +357,7 @@ parse_rule(struct fw_parse *p)
 	if (!parse_number(p) || !parse_set(p) || !parse_prob(p))
 		return false;
 	if (fw_peek(p) == NULL && p->has_comment)
-		p->rule.action = FW_ACT_COUNT;
+		p->rule->action = FW_ACT_COUNT;
 	else if (!fw_parse_action(p))
 		return false;
 	return parse_conditions(p);
@@ -375,8 +375,8 @@ finish(struct fw_parse *p)
 			return NULL;
 		strcpy(comment, p->comment);
 	}
-	p->rule.comment = comment;
-	r = fw_rule_seal(&p->rule, p->insn, p->n_insns);
+	p->rule->comment = comment;
+	r = fw_rule_seal(p->rule, p->insn, p->n_insns);
 	if (r == NULL)
 		vnet_free(comment);
 	else
@@ -388,7 +388,8 @@ struct fw_rule *
 fw_rule_parse(int argc, char *const argv[], char *why, size_t why_len)
 {
 	struct fw_insn insn[FW_INSNS_MAX];
-	struct fw_parse p = { .insn = insn, .why = why, .why_len = why_len };
+	struct fw_rule fixed = { 0 };
+	struct fw_parse p = { .rule = &fixed, .insn = insn, .why = why, .why_len = why_len };
 	struct fw_rule *r = NULL;
 
 	if (why_len > 0)

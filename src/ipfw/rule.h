@@ -21,6 +21,7 @@
 
 #include <bsd/sys/queue.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum {
@@ -248,37 +249,42 @@ struct fw_counters {
 
 struct fw_rule {
 	struct fw_counters count;
-	/* fixed when the rule is in the chain */
-	uint16_t number; /* 0 = to be chosen */
+	/* its life */
+	uint32_t refs;   /* upper half and states; atomic */
+	uint32_t states; /* dynamic rules that it made; oldest first (state_table.c) */
+	TAILQ_HEAD(, fw_state) state_list; /* set while there are any */
+	struct rcu_head rcu;
+	void *memory; /* what was allocated, for it lies at a cache line in there; its size */
+	size_t bytes;
+	/* fixed when the rule is in the chain, and read when it matches */
+	const char *comment; /* NULL = none */
+	char altq[16], state_name[16];
+	uint32_t logamount; /* with log_limited; 0 = no limit. Else net.inet.ip.fw.verbose_limit */
+	/* fwd: family 0 = by tablearg */
+	uint8_t fwd_family;
+	uint16_t fwd_port;   /* 0 = as in the packet */
+	struct in6 fwd_addr; /* IPv4 in the first four bytes */
+	/*
+	 * From here on, what a packet that meets the rule reads: with two instructions it is one cache
+	 * line.
+	 */
+	uint16_t number __attribute__((aligned(64))); /* 0 = to be chosen */
 	uint8_t set;
 	uint8_t action; /* enum fw_action */
 	uint32_t id;    /* serial number in its stack; never 0, never used again */
 	uint32_t arg;   /* the action's number */
 	bool by_tablearg, log, log_limited, no_body /* check-state, comment only */;
 	uint16_t n_insns;
-	uint32_t
-	    logamount; /* with log_limited; 0 = no limit. Without: net.inet.ip.fw.verbose_limit */
-	/* fwd: family 0 = by tablearg */
-	uint8_t fwd_family;
-	uint16_t fwd_port;   /* 0 = as in the packet */
-	struct in6 fwd_addr; /* IPv4 in the first four bytes */
 	uint16_t tag, untag; /* 0 = none, 65535 = by tablearg */
 	bool tag_by_tablearg, untag_by_tablearg;
-	char altq[16], state_name[16];
-	const char *comment; /* NULL = none */
-	uint32_t refs;       /* upper half and states; atomic */
-	uint32_t states;     /* dynamic rules that it made; oldest first (state_table.c) */
-	TAILQ_HEAD(, fw_state) state_list; /* set while there are any */
 	/*
 	 * where skipto and call go, remembered: valid while jump_chain is the map's id (chain.h). One
 	 * 64-bit word, so that a worker writes both at once: slot in the upper half
 	 */
 	uint64_t jump;
-	struct rcu_head rcu;
-	void *memory; /* what was allocated, for it lies at a cache line in there; its size */
-	size_t bytes;
 	struct fw_insn insn[];
 };
+_Static_assert(offsetof(struct fw_rule, insn) % 64 == 32, "two instructions in the line");
 
 /*
  * Words of `ipfw add` behind "add" -> rule, one reference, the caller's. A word may hold several
