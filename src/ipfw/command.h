@@ -64,6 +64,8 @@ int fw_command_file(struct verb_run *v, const struct fw_options *o, const char *
 bool fw_selection_parse(const char *word, const struct fw_options *o, struct fw_selection *s);
 /* A set's number, 0 to `max`; false after a message. */
 bool fw_set_parse(struct verb_run *v, const char *word, unsigned max, uint8_t *set);
+/* -errno of a change -> "ipfw: WHAT: why", an exit status. */
+int fw_refuse(struct verb_run *v, int error, const char *what);
 /* Which flags of fw_rule_print the options ask for. */
 unsigned fw_print_flags(const struct fw_options *o);
 

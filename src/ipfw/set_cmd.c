@@ -4,17 +4,13 @@
  */
 #include "ipfw/command.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 static int
 set_status(struct verb_run *v, int error)
 {
-	if (error == 0)
-		return 0;
-	return verb_error(
-	    v, error == -ENOMEM ? EX_OSERR_ : EX_UNAVAILABLE_, "set: %s", verb_strerror(error));
+	return error == 0 ? 0 : fw_refuse(v, error, "set");
 }
 
 /* --- disable, enable, show ------------------------------------------------- */

@@ -331,30 +331,28 @@ table_change(struct verb_run *v, const struct fw_options *o, struct fw_table *t,
     bool atomic, int argc, char **argv)
 {
 	enum fw_table_how how = !add ? FW_TABLE_DELETE : o->quiet ? FW_TABLE_SET : FW_TABLE_ADD;
-	struct fw_table_change one = { 0 }, *c = &one;
-	int n, error, status;
+	struct fw_table_change *c;
+	int n, error, status = EX_DATAERR_;
 
 	if (argc == 0)
 		return verb_error(
 		    v, EX_USAGE_, "table %s %s: which key?", t->name, add ? "add" : "delete");
 	if (add)
 		table_guess(t, argv[0]);
-	if (argc > 2 && (c = calloc((size_t)argc, sizeof(*c))) == NULL)
-		return table_refuse(v, t->name, -ENOMEM);
-	if (argc == 2 && !add && (c = calloc(2, sizeof(*c))) == NULL)
+	c = calloc((size_t)argc, sizeof(*c));
+	if (c == NULL)
 		return table_refuse(v, t->name, -ENOMEM);
 	n = changes_parse(v, t, add, argc, argv, c);
-	if (n < 0 || o->test_only) {
-		status = n < 0 ? EX_DATAERR_ : 0;
-	} else {
+	if (n >= 0 && !o->test_only) {
 		error = fw_table_apply(t, how, c, (uint32_t)n, atomic);
 		status = changes_say(v, o, t, c, n, add, argv);
 		/* of the table as a whole: locked, no memory */
 		if (error != 0 && status == 0 && !(error == -ESRCH && o->quiet))
 			status = table_refuse(v, t->name, error);
+	} else if (n >= 0) {
+		status = 0;
 	}
-	if (c != &one)
-		free(c);
+	free(c);
 	return status;
 }
 
