@@ -101,7 +101,7 @@ bench_set_load(struct bench_set *set, const char *name, const char *size)
 	}
 }
 
-enum { SLICE_HEADERS = 2048, SLICES_MAX = HEADERS_MAX / SLICE_HEADERS + 1, SLICE_ROUNDS = 25 };
+enum { SLICE_HEADERS = 512, SLICES_MAX = HEADERS_MAX / SLICE_HEADERS + 1, SLICE_ROUNDS = 60 };
 
 /*
  * ns a packet: the trace in short slices, several times over, of each slice the least. Who else runs

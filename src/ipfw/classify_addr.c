@@ -491,6 +491,7 @@ table_make(
 		return false;
 	leaves_make(&l);
 	a->base6 = l.n;
+	a->has_more = l.more > 0;
 	a->n6 = t6->n;
 	a->none = a->base6 + a->n6;
 	classes = a->none + 1;

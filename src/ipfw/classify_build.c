@@ -72,6 +72,7 @@ compiled_fill(struct fw_compiled *c, struct fw_plans *plans)
 
 		c->key[pos] = slot << 1 | !decided(&plans->plan[slot], plans->compiled);
 	}
+	c->bytes += c->dense.room * sizeof(*c->dense.line);
 	c->names = plans->names;
 	c->n_names = plans->n_names;
 	plans->names = NULL;
@@ -117,10 +118,7 @@ fw_compiled_rele(struct fw_compiled *c)
 {
 	if (c == NULL || __atomic_sub_fetch(&c->refs, 1, __ATOMIC_ACQ_REL) != 0)
 		return;
-	for (uint32_t i = 0; i < c->n_dense; i++) {
-		fw_lines_free(c->dense[i].line);
-		fw_lines_free(c->dense[i].sum);
-	}
+	fw_lines_free(c->dense.line);
 	fw_addresses_free(c->src);
 	fw_addresses_free(c->dst);
 	fw_lines_free(c->key);

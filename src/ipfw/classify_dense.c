@@ -436,25 +436,72 @@ all_rules(const struct fw_line *v, uint32_t lines, uint32_t n)
 	return bits == n;
 }
 
+static bool
+dense_reserve(struct fw_compiled *c, uint32_t blocks)
+{
+	struct fw_dense *d = &c->dense;
+	uint64_t need = d->used + (uint64_t)blocks * d->stride, room = d->room;
+	struct fw_line *line;
+
+	while (room < need)
+		room = room == 0 ? 64 : 2 * room;
+	if (room == d->room)
+		return true;
+	if (room * sizeof(*line) > UINT32_MAX || (line = fw_lines_alloc(NULL, room * sizeof(*line))) == NULL)
+		return false;
+	if (d->used > 0)
+		memcpy(line, d->line, d->used * sizeof(*line));
+	fw_lines_free(d->line);
+	d->line = line;
+	d->room = (uint32_t)room;
+	return true;
+}
+
+static void
+dense_block(struct fw_compiled *c, const struct fw_line *v)
+{
+	struct fw_dense *d = &c->dense;
+	struct fw_line *block = d->line + d->used;
+
+	fw_sum_make(block->w, v, c->lines);
+	memcpy(block + d->head, v, c->lines * sizeof(*v));
+	d->used += d->stride;
+}
+
+static bool
+dense_begin(struct fw_compiled *c)
+{
+	struct fw_dense *d = &c->dense;
+	struct fw_line *all = fw_lines_alloc(NULL, c->lines * sizeof(*all));
+
+	d->head = (c->sums + FW_LINE_WORDS - 1) / FW_LINE_WORDS;
+	d->stride = d->head + c->lines;
+	c->stride = d->stride * (uint32_t)sizeof(struct fw_line);
+	if (all == NULL || !dense_reserve(c, 1)) {
+		fw_lines_free(all);
+		return false;
+	}
+	for (uint32_t pos = 0; pos < c->n; pos++)
+		fw_bit_set(all, pos);
+	dense_block(c, all);
+	fw_lines_free(all);
+	return true;
+}
+
 /* The vectors become the compiled rules'; a field with one class of all rules tells nothing. */
 static bool
-dense_take(struct fw_compiled *c, struct small *s, bool *has)
+dense_take(struct fw_compiled *c, const struct small *s, enum fw_dense_field field, bool *has)
 {
-	struct fw_dense *d = &c->dense[c->n_dense];
-	size_t lines = (size_t)s->classes.n * c->lines;
+	const struct classes *k = &s->classes;
 
-	*has = s->classes.n > 1 || !all_rules(s->classes.line, c->lines, c->n);
+	*has = k->n > 1 || !all_rules(k->line, c->lines, c->n);
 	if (!*has)
 		return true;
-	d->n_classes = s->classes.n;
-	d->line = fw_lines_alloc(c, lines * sizeof(*d->line));
-	d->sum = fw_lines_alloc(c, (size_t)s->classes.n * c->sums * sizeof(*d->sum));
-	c->n_dense++;
-	if (d->line == NULL || d->sum == NULL)
+	if (!dense_reserve(c, k->n))
 		return false;
-	memcpy(d->line, s->classes.line, lines * sizeof(*d->line));
-	for (uint32_t i = 0; i < s->classes.n; i++)
-		fw_sum_make(d->sum + (size_t)i * c->sums, d->line + (size_t)i * c->lines, c->lines);
+	c->base[field] = c->dense.used * (uint32_t)sizeof(struct fw_line);
+	for (uint32_t i = 0; i < k->n; i++)
+		dense_block(c, k->line + (size_t)i * c->lines);
 	return true;
 }
 
@@ -469,7 +516,7 @@ port_make(
 		return false;
 	for (uint32_t v = 0; v < FW_DOMAIN_PORT; v++)
 		of[v] = (uint16_t)s.of[v];
-	ok = dense_take(c, &s, has);
+	ok = dense_take(c, &s, field == FW_FIELD_SPORT ? FW_DENSE_SPORT : FW_DENSE_DPORT, has);
 	small_free(&s);
 	return ok;
 }
@@ -477,7 +524,8 @@ port_make(
 /* Several fields, one vector: parts[] are tables of what each value adds to the index. */
 static bool
 fields_make(struct fw_compiled *c, struct fw_plans *plans, const enum fw_field *fields, unsigned n,
-    uint32_t *const *parts, const uint32_t *domains, uint32_t **index, bool *has)
+    uint32_t *const *parts, const uint32_t *domains, enum fw_dense_field field, uint32_t **index,
+    bool *has)
 {
 	struct small s[4] = { 0 }, product = { 0 };
 	uint32_t cells = 0, stride = 1;
@@ -489,7 +537,12 @@ fields_make(struct fw_compiled *c, struct fw_plans *plans, const enum fw_field *
 	for (unsigned f = 0; f < n && ok; stride *= s[f++].classes.n)
 		for (uint32_t v = 0; v < domains[f]; v++)
 			parts[f][v] = s[f].of[v] * stride;
-	ok = ok && product_make(s, n, &product, index, &cells) && dense_take(c, &product, has);
+	if (field == FW_DENSE_KIND) {
+		c->has_shape = s[1].classes.n > 1;
+		c->has_tcp = s[2].classes.n > 1;
+		c->has_icmp = s[3].classes.n > 1;
+	}
+	ok = ok && product_make(s, n, &product, index, &cells) && dense_take(c, &product, field, has);
 	c->bytes += cells * sizeof(**index);
 	small_free(&product);
 	for (unsigned f = 0; f < n; f++)
@@ -516,8 +569,8 @@ fw_dense_make(struct fw_compiled *c, struct fw_plans *plans)
 	way_parts[0] = c->recv;
 	way_parts[1] = c->xmit;
 	way_parts[2] = c->via;
-	return port_make(c, plans, FW_FIELD_SPORT, c->sport, &c->has_sport) &&
+	return dense_begin(c) && port_make(c, plans, FW_FIELD_SPORT, c->sport, &c->has_sport) &&
 	    port_make(c, plans, FW_FIELD_DPORT, c->dport, &c->has_dport) &&
-	    fields_make(c, plans, kind, 4, kind_parts, kind_domains, &c->kind, &c->has_kind) &&
-	    fields_make(c, plans, way, 3, way_parts, way_domains, &c->way, &c->has_way);
+	    fields_make(c, plans, kind, 4, kind_parts, kind_domains, FW_DENSE_KIND, &c->kind, &c->has_kind) &&
+	    fields_make(c, plans, way, 3, way_parts, way_domains, FW_DENSE_WAY, &c->way, &c->has_way);
 }

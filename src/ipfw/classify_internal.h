@@ -27,7 +27,6 @@ enum {
 	FW_BATCH = 64, /* packets whose look-ups overlap */
 	FW_DOMAIN_PORT = 65537,
 	FW_NO_PORT = 65536,
-	FW_DENSE_MAX = 4,
 };
 
 struct fw_line {
@@ -61,6 +60,7 @@ enum fw_shape {
 	FW_SHAPE_IP6 = 16,
 	FW_SHAPES = 24
 };
+enum fw_dense_field { FW_DENSE_SPORT, FW_DENSE_DPORT, FW_DENSE_KIND, FW_DENSE_WAY, FW_DENSE_FIELDS };
 enum { FW_PROTOS = 257, FW_TCPS = 257, FW_ICMPS = 513 };
 
 /*
@@ -116,6 +116,7 @@ struct fw_class {
 struct fw_addresses {
 	uint32_t root[65536];
 	uint32_t *more;
+	bool has_more;
 	uint16_t *start;        /* low 16 bits */
 	struct fw_class *class; /* of interval i, n_sums of them */
 	uint32_t n_classes;
@@ -137,11 +138,15 @@ fw_more_at(uint32_t word, uint32_t address)
 	return (word >> FW_LEAF_BITS) + (address >> 8 & 0xff);
 }
 
-/* A field with few classes. */
+/*
+ * Fields with few classes: one piece of memory for all of them, in which a class is a block of its
+ * summary and its lines. Block 0 lets all rules match, for fields that tell no rules apart.
+ */
 struct fw_dense {
-	uint32_t n_classes;
-	struct fw_line *line; /* class * lines + l */
-	uint64_t *sum;        /* class * sums + s */
+	struct fw_line *line;
+	uint32_t used, room; /* lines */
+	uint32_t head;       /* lines of a block's summary */
+	uint32_t stride;     /* lines of a block */
 };
 
 struct fw_compiled {
@@ -151,11 +156,14 @@ struct fw_compiled {
 	uint64_t bytes, build_ns;
 
 	struct fw_addresses *src, *dst;
-	/* dense vectors by what is looked up: ports, kind, interfaces; only those that tell rules apart */
-	uint32_t n_dense;
-	struct fw_dense dense[FW_DENSE_MAX];
-	/* values -> number of the class, or parts of an index of kind[] and way[], to be added */
+	struct fw_dense dense;
+	/*
+	 * Values -> class, whose block begins at base + class * stride. The kind of packet and its
+	 * way (interfaces) are looked up by sums of what their fields' values say.
+	 */
+	uint32_t base[FW_DENSE_FIELDS], stride; /* bytes */
 	bool has_sport, has_dport, has_kind, has_way;
+	bool has_tcp, has_shape, has_icmp; /* of kind: fields with more than one class */
 	uint16_t sport[FW_DOMAIN_PORT], dport[FW_DOMAIN_PORT];
 	uint32_t proto[FW_PROTOS], shape[FW_SHAPES], tcp[FW_TCPS], icmp[FW_ICMPS];
 	uint32_t *kind;
@@ -243,7 +251,7 @@ struct fw_classifier {
  * What fw_candidates.room is: of each line that has a match the first with lo <= slot. Matches whose
  * slots are hi and above may be missing.
  */
-enum { FW_WALK_HEADS = 26 };
+enum { FW_WALK_HEADS = 16 };
 struct fw_head {
 	uint32_t key;
 	uint16_t line, bit;
@@ -252,7 +260,7 @@ struct fw_walk {
 	uint32_t lo, hi, n;
 	uint32_t first; /* the lowest key of all heads */
 	uint32_t class[2];
-	uint32_t dense[FW_DENSE_MAX];
+	uint32_t dense[FW_DENSE_FIELDS]; /* where their blocks begin */
 	struct fw_head head[FW_WALK_HEADS];
 };
 _Static_assert(sizeof(struct fw_walk) <= sizeof(((struct fw_candidates *)0)->room), "it fits");

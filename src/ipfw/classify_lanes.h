@@ -21,15 +21,16 @@ LANES(addresses)(const struct fw_addresses *a, const uint32_t *key, uint32_t n, 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t w = word[i] = a->root[key[i] >> 16];
 
-		__builtin_prefetch(choose(w & FW_LEAF_MORE, &a->more[fw_more_at(w, key[i])],
-		    &a->start[w >> FW_LEAF_BITS]));
-	}
-	for (uint32_t i = 0; i < n; i++) {
-		uint32_t w = word[i];
-
-		word[i] = w = *(const uint32_t *)choose(
-		    w & FW_LEAF_MORE, &a->more[fw_more_at(w, key[i])], &word[i]);
 		__builtin_prefetch(&a->start[w >> FW_LEAF_BITS]);
+	}
+	if (a->has_more) {
+		for (uint32_t i = 0; i < n; i++)
+			__builtin_prefetch(&a->more[fw_more_at(word[i], key[i])]);
+		for (uint32_t i = 0; i < n; i++) {
+			word[i] = *(const uint32_t *)choose(word[i] & FW_LEAF_MORE,
+			    &a->more[fw_more_at(word[i], key[i])], &word[i]);
+			__builtin_prefetch(&a->start[word[i] >> FW_LEAF_BITS]);
+		}
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t first = word[i] >> FW_LEAF_BITS, last = word[i] & (FW_LEAF_MORE - 1);
@@ -40,88 +41,103 @@ LANES(addresses)(const struct fw_addresses *a, const uint32_t *key, uint32_t n, 
 }
 
 /* The lines of all packets that can have a match, in word s of the summaries. */
-LANES_TARGET static uint32_t
-LANES(summaries)(const struct fw_compiled *c, struct job *job, uint32_t s)
+LANES_TARGET static inline __attribute__((always_inline)) uint32_t
+LANES(summaries)(const struct fw_compiled *c, struct job *job, uint32_t s, uint32_t sums)
 {
-	const struct fw_addresses *a0 = c->src, *a1 = c->dst;
-	uint32_t n = 0;
+	const struct fw_class *class0 = c->src->class + s, *class1 = c->dst->class + s;
+	const uint8_t *dense = (const uint8_t *)c->dense.line + s * sizeof(uint64_t);
+	uint64_t wild0 = c->src->wild_sum[s], wild1 = c->dst->wild_sum[s];
+	uint32_t n = 0, packets = job->n;
 
-	for (uint32_t i = 0; i < job->n; i++) {
-		const struct fw_walk *walk = job->walk[i];
-		uint64_t sum = a0->class[(size_t)walk->class[0] * c->sums + s].sum | a0->wild_sum[s];
+	for (uint32_t i = 0; i < packets; i++) {
+		const uint32_t *at = job->walk[i]->dense;
+		uint64_t sum0 = class0[(size_t)job->class[0][i] * sums].sum | wild0;
+		uint64_t sum1 = class1[(size_t)job->class[1][i] * sums].sum | wild1;
+		uint64_t sum2 = load64(dense + at[0]) & load64(dense + at[1]);
+		uint64_t sum3 = load64(dense + at[2]) & load64(dense + at[3]);
 
-		sum &= a1->class[(size_t)walk->class[1] * c->sums + s].sum | a1->wild_sum[s];
-		for (uint32_t d = 0; d < c->n_dense; d++)
-			sum &= c->dense[d].sum[(size_t)walk->dense[d] * c->sums + s];
 		memset(job->packet + n, (int)i, 64);
-		n = LANES(spread)(job->bit, n, sum);
+		n = LANES(spread)(job->bit, n, sum0 & sum1 & sum2 & sum3);
 	}
 	return n;
 }
 
 /* Where they lie. */
-LANES_TARGET static void
-LANES(lines)(const struct fw_compiled *c, struct job *job, uint32_t n, uint32_t s)
+LANES_TARGET static inline __attribute__((always_inline)) void
+LANES(lines)(const struct fw_compiled *c, struct job *job, uint32_t n, uint32_t s, uint32_t sums)
 {
-	const struct fw_addresses *a0 = c->src, *a1 = c->dst;
+	const struct fw_class *class0 = c->src->class + s, *class1 = c->dst->class + s;
+	const struct fw_line *line0 = c->src->line, *wild0 = c->src->wild + s * 64;
+	const struct fw_line *line1 = c->dst->line, *wild1 = c->dst->wild + s * 64;
 
 	for (uint32_t t = 0; t < n; t++) {
-		const struct fw_walk *walk = job->walk[job->packet[t]];
-		uint32_t bit = job->bit[t], line = s * 64 + bit;
-		const struct fw_class *x = &a0->class[(size_t)walk->class[0] * c->sums + s];
-		const struct fw_class *y = &a1->class[(size_t)walk->class[1] * c->sums + s];
+		uint32_t i = job->packet[t], bit = job->bit[t];
+		const struct fw_class *x = &class0[(size_t)job->class[0][i] * sums];
+		const struct fw_class *y = &class1[(size_t)job->class[1][i] * sums];
 
-		job->line[0][t] = class_line(a0, x, bit, line);
-		job->line[1][t] = class_line(a1, y, bit, line);
+		job->line[0][t] = class_line(line0, wild0, x, bit);
+		job->line[1][t] = class_line(line1, wild1, y, bit);
 		__builtin_prefetch(job->line[0][t]);
 		__builtin_prefetch(job->line[1][t]);
 	}
 }
 
 /* AND them, and note of each the first rule. */
-LANES_TARGET static void
+LANES_TARGET static inline __attribute__((always_inline)) void
 LANES(heads)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_t s)
 {
 	const struct fw_compiled *c = k->compiled;
-	const uint32_t none = c->lines * FW_LINE_BITS;
+	const struct fw_line *wild0 = c->src->wild, *wild1 = c->dst->wild;
+	const uint8_t *dense = (const uint8_t *)(c->dense.line + c->dense.head);
+	const uint32_t none = c->lines * FW_LINE_BITS, *keys = k->key;
 
 	for (uint32_t t = 0; t < n; t++) {
 		struct fw_walk *walk = job->walk[job->packet[t]];
-		uint32_t line = s * 64 + job->bit[t], bit, key, at;
-		vector v = (*(const vector *)job->line[0][t] | *(const vector *)&c->src->wild[line]) &
-		    (*(const vector *)job->line[1][t] | *(const vector *)&c->dst->wild[line]);
+		uint32_t line = s * 64 + job->bit[t], bit, key;
+		const uint8_t *at = dense + (size_t)line * sizeof(struct fw_line);
+		vector v0 = *(const vector *)job->line[0][t] | *(const vector *)&wild0[line];
+		vector v1 = *(const vector *)job->line[1][t] | *(const vector *)&wild1[line];
+		vector v2 = *(const vector *)(at + walk->dense[0]) & *(const vector *)(at + walk->dense[1]);
+		vector v3 = *(const vector *)(at + walk->dense[2]) & *(const vector *)(at + walk->dense[3]);
+		vector v = (v0 & v1) & (v2 & v3);
+		uint64_t head;
 
-		for (uint32_t d = 0; d < c->n_dense; d++)
-			v &= *(const vector *)&c->dense[d].line[(size_t)walk->dense[d] * c->lines + line];
 		bit = LANES(first)((const uint64_t *)&v);
-		key = k->key[bit < FW_LINE_BITS ? line * FW_LINE_BITS + bit : none];
+		key = keys[bit < FW_LINE_BITS ? line * FW_LINE_BITS + bit : none];
 		if (__builtin_expect(key == FW_SLOT_NONE && bit < FW_LINE_BITS, 0))
 			key = line_next(k, walk, line, &bit, 0);
-		at = walk->n < FW_WALK_HEADS ? walk->n : FW_WALK_HEADS - 1;
-		walk->head[at] = (struct fw_head){ key, (uint16_t)line, (uint16_t)bit };
+		head = (uint64_t)bit << 48 | (uint64_t)line << 32 | key;
+		memcpy(&walk->head[walk->n % FW_WALK_HEADS], &head, sizeof(head));
 		walk->n += key != FW_SLOT_NONE;
 		walk->first = key < walk->first ? key : walk->first;
 	}
+}
+
+LANES_TARGET static inline __attribute__((always_inline)) void
+LANES(word)(const struct fw_classifier *k, struct job *job, uint32_t s, uint32_t sums)
+{
+	uint32_t n = LANES(summaries)(k->compiled, job, s, sums);
+
+	LANES(lines)(k->compiled, job, n, s, sums);
+	LANES(heads)(k, job, n, s);
 }
 
 LANES_TARGET static void
 LANES(match)(const struct fw_classifier *k, struct job *job)
 {
 	const struct fw_compiled *c = k->compiled;
-	uint32_t class[2][FW_BATCH];
 
-	LANES(addresses)(c->src, job->key[0], job->n, class[0]);
-	LANES(addresses)(c->dst, job->key[1], job->n, class[1]);
-	for (uint32_t i = 0; i < job->n; i++) {
-		job->walk[i]->class[0] = class[0][i];
-		job->walk[i]->class[1] = class[1][i];
-	}
+	LANES(addresses)(c->src, job->key[0], job->n, job->class[0]);
+	LANES(addresses)(c->dst, job->key[1], job->n, job->class[1]);
 	if (job->not4 != 0)
 		classes_not4(c, job);
-	for (uint32_t s = 0; s < c->sums; s++) {
-		uint32_t n = LANES(summaries)(c, job, s);
-
-		LANES(lines)(c, job, n, s);
-		LANES(heads)(k, job, n, s);
+	for (uint32_t i = 0; i < job->n; i++) {
+		job->walk[i]->class[0] = job->class[0][i];
+		job->walk[i]->class[1] = job->class[1][i];
 	}
+	if (c->sums == 1)
+		LANES(word)(k, job, 0, 1);
+	else
+		for (uint32_t s = 0; s < c->sums; s++)
+			LANES(word)(k, job, s, c->sums);
 }

@@ -17,6 +17,7 @@ struct job {
 	struct fw_walk *walk[FW_BATCH];
 	uint32_t key[2][FW_BATCH]; /* addresses, host order */
 	uint64_t not4;
+	uint32_t class[2][FW_BATCH];
 	/* lines that can have a match */
 	uint8_t packet[FW_BATCH * 64 + 64], bit[FW_BATCH * 64 + 64];
 	const struct fw_line *line[2][FW_BATCH * 64];
@@ -45,8 +46,15 @@ packet_icmp(const struct fw_packet *p)
 static inline uint32_t
 packet_kind(const struct fw_compiled *c, const struct fw_packet *p)
 {
-	return c->kind[c->proto[p->ip == 0 ? 256 : p->proto] + c->shape[packet_shape(p)] +
-	    c->tcp[p->has_tcp ? p->tcp_flags : 256] + c->icmp[packet_icmp(p)]];
+	uint32_t at = c->proto[p->ip == 0 ? 256 : p->proto];
+
+	if (c->has_tcp)
+		at += c->tcp[p->has_tcp ? p->tcp_flags : 256];
+	if (c->has_shape)
+		at += c->shape[packet_shape(p)];
+	if (c->has_icmp)
+		at += c->icmp[packet_icmp(p)];
+	return c->kind[at];
 }
 
 static uint32_t
@@ -82,16 +90,18 @@ static inline void
 packet_dense(const struct fw_compiled *c, const struct fw_packet *p, struct fw_walk *walk,
     struct last_way *last)
 {
-	uint32_t d = 0;
+	uint32_t class[FW_DENSE_FIELDS] = { 0 };
 
 	if (c->has_sport)
-		walk->dense[d++] = c->sport[p->has_ports ? p->sport : FW_NO_PORT];
+		class[FW_DENSE_SPORT] = c->sport[p->has_ports ? p->sport : FW_NO_PORT];
 	if (c->has_dport)
-		walk->dense[d++] = c->dport[p->has_ports ? p->dport : FW_NO_PORT];
+		class[FW_DENSE_DPORT] = c->dport[p->has_ports ? p->dport : FW_NO_PORT];
 	if (c->has_kind)
-		walk->dense[d++] = packet_kind(c, p);
+		class[FW_DENSE_KIND] = packet_kind(c, p);
 	if (c->has_way)
-		walk->dense[d++] = packet_way_again(c, p, last);
+		class[FW_DENSE_WAY] = packet_way_again(c, p, last);
+	for (unsigned d = 0; d < FW_DENSE_FIELDS; d++)
+		walk->dense[d] = c->base[d] + class[d] * c->stride;
 }
 
 /* The classes of addresses that are not IPv4. */
@@ -103,8 +113,8 @@ classes_not4(const struct fw_compiled *c, struct job *job)
 		const struct fw_packet *p = job->p[i];
 		bool ip6 = p->ip == 6;
 
-		job->walk[i]->class[0] = ip6 ? fw_addresses_find6(c->src, &p->src6) : c->src->none;
-		job->walk[i]->class[1] = ip6 ? fw_addresses_find6(c->dst, &p->dst6) : c->dst->none;
+		job->class[0][i] = ip6 ? fw_addresses_find6(c->src, &p->src6) : c->src->none;
+		job->class[1][i] = ip6 ? fw_addresses_find6(c->dst, &p->dst6) : c->dst->none;
 	}
 }
 
@@ -117,27 +127,37 @@ choose(bool first, const void *a, const void *b)
 	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
 }
 
-/* Where a class has this line; nowhere: where the rules are that say nothing of addresses. */
+/*
+ * Where a class has the line of a bit of its summary; nowhere: where the rules are that say nothing of
+ * addresses.
+ */
 static inline const struct fw_line *
-class_line(const struct fw_addresses *a, const struct fw_class *k, uint32_t bit, uint32_t line)
+class_line(const struct fw_line *line, const struct fw_line *wild, const struct fw_class *k, uint32_t bit)
 {
 	uint32_t before = (uint32_t)__builtin_popcountll(k->sum & ((1ull << bit) - 1));
 
-	return choose(k->sum >> bit & 1, a->line + k->first + before, a->wild + line);
+	return choose(k->sum >> bit & 1, line + (k->first + before), wild + bit);
 }
 
-/* Matches of one line, one word of it. */
+static const struct fw_line *
+walk_line(const struct fw_compiled *c, const struct fw_addresses *a, uint32_t class, uint32_t line)
+{
+	uint32_t s = line / 64;
+
+	return class_line(a->line, a->wild + s * 64, &a->class[(size_t)class * c->sums + s], line % 64);
+}
+
+/* Word w of a line: the rules that match. */
 static uint64_t
 line_word(const struct fw_compiled *c, const struct fw_walk *walk, uint32_t line, uint32_t w)
 {
-	uint32_t s = line / 64;
-	const struct fw_class *x = &c->src->class[(size_t)walk->class[0] * c->sums + s];
-	const struct fw_class *y = &c->dst->class[(size_t)walk->class[1] * c->sums + s];
-	uint64_t bits = (class_line(c->src, x, line % 64, line)->w[w] | c->src->wild[line].w[w]) &
-	    (class_line(c->dst, y, line % 64, line)->w[w] | c->dst->wild[line].w[w]);
+	const uint8_t *dense = (const uint8_t *)&c->dense.line[c->dense.head + line].w[w];
+	uint64_t bits =
+	    (walk_line(c, c->src, walk->class[0], line)->w[w] | c->src->wild[line].w[w]) &
+	    (walk_line(c, c->dst, walk->class[1], line)->w[w] | c->dst->wild[line].w[w]);
 
-	for (uint32_t d = 0; d < c->n_dense; d++)
-		bits &= c->dense[d].line[(size_t)walk->dense[d] * c->lines + line].w[w];
+	for (unsigned d = 0; d < FW_DENSE_FIELDS; d++)
+		bits &= load64(dense + walk->dense[d]);
 	return bits;
 }
 
@@ -452,9 +472,11 @@ fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uin
 static uint32_t
 found(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 {
+	if (from == walk->lo && walk->n <= FW_WALK_HEADS)
+		return walk->first;
 	if (walk->n > FW_WALK_HEADS || from < walk->lo || from >= walk->hi)
 		refill(k, walk, from);
-	else if (from > walk->lo)
+	else
 		advance(k, walk, from);
 	if (walk->first >> 1 >= walk->hi && walk->hi != FW_SLOT_NONE)
 		refill(k, walk, from > walk->hi ? from : walk->hi);
