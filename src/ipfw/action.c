@@ -103,7 +103,7 @@ parse_number_or_tablearg(struct fw_parse *p, const char *of, uint64_t min, uint6
 }
 
 static bool
-parse_named(struct fw_parse *p, const char *of, const struct fw_name *names, uint64_t max)
+parse_named(struct fw_parse *p, const char *of, const struct fw_word *names, uint64_t max)
 {
 	const char *word = fw_need(p, of);
 	uint64_t n;
@@ -235,6 +235,9 @@ parse_altq(struct fw_parse *p)
 		return false;
 	if (p->rule->altq[0] != '\0')
 		return fw_fail(p, "altq is said twice");
+	/* a comma would take the next word of the listing */
+	if (strchr(word, ',') != NULL)
+		return fw_fail(p, "bad altq \"%s\"", word);
 	if (strlcpy(p->rule->altq, word, sizeof(p->rule->altq)) >= sizeof(p->rule->altq))
 		return fw_fail(p, "altq \"%s\" is too long", word);
 	return true;
@@ -301,7 +304,7 @@ fw_parse_action(struct fw_parse *p)
 /* --- writing --------------------------------------------------------------- */
 
 static void
-print_named(struct fw_text *t, const struct fw_name *names, uint32_t value)
+print_named(struct fw_text *t, const struct fw_word *names, uint32_t value)
 {
 	const char *word = fw_name_of(names, value);
 

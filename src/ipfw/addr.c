@@ -14,6 +14,7 @@
 #include "kern/verb.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -83,7 +84,7 @@ parse_value(const char *word, uint32_t *value)
 bool
 fw_parse_table_name(struct fw_parse *p, const char *name, uint16_t *table)
 {
-	int index = fw_table_ref(name);
+	int index = strchr(name, ',') == NULL ? fw_table_ref(name) : -EINVAL;
 
 	if (index < 0)
 		return fw_fail(p, "table \"%s\": %s", name, verb_strerror(index));

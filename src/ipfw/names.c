@@ -11,7 +11,7 @@
 #include <string.h>
 
 bool
-fw_name_find(const struct fw_name *names, const char *word, uint32_t *value)
+fw_name_find(const struct fw_word *names, const char *word, uint32_t *value)
 {
 	for (; names->word != NULL; names++)
 		if (strcmp(names->word, word) == 0) {
@@ -22,7 +22,7 @@ fw_name_find(const struct fw_name *names, const char *word, uint32_t *value)
 }
 
 const char *
-fw_name_of(const struct fw_name *names, uint32_t value)
+fw_name_of(const struct fw_word *names, uint32_t value)
 {
 	for (; names->word != NULL; names++)
 		if (names->value == value)
@@ -45,7 +45,7 @@ fw_protocol_find(const char *word, uint8_t *proto)
 }
 
 /* IANA's numbers. "ip", "ip4" and "ip6" are words of the language, not protocols (parse.c). */
-const struct fw_name fw_protocols[] = {
+const struct fw_word fw_protocols[] = {
 	{ "icmp", 1 },
 	{ "igmp", 2 },
 	{ "ggp", 3 },
@@ -191,7 +191,7 @@ const struct fw_name fw_protocols[] = {
 	{ NULL, 0 },
 };
 
-const struct fw_name fw_ether_types[] = {
+const struct fw_word fw_ether_types[] = {
 	{ "ip", 0x0800 },
 	{ "ipv4", 0x0800 },
 	{ "ipv6", 0x86dd },
@@ -215,7 +215,7 @@ const struct fw_name fw_ether_types[] = {
 };
 
 /* RFC 2474, 2597, 3246, 5865. */
-const struct fw_name fw_dscps[] = {
+const struct fw_word fw_dscps[] = {
 	{ "be", 0 },
 	{ "cs0", 0 },
 	{ "cs1", 8 },
@@ -243,7 +243,7 @@ const struct fw_name fw_dscps[] = {
 };
 
 /* RFC 792, 1122 3.2.2.1, 1812 5.2.7.1. */
-const struct fw_name fw_unreach_codes[] = {
+const struct fw_word fw_unreach_codes[] = {
 	{ "net", 0 },
 	{ "host", 1 },
 	{ "protocol", 2 },
@@ -264,7 +264,7 @@ const struct fw_name fw_unreach_codes[] = {
 };
 
 /* RFC 4443 3.1. */
-const struct fw_name fw_unreach6_codes[] = {
+const struct fw_word fw_unreach6_codes[] = {
 	{ "no-route", 0 },
 	{ "admin-prohib", 1 },
 	{ "address", 3 },
@@ -273,7 +273,7 @@ const struct fw_name fw_unreach6_codes[] = {
 };
 
 /* Those that every BSD has by the same number; others are said by number. */
-const struct fw_name fw_users[] = {
+const struct fw_word fw_users[] = {
 	{ "root", 0 },
 	{ "toor", 0 },
 	{ "daemon", 1 },
@@ -298,7 +298,7 @@ const struct fw_name fw_users[] = {
 	{ NULL, 0 },
 };
 
-const struct fw_name fw_groups[] = {
+const struct fw_word fw_groups[] = {
 	{ "wheel", 0 },
 	{ "daemon", 1 },
 	{ "kmem", 2 },

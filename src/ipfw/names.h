@@ -11,21 +11,21 @@
 #include <stdint.h>
 
 /* A list of these ends with a NULL word. Of several words for a number the first is printed. */
-struct fw_name {
+struct fw_word {
 	const char *word;
 	uint32_t value;
 };
 
 /* False: no such word. */
-bool fw_name_find(const struct fw_name *names, const char *word, uint32_t *value);
+bool fw_name_find(const struct fw_word *names, const char *word, uint32_t *value);
 /* The first word of a number; NULL. */
-const char *fw_name_of(const struct fw_name *names, uint32_t value);
+const char *fw_name_of(const struct fw_word *names, uint32_t value);
 
-extern const struct fw_name fw_protocols[];
-extern const struct fw_name fw_ether_types[];
-extern const struct fw_name fw_dscps[];
-extern const struct fw_name fw_unreach_codes[], fw_unreach6_codes[];
-extern const struct fw_name fw_users[], fw_groups[];
+extern const struct fw_word fw_protocols[];
+extern const struct fw_word fw_ether_types[];
+extern const struct fw_word fw_dscps[];
+extern const struct fw_word fw_unreach_codes[], fw_unreach6_codes[];
+extern const struct fw_word fw_users[], fw_groups[];
 
 /* Name of a protocol or its number 1..255. */
 bool fw_protocol_find(const char *word, uint8_t *proto);

@@ -57,7 +57,7 @@ print_number(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 	fw_put(t, "%u", in->arg);
 }
 
-static const struct fw_name *
+static const struct fw_word *
 names_of(const struct fw_insn *in)
 {
 	return in->op == FW_OP_UID ? fw_users : fw_groups;

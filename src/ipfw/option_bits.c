@@ -25,7 +25,7 @@ next_item(const char **list, char item[32])
 
 /* --- set and clear --------------------------------------------------------- */
 
-static const struct fw_name tcp_flags[] = {
+static const struct fw_word tcp_flags[] = {
 	{ "fin", 0x01 },
 	{ "syn", 0x02 },
 	{ "rst", 0x04 },
@@ -35,7 +35,7 @@ static const struct fw_name tcp_flags[] = {
 	{ NULL, 0 },
 };
 
-static const struct fw_name tcp_options[] = {
+static const struct fw_word tcp_options[] = {
 	{ "mss", FW_TCPOPT_MSS },
 	{ "maxseg", FW_TCPOPT_MSS },
 	{ "window", FW_TCPOPT_WINDOW },
@@ -46,7 +46,7 @@ static const struct fw_name tcp_options[] = {
 	{ NULL, 0 },
 };
 
-static const struct fw_name ip_options[] = {
+static const struct fw_word ip_options[] = {
 	{ "ssrr", FW_IPOPT_SSRR },
 	{ "lsrr", FW_IPOPT_LSRR },
 	{ "rr", FW_IPOPT_RR },
@@ -55,7 +55,7 @@ static const struct fw_name ip_options[] = {
 };
 
 /* RFC 1349; the lowest two bits mean congestion since RFC 3168. */
-static const struct fw_name ip_tos[] = {
+static const struct fw_word ip_tos[] = {
 	{ "lowdelay", FW_TOS_LOWDELAY },
 	{ "throughput", FW_TOS_THROUGHPUT },
 	{ "reliability", FW_TOS_RELIABILITY },
@@ -65,7 +65,7 @@ static const struct fw_name ip_tos[] = {
 	{ NULL, 0 },
 };
 
-static const struct fw_name ext6_headers[] = {
+static const struct fw_word ext6_headers[] = {
 	{ "frag", FW_EXT_FRAG },
 	{ "hopopt", FW_EXT_HOPOPT },
 	{ "route", FW_EXT_ROUTE },
@@ -77,7 +77,7 @@ static const struct fw_name ext6_headers[] = {
 	{ NULL, 0 },
 };
 
-static const struct fw_name *
+static const struct fw_word *
 names_of(const struct fw_insn *in)
 {
 	switch ((enum fw_op)in->op) {
@@ -135,7 +135,7 @@ fw_print_bits(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 	uint32_t said = 0;
 
 	(void)proto;
-	for (const struct fw_name *name = names_of(in); name->word != NULL; name++) {
+	for (const struct fw_word *name = names_of(in); name->word != NULL; name++) {
 		/* the first of a bit's names is enough */
 		if ((said & name->value) != 0 || ((in->n | in->arg) & name->value) == 0)
 			continue;
@@ -148,7 +148,7 @@ fw_print_bits(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 /* --- maps ------------------------------------------------------------------ */
 
 static bool
-parse_member(struct fw_parse *p, const char *of, const char *item, const struct fw_name *names,
+parse_member(struct fw_parse *p, const char *of, const char *item, const struct fw_word *names,
     unsigned max, uint64_t *map)
 {
 	uint64_t number;
@@ -166,7 +166,7 @@ parse_member(struct fw_parse *p, const char *of, const char *item, const struct 
 
 static bool
 parse_members(
-    struct fw_parse *p, const char *of, const struct fw_name *names, unsigned max, uint64_t *map)
+    struct fw_parse *p, const char *of, const struct fw_word *names, unsigned max, uint64_t *map)
 {
 	const char *list = fw_need(p, of);
 	char item[32];
@@ -183,7 +183,7 @@ parse_members(
 }
 
 static void
-print_members(struct fw_text *t, const uint64_t *map, unsigned max, const struct fw_name *names)
+print_members(struct fw_text *t, const uint64_t *map, unsigned max, const struct fw_word *names)
 {
 	const char *comma = "";
 
@@ -200,7 +200,7 @@ print_members(struct fw_text *t, const uint64_t *map, unsigned max, const struct
 	}
 }
 
-static const struct fw_name *
+static const struct fw_word *
 member_names(const struct fw_insn *in)
 {
 	return in->op == FW_OP_DSCP ? fw_dscps : NULL;

@@ -45,6 +45,8 @@ parse_iface_name(struct fw_parse *p, const char *word, struct fw_iface *iface)
 		iface->how = FW_IFACE_PREFIX;
 		len--;
 	}
+	if (strchr(word, ',') != NULL)
+		return fw_fail(p, "bad interface \"%s\"", word);
 	if (memchr(word, '*', len) != NULL || strpbrk(word, "?[") != NULL)
 		return fw_fail(p, "bad interface \"%s\": only a star at its end", word);
 	if (len >= sizeof(iface->name))

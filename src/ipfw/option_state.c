@@ -81,7 +81,7 @@ fw_parse_state(struct fw_parse *p, const struct fw_option *o, struct fw_insn *in
 									     FW_MADE_FAULT;
 }
 
-static const struct fw_name limit_masks[] = {
+static const struct fw_word limit_masks[] = {
 	{ "src-addr", FW_LIMIT_SRC_ADDR },
 	{ "src-port", FW_LIMIT_SRC_PORT },
 	{ "dst-addr", FW_LIMIT_DST_ADDR },
@@ -138,7 +138,7 @@ fw_print_state(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 void
 fw_print_limit(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 {
-	for (const struct fw_name *mask = limit_masks; mask->word != NULL; mask++)
+	for (const struct fw_word *mask = limit_masks; mask->word != NULL; mask++)
 		if ((in->u.limit->mask & mask->value) != 0)
 			fw_put(t, " %s", mask->word);
 	if ((in->flags & FW_TABLEARG) != 0)
@@ -150,7 +150,7 @@ fw_print_limit(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 
 /* --- look-ups -------------------------------------------------------------- */
 
-static const struct fw_name keys[] = {
+static const struct fw_word keys[] = {
 	{ "dst-ip", FW_KEY_DST_IP },
 	{ "src-ip", FW_KEY_SRC_IP },
 	{ "dst-port", FW_KEY_DST_PORT },
