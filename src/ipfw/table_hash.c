@@ -32,7 +32,7 @@ struct fw_hash {
 	uint8_t flow_fields;
 	uint64_t lengths4, lengths6[3]; /* prefix lengths that there are entries of, by bit */
 	uint32_t of_length4[LENGTHS4], of_length6[LENGTHS6];
-	uint64_t slot[] __attribute__((aligned(64)));
+	uint64_t slot[];
 };
 
 static uint64_t entries_live, hash_seeds;
