@@ -14,6 +14,9 @@ enum fw_nat_result {
 	FW_NAT_DROP,
 	FW_NAT_NONE /* no such instance */
 };
+/* Number of `nat global`: whichever instance has a link for the packet. */
+enum { FW_NAT_GLOBAL = 0 };
+
 /*
  * Translate p->m, which is IPv4 and whose buffer becomes writable (p->m may be replaced; NULL: no
  * memory, freed). p is read anew by the caller.
