@@ -253,11 +253,12 @@ check_on(struct fw_round *round, struct fw_packet *p, struct fw_verdict *v)
 	const struct fw_ref ref = v->rule == round->map->rule[v->slot] ?
 	    fw_ref_of(round->map, v->slot) :
 	    (struct fw_ref){ .rule_id = v->rule->id, .number = v->rule->number };
-	const uint8_t calls = p->calls;
+	const uint8_t calls = p->calls, called = p->called;
 	enum fw_packet_fault fault;
 
 	fault = fw_packet_read(p, p->m, round->point, round->dir, round->ifp);
 	p->calls = calls;
+	p->called = called;
 	if (fault != FW_PACKET_OK) {
 		drop_faulty(p, fault);
 		return false;

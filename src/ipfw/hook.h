@@ -34,7 +34,9 @@ struct fw_tag {
 	uint16_t port;      /* divert */
 	uint32_t arg;       /* what the rule says: a pipe, a hook */
 	struct fw_place recv, xmit;
-	uint8_t calls; /* of `call`, as in struct fw_packet */
+	bool state_checked;    /* as in struct fw_packet, … */
+	char state_name[16];   /* … */
+	uint8_t calls, called; /* … */
 	uint16_t call[FW_CALL_DEPTH];
 };
 struct fw_tag *fw_tag_find(const struct mbuf *m);

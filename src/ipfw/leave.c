@@ -13,6 +13,8 @@
 #include "net/ethernet.h"
 #include "route/route.h"
 
+#include <stdio.h>
+
 DROP_DEFINE(DROP_FW_NOROUTE, "ipfw", "noroute", "no route when it came back to the rules");
 DROP_DEFINE(DROP_FW_BADPACKET, "ipfw", "badpacket", "came back to the rules as no IP packet");
 
@@ -78,7 +80,11 @@ fw_tag_place(struct mbuf *m, const struct fw_round *round, const struct fw_packe
 	tag->on_link = p->m->nh == NULL;
 	tag->recv = place_of(p->m->rcvif);
 	tag->xmit = place_of(p->xmit);
+	tag->state_checked = p->state_checked;
+	if (p->state_checked)
+		snprintf(tag->state_name, sizeof(tag->state_name), "%s", p->state_name);
 	tag->calls = p->calls;
+	tag->called = p->called;
 	memcpy(tag->call, p->call, p->calls * sizeof(p->call[0]));
 	return tag;
 }
@@ -234,16 +240,35 @@ place_again(struct mbuf *m, const struct fw_tag *tag, struct fw_packet *p, struc
 	return true;
 }
 
+/* May it have been changed while it was away, so that it is of another flow now? */
+static bool
+may_be_another(uint8_t kind)
+{
+	return kind != FW_ACT_PIPE && kind != FW_ACT_QUEUE && kind != FW_ACT_AUTH;
+}
+
+/* What the rules knew of the packet. */
+static void
+remember(struct fw_packet *p, const struct fw_tag *tag)
+{
+	if (tag->kind == FW_ACT_DIVERT || tag->kind == FW_ACT_TEE)
+		p->diverted = tag->dir == PFIL_IN ? 1 : 2;
+	if (tag->state_checked && !may_be_another(tag->kind)) {
+		p->state_checked = true;
+		p->state_name = tag->state_name;
+	}
+	p->calls = tag->calls;
+	p->called = tag->called;
+	memcpy(p->call, tag->call, tag->calls * sizeof(p->call[0]));
+}
+
 /* The rules behind the one that sent it out. Takes p->m, or collects it. */
 static void
 check_again(struct fw_round *round, struct fw_packet *p, const struct fw_tag *tag)
 {
 	struct fw_verdict v;
 
-	if (tag->kind == FW_ACT_DIVERT || tag->kind == FW_ACT_TEE)
-		p->diverted = tag->dir == PFIL_IN ? 1 : 2;
-	p->calls = tag->calls;
-	memcpy(p->call, tag->call, tag->calls * sizeof(p->call[0]));
+	remember(p, tag);
 	fw_check(round->map, p, fw_map_after(round->map, &tag->ref), &round->doer, NULL, &v);
 	fw_carry_out(round, p, &v);
 }
