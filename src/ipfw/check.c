@@ -377,11 +377,3 @@ fw_check(const struct fw_map *map, struct fw_packet *p, uint32_t slot, struct fw
 	fw_classify(map->classifier, &one, 1, &k);
 	fw_walk(map, p, slot, &k, d, NULL, v);
 }
-
-void
-fw_check_batch(const struct fw_map *map, struct fw_packet *p, uint32_t n, struct fw_doer *d,
-    struct fw_verdict *v)
-{
-	for (uint32_t i = 0; i < n; i++)
-		fw_check(map, &p[i], 0, d, NULL, &v[i]);
-}

@@ -144,27 +144,13 @@ plan_address(struct fw_plan *p, enum fw_field field, uint16_t at, uint16_t len)
 
 /* --- a rule --------------------------------------------------------------- */
 
-/*
- * A rule that looks for a state does so whatever else it says (check.c): every packet must meet it.
- */
-static bool
-rule_has_state(const struct fw_rule *r)
-{
-	for (uint16_t i = 0; i < r->n_insns; i++)
-		if (r->insn[i].op == FW_OP_KEEP_STATE || r->insn[i].op == FW_OP_LIMIT)
-			return true;
-	return false;
-}
-
 static void
 plan_rule(struct fw_plan *p, const struct fw_rule *r)
 {
 	uint8_t blocks[FW_FIELDS] = { 0 };
 
 	p->rule = r;
-	p->exact = !rule_has_state(r);
-	if (!p->exact)
-		return;
+	p->exact = true;
 	for (uint16_t at = 0, len; at < r->n_insns; at += len) {
 		enum fw_field field;
 
@@ -224,8 +210,6 @@ name_of(const struct fw_iface *iface)
 
 	memcpy(name.name, iface->name, sizeof(name.name) - 1);
 	name.len = (uint8_t)strlen(name.name);
-	if (name.prefix && name.len > 0 && name.name[name.len - 1] == '*')
-		name.name[--name.len] = '\0';
 	return name;
 }
 
@@ -295,7 +279,7 @@ insn_holds(const struct fw_insn *insn, const struct fw_plans *plans, uint32_t va
 	case FW_OP_IP6:
 		return value & FW_SHAPE_IP6;
 	case FW_OP_IPVER:
-		return shape_version(value) == insn->n;
+		return shape_version(value) != 0 && shape_version(value) == insn->n;
 	case FW_OP_IN:
 		return value & FW_SHAPE_IN;
 	case FW_OP_LAYER2:
