@@ -159,7 +159,7 @@ parse_valtype(const char *word, struct create_words *w)
 {
 	for (int i = 0; i < VALTYPES; i++)
 		if (strcmp(word, valtypes[i].name) == 0) {
-			w->valtype = valtypes[i].type;
+			w->valtype = (uint8_t)valtypes[i].type;
 			w->valtype_name = valtypes[i].name;
 			return true;
 		}
