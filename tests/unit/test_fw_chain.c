@@ -6,7 +6,9 @@
 
 #include "kern/sysctl.h"
 
+#include "base/mbuf.h"
 #include "ipfw/chain_internal.h"
+#include "ipfw/check.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -389,6 +391,38 @@ test_a_map_keeps_the_sets_that_it_was_made_with(void **state)
 	rcu_read_unlock();
 }
 
+/* What becomes of a packet that no instruction looks at: the number of the rule that says so. */
+static uint16_t
+judged_by(void)
+{
+	struct fw_packet p = { .m = m_get(64), .ip = 4, .in = true };
+	struct fw_verdict v = { 0 };
+
+	fw_check(map_now(), &p, 0, NULL, NULL, &v);
+	m_free(p.m);
+	return map_now()->rule[v.slot]->number;
+}
+
+static void
+test_a_skipto_into_a_disabled_set_goes_on_behind_it(void **state)
+{
+	struct fw_rule *jump, *deny;
+
+	(void)state;
+	jump = rule_of(100, 0);
+	jump->action = FW_ACT_SKIPTO;
+	jump->arg = 200;
+	assert_int_equal(fw_add(jump), 0);
+	add_jump(150, FW_ACT_DENY);
+	deny = rule_of(200, 5);
+	deny->action = FW_ACT_DENY;
+	assert_int_equal(fw_add(deny), 0);
+	add_jump(300, FW_ACT_ALLOW);
+	assert_int_equal(judged_by(), 200);
+	assert_int_equal(fw_set_enable(1 << 5, 0), 0);
+	assert_int_equal(judged_by(), 300);
+}
+
 /* --- places ----------------------------------------------------------------- */
 
 static void
@@ -604,6 +638,7 @@ main(void)
 		FW_TEST(test_a_disabled_set_is_out_of_the_way_at_once),
 		FW_TEST(test_rules_move_between_sets),
 		FW_TEST(test_a_map_keeps_the_sets_that_it_was_made_with),
+		FW_TEST(test_a_skipto_into_a_disabled_set_goes_on_behind_it),
 		FW_TEST(test_find_gives_the_first_rule_from_a_number_on),
 		FW_TEST(test_a_packet_comes_back_behind_its_rule),
 		FW_TEST(test_the_default_rule_is_behind_itself),

@@ -360,6 +360,22 @@ test_enable_of_what_is_not_known_is_refused(void **state)
 	expect_line("ipfw enable", 64, "", NULL);
 }
 
+static void
+test_enable_and_disable_set_variables(void **state)
+{
+	(void)state;
+	quietly("ipfw disable one_pass");
+	expect_line("sysctl -n net.inet.ip.fw.one_pass", 0, "0\n", "");
+	quietly("ipfw enable one_pass");
+	expect_line("sysctl -n net.inet.ip.fw.one_pass", 0, "1\n", "");
+	quietly("ipfw disable firewall");
+	expect_line("sysctl -n net.inet.ip.fw.enable", 0, "0\n", "");
+	quietly("ipfw -n enable firewall");
+	expect_line("sysctl -n net.inet.ip.fw.enable", 0, "0\n", "");
+	quietly("ipfw enable verbose");
+	quietly("ipfw disable dyn_keepalive");
+}
+
 /* --- files ---------------------------------------------------------------------------- */
 
 static void
@@ -598,6 +614,7 @@ main(void)
 		FW_TEST(test_sets_move_and_swap),
 		FW_TEST(test_people_are_asked_before_a_flush),
 		FW_TEST(test_enable_of_what_is_not_known_is_refused),
+		FW_TEST(test_enable_and_disable_set_variables),
 		FW_TEST(test_a_file_is_read_line_by_line),
 		FW_TEST(test_a_fault_in_a_file_says_where),
 		FW_TEST(test_a_file_is_one_change),

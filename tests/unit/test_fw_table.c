@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/rng.h"
 #include "inet/in.h"
+#include "ipfw/check.h"
 #include "ipfw/table_internal.h"
 #include "kern/sysctl.h"
 #include "memif.h"
@@ -137,6 +138,42 @@ test_numbers_among_addresses_are_big_endian(void **state)
 	expect_line("ipfw table 2 list", 0, "0.0.0.80/32 5\n0.0.3.232/32 6\n", "");
 	fw_table_rele(one);
 	fw_table_rele(two);
+}
+
+/* Does the rule that says `options` match? */
+static bool
+rule_matches(const char *options, struct fw_packet *p)
+{
+	enum fw_match match;
+	char line[128];
+
+	snprintf(line, sizeof(line), "ipfw -q add 100 count ip from any to any %s", options);
+	quietly(line);
+	match = fw_rule_match(VNET(fw_map)->rule[0], p);
+	quietly("ipfw -q delete 100");
+	return match == FW_YES;
+}
+
+static void
+test_lookups_of_rules_match_the_right_keys_only(void **state)
+{
+	struct fw_packet p = { .ip = 4, .proto = 6, .has_ports = true, .sport = 1024, .dport = 80 };
+
+	(void)state;
+	quietly("ipfw table 1 add 10.0.0.0/8 7");
+	quietly("ipfw table 2 add 80 9");
+	p.dst = addr4("10.1.2.3");
+	p.src = addr4("192.0.2.1");
+	assert_true(rule_matches("lookup dst-ip 1", &p));
+	assert_int_equal(p.tablearg, 7);
+	assert_true(rule_matches("lookup dst-port 2", &p));
+	assert_int_equal(p.tablearg, 9);
+	assert_false(rule_matches("lookup src-ip 1", &p));
+	assert_false(rule_matches("lookup src-port 2", &p));
+	p.dst = addr4("3.2.1.10");
+	p.dport = 80 << 8;
+	assert_false(rule_matches("lookup dst-ip 1", &p));
+	assert_false(rule_matches("lookup dst-port 2", &p));
 }
 
 static void
@@ -594,6 +631,7 @@ main(void)
 		FW_TEST(test_the_longest_prefix_answers),
 		FW_TEST(test_both_families_live_in_one_table),
 		FW_TEST(test_numbers_among_addresses_are_big_endian),
+		FW_TEST(test_lookups_of_rules_match_the_right_keys_only),
 		FW_TEST(test_a_host_name_is_looked_up_when_it_is_added),
 		FW_TEST(test_numbers_have_a_type_of_their_own),
 		FW_TEST(test_interfaces_are_found_by_the_name_they_have_now),
