@@ -5,14 +5,18 @@
  * way from a bit to the slot of its rule in this map: where rules went, there is none; rules that came
  * have no bit, and are in a list of slots that every packet tries.
  */
+#include "ipfw/chain_internal.h"
 #include "ipfw/classify_internal.h"
 
 #include "kern/sysctl.h"
 
 #include <stdlib.h>
 
-/* So many rules may have come, and one in so many gone, before the rest is compiled anew. */
-enum { PENDING_MAX = 64, GONE_SHARE = 4 };
+/*
+ * With so many rules that came, or one in GONE_SHARE that went, the rest is compiled anew beside us; with
+ * PENDING_MAX that came we don't go on before that is done.
+ */
+enum { PENDING_FEW = 32, PENDING_MAX = 512, GONE_SHARE = 4 };
 
 VNET_DEFINE_STATIC(bool, fw_compile) = true;
 
@@ -25,8 +29,24 @@ fw_classifiers_live(void)
 }
 AUDIT_DEFINE(fw_classifier, "fw_classifier", fw_classifiers_live);
 
-SYSCTL_VNET_BOOL(net_inet_ip_fw_compile, "net.inet.ip.fw.compile", SYSCTL_RW, fw_compile,
-    "compile the rules; 0 = from the next change of rules on, try them one by one");
+/* The same rules in a new map, with a classifier or without. */
+static void
+compile_changed(const struct sysctl_oid *oid)
+{
+	struct fw_change *c;
+
+	(void)oid;
+	if (VNET(fw_map) == NULL)
+		return;
+	fw_change_begin();
+	if ((c = fw_change_open()) != NULL)
+		c->dirty = true;
+	fw_change_end();
+}
+
+SYSCTL_DEFINE_(net_inet_ip_fw_compile, .name = "net.inet.ip.fw.compile", .type = SYSCTL_T_BOOL,
+    .flags = SYSCTL_RW | SYSCTL_VNET, .ptr = &vnet_entry_fw_compile, .min = 0, .max = 1,
+    .changed = compile_changed, .descr = "compile the rules; 0 = try them one by one");
 
 void
 fw_classifier_free(struct fw_classifier *c)
@@ -91,9 +111,11 @@ classifier_new(struct fw_compiled *compiled, uint32_t n_pending)
 struct fw_classifier *
 fw_classifier_build(const struct fw_map *map)
 {
-	struct fw_compiled *compiled = VNET(fw_compile) ? fw_compiled_make(map) : NULL;
+	struct fw_compiled *compiled;
 	struct fw_classifier *k;
 
+	fw_job_drop();
+	compiled = VNET(fw_compile) ? fw_compiled_make(map) : NULL;
 	if (compiled == NULL || (k = classifier_new(compiled, 0)) == NULL)
 		return NULL;
 	memcpy(k->own, compiled->key, fw_keys(compiled) * sizeof(*k->own));
@@ -102,98 +124,170 @@ fw_classifier_build(const struct fw_map *map)
 }
 
 /*
- * to[slot of before] = slot of now, FW_SLOT_NONE if the rule went; both maps are in one order. How
- * many came: their slots in came[], which may be NULL.
+ * What became of rules, in order: to[i] is the slot of number i in `now`, FW_SLOT_NONE if it went.
+ * came[]: slots of those that are new in it; n_came of them.
  */
-static uint32_t
-maps_compare(const struct fw_map *before, const struct fw_map *now, uint32_t *to, uint32_t *came)
+struct changes {
+	uint32_t *to, *came;
+	uint32_t n_came;
+};
+
+static bool
+changes_new(struct changes *ch, uint32_t before, uint32_t now)
 {
-	uint32_t n = 0, j = 0;
+	ch->n_came = 0;
+	ch->to = calloc(before + now, sizeof(*ch->to));
+	ch->came = ch->to + before;
+	return ch->to != NULL;
+}
+
+/* From one map to the next: rules are the same if their address is, so that few of them are read. */
+static void
+changes_of_map(struct changes *ch, const struct fw_map *before, const struct fw_map *now)
+{
+	uint32_t j = 0;
 
 	for (uint32_t i = 0; i < before->n; i++) {
 		const struct fw_rule *r = before->rule[i];
-		uint32_t k = j;
 
-		while (k < now->n && now->rule[k] != r &&
-		    (now->rule[k]->number < r->number ||
-			(now->rule[k]->number == r->number && now->rule[k]->id < r->id)))
-			k++;
-		for (; j < k; j++, n++)
-			if (came != NULL)
-				came[n] = j;
-		to[i] = j < now->n && now->rule[j] == r ? j++ : FW_SLOT_NONE;
+		while (
+		    j < now->n && now->rule[j] != r && fw_rule_key(now->rule[j]) < fw_rule_key(r))
+			ch->came[ch->n_came++] = j++;
+		ch->to[i] = j < now->n && now->rule[j] == r ? j++ : FW_SLOT_NONE;
 	}
-	for (; j < now->n; j++, n++)
-		if (came != NULL)
-			came[n] = j;
-	return n;
+	while (j < now->n)
+		ch->came[ch->n_came++] = j++;
 }
 
-/* Rules that `old` has pending and `now` still has, and those that came: in order. */
+/* From rules that may be gone: by their keys, which are never used again. */
+static void
+changes_of_keys(struct changes *ch, const uint64_t *keys, uint32_t n, const struct fw_map *now)
+{
+	uint32_t j = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		while (j < now->n && fw_rule_key(now->rule[j]) < keys[i])
+			ch->came[ch->n_came++] = j++;
+		ch->to[i] = j < now->n && fw_rule_key(now->rule[j]) == keys[i] ? j++ : FW_SLOT_NONE;
+	}
+	while (j < now->n)
+		ch->came[ch->n_came++] = j++;
+}
+
+/* Rules that were pending and are still there, and those that came: in order. */
 static uint32_t
-pending_merge(const struct fw_classifier *old, const uint32_t *to, const uint32_t *came,
-    uint32_t n_came, uint32_t *out)
+pending_merge(const uint32_t *old, uint32_t n_old, const struct changes *ch, uint32_t *out)
 {
 	uint32_t n = 0, j = 0;
 
-	for (uint32_t i = 0; i < old->n_pending; i++) {
-		uint32_t slot = to[old->pending[i]];
+	for (uint32_t i = 0; i < n_old; i++) {
+		uint32_t slot = ch->to[old[i]];
 
 		if (slot == FW_SLOT_NONE)
 			continue;
-		while (j < n_came && came[j] < slot)
-			out[n++] = came[j++];
+		while (j < ch->n_came && ch->came[j] < slot)
+			out[n++] = ch->came[j++];
 		out[n++] = slot;
 	}
-	while (j < n_came)
-		out[n++] = came[j++];
+	while (j < ch->n_came)
+		out[n++] = ch->came[j++];
 	return n;
 }
 
 static void
-keys_follow(struct fw_classifier *k, const struct fw_classifier *old, const uint32_t *to)
+keys_follow(struct fw_classifier *k, const uint32_t *old, const uint32_t *to)
 {
 	const struct fw_compiled *c = k->compiled;
 
 	memset(k->own, 0xff, fw_keys(c) * sizeof(*k->own));
 	for (uint32_t pos = 0; pos < c->n; pos++) {
-		uint32_t key = old->key[pos];
-		uint32_t slot = key == FW_SLOT_NONE ? FW_SLOT_NONE : to[key >> 1];
+		uint32_t slot = old[pos] == FW_SLOT_NONE ? FW_SLOT_NONE : to[old[pos] >> 1];
 
-		k->own[pos] = slot == FW_SLOT_NONE ? FW_SLOT_NONE : slot << 1 | (key & 1);
+		k->own[pos] = slot == FW_SLOT_NONE ? FW_SLOT_NONE : slot << 1 | (old[pos] & 1);
 		k->gone += slot == FW_SLOT_NONE;
 	}
+}
+
+/* Takes compiled. */
+static struct fw_classifier *
+classifier_follow(struct fw_compiled *compiled, const uint32_t *old_key,
+    const uint32_t *old_pending, uint32_t n_old, const struct changes *ch)
+{
+	struct fw_classifier *k = classifier_new(compiled, n_old + ch->n_came);
+
+	if (k == NULL)
+		return NULL;
+	k->n_pending = pending_merge(old_pending, n_old, ch, k->own + fw_keys(compiled));
+	keys_follow(k, old_key, ch->to);
+	lines_range(k);
+	return k;
+}
+
+/* With what the job has compiled, if it is done. */
+static struct fw_classifier *
+follow_job(const struct fw_map *now, bool wait)
+{
+	struct fw_classifier *k = NULL;
+	struct changes ch;
+	uint64_t *keys;
+	struct fw_compiled *compiled = fw_job_take(wait, &keys);
+
+	if (compiled == NULL)
+		return NULL;
+	if (changes_new(&ch, compiled->n, now->n)) {
+		changes_of_keys(&ch, keys, compiled->n, now);
+		k = classifier_follow(compiled, compiled->key, NULL, 0, &ch);
+	} else {
+		fw_compiled_rele(compiled);
+	}
+	free(ch.to);
+	vnet_free(keys);
+	return k;
+}
+
+static struct fw_classifier *
+follow_map(const struct fw_map *before, const struct fw_map *now)
+{
+	const struct fw_classifier *old = before->classifier;
+	struct fw_classifier *k = NULL;
+	struct changes ch;
+
+	if (!changes_new(&ch, before->n, now->n))
+		return NULL;
+	changes_of_map(&ch, before, now);
+	if (old->n_pending + ch.n_came <= PENDING_MAX) {
+		__atomic_fetch_add(&old->compiled->refs, 1, __ATOMIC_RELAXED);
+		k = classifier_follow(old->compiled, old->key, old->pending, old->n_pending, &ch);
+	}
+	free(ch.to);
+	return k;
+}
+
+static bool
+is_worn(const struct fw_classifier *k)
+{
+	return k->n_pending > PENDING_FEW || k->gone > k->compiled->n / GONE_SHARE;
 }
 
 struct fw_classifier *
 fw_classifier_follow(const struct fw_map *before, const struct fw_map *now)
 {
-	const struct fw_classifier *old = before->classifier;
-	struct fw_classifier *k = NULL;
-	uint32_t *to, *came, n_came;
+	struct fw_classifier *k;
 
-	if (old == NULL || !VNET(fw_compile))
+	if (before->classifier == NULL || !VNET(fw_compile))
 		return fw_classifier_build(now);
-	to = calloc(before->n + now->n, sizeof(*to));
-	if (to == NULL)
-		return NULL;
-	came = to + before->n;
-	n_came = maps_compare(before, now, to, came);
-	if (old->n_pending + n_came <= PENDING_MAX) {
-		__atomic_fetch_add(&old->compiled->refs, 1, __ATOMIC_RELAXED);
-		k = classifier_new(old->compiled, old->n_pending + n_came);
+	k = follow_job(now, false);
+	if (k == NULL)
+		k = follow_map(before, now);
+	if (k == NULL)
+		k = follow_job(now, true);
+	if (k == NULL || k->n_pending > PENDING_MAX) {
+		fw_classifier_free(k);
+		return fw_classifier_build(now);
 	}
-	if (k != NULL) {
-		k->n_pending = pending_merge(
-		    old, to, came, n_came, k->own + fw_keys(k->compiled));
-		keys_follow(k, old, to);
-		lines_range(k);
-	}
-	free(to);
-	if (k != NULL && k->gone <= k->compiled->n / GONE_SHARE)
-		return k;
-	fw_classifier_free(k);
-	return fw_classifier_build(now);
+	if (is_worn(k) && !fw_job_is_running())
+		fw_job_start(now); /* if it can't, a later change tries again */
+	return k;
 }
 
 void

@@ -14,7 +14,7 @@
 
 enum { LEAF_MAX = 32, FIRST_MAX = 1 << 23 };
 enum { START_PAD = 2 * LEAF_MAX }; /* wide compares read past the end */
-enum { OPEN_MAX = 129 }; /* prefixes that contain each other: of each length one */
+enum { OPEN_MAX = 129 };           /* prefixes that contain each other: of each length one */
 
 /* A rule's bit changes inside of a prefix. */
 struct edge {

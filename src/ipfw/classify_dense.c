@@ -447,7 +447,8 @@ dense_reserve(struct fw_compiled *c, uint32_t blocks)
 		room = room == 0 ? 64 : 2 * room;
 	if (room == d->room)
 		return true;
-	if (room * sizeof(*line) > UINT32_MAX || (line = fw_lines_alloc(NULL, room * sizeof(*line))) == NULL)
+	if (room * sizeof(*line) > UINT32_MAX ||
+	    (line = fw_lines_alloc(NULL, room * sizeof(*line))) == NULL)
 		return false;
 	if (d->used > 0)
 		memcpy(line, d->line, d->used * sizeof(*line));
@@ -542,7 +543,8 @@ fields_make(struct fw_compiled *c, struct fw_plans *plans, const enum fw_field *
 		c->has_tcp = s[2].classes.n > 1;
 		c->has_icmp = s[3].classes.n > 1;
 	}
-	ok = ok && product_make(s, n, &product, index, &cells) && dense_take(c, &product, field, has);
+	ok = ok && product_make(s, n, &product, index, &cells) &&
+	    dense_take(c, &product, field, has);
 	c->bytes += cells * sizeof(**index);
 	small_free(&product);
 	for (unsigned f = 0; f < n; f++)
@@ -571,6 +573,8 @@ fw_dense_make(struct fw_compiled *c, struct fw_plans *plans)
 	way_parts[2] = c->via;
 	return dense_begin(c) && port_make(c, plans, FW_FIELD_SPORT, c->sport, &c->has_sport) &&
 	    port_make(c, plans, FW_FIELD_DPORT, c->dport, &c->has_dport) &&
-	    fields_make(c, plans, kind, 4, kind_parts, kind_domains, FW_DENSE_KIND, &c->kind, &c->has_kind) &&
-	    fields_make(c, plans, way, 3, way_parts, way_domains, FW_DENSE_WAY, &c->way, &c->has_way);
+	    fields_make(c, plans, kind, 4, kind_parts, kind_domains, FW_DENSE_KIND, &c->kind,
+		&c->has_kind) &&
+	    fields_make(
+		c, plans, way, 3, way_parts, way_domains, FW_DENSE_WAY, &c->way, &c->has_way);
 }

@@ -60,7 +60,13 @@ enum fw_shape {
 	FW_SHAPE_IP6 = 16,
 	FW_SHAPES = 24
 };
-enum fw_dense_field { FW_DENSE_SPORT, FW_DENSE_DPORT, FW_DENSE_KIND, FW_DENSE_WAY, FW_DENSE_FIELDS };
+enum fw_dense_field {
+	FW_DENSE_SPORT,
+	FW_DENSE_DPORT,
+	FW_DENSE_KIND,
+	FW_DENSE_WAY,
+	FW_DENSE_FIELDS
+};
 enum { FW_PROTOS = 257, FW_TCPS = 257, FW_ICMPS = 513 };
 
 /*
@@ -219,6 +225,30 @@ void fw_compiled_rele(struct fw_compiled *c);
 /* Memory on a line's boundary, zeroed; counted in c->bytes. */
 void *fw_lines_alloc(struct fw_compiled *c, size_t bytes);
 void fw_lines_free(void *p);
+
+/*
+ * classify_walk.c: the code for one kind of machine, chosen at the start of the program. False: this
+ * one is not of the kind. For tests.
+ */
+enum fw_lanes { FW_LANES_PLAIN, FW_LANES_AVX2, FW_LANES_AVX512 };
+bool fw_lanes_choose(enum fw_lanes lanes);
+
+/* classify_job.c. False: no thread, no memory. */
+bool fw_job_start(const struct fw_map *map);
+bool fw_job_is_running(void);
+void fw_job_drop(void); /* wait for it, and forget what it has compiled */
+/*
+ * What the job has compiled, a reference, and the keys of the rules that it compiled, in order, to be
+ * freed. NULL: there is no job, or it is not done (and need not be waited for), or it had no memory.
+ */
+struct fw_compiled *fw_job_take(bool wait, uint64_t **keys);
+
+/* Of a rule as the chain sorts them. */
+static inline uint64_t
+fw_rule_key(const struct fw_rule *r)
+{
+	return (uint64_t)r->number << 32 | r->id;
+}
 
 static inline void
 fw_bit_set(struct fw_line *line, uint32_t position)

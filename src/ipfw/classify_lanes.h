@@ -97,8 +97,10 @@ LANES(heads)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_
 		const uint8_t *at = dense + (size_t)line * sizeof(struct fw_line);
 		vector v0 = *(const vector *)job->line[0][t] | *(const vector *)&wild0[line];
 		vector v1 = *(const vector *)job->line[1][t] | *(const vector *)&wild1[line];
-		vector v2 = *(const vector *)(at + walk->dense[0]) & *(const vector *)(at + walk->dense[1]);
-		vector v3 = *(const vector *)(at + walk->dense[2]) & *(const vector *)(at + walk->dense[3]);
+		vector v2 = *(const vector *)(at + walk->dense[0]) &
+		    *(const vector *)(at + walk->dense[1]);
+		vector v3 = *(const vector *)(at + walk->dense[2]) &
+		    *(const vector *)(at + walk->dense[3]);
 		vector v = (v0 & v1) & (v2 & v3);
 		uint64_t head;
 

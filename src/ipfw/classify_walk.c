@@ -132,7 +132,8 @@ choose(bool first, const void *a, const void *b)
  * addresses.
  */
 static inline const struct fw_line *
-class_line(const struct fw_line *line, const struct fw_line *wild, const struct fw_class *k, uint32_t bit)
+class_line(
+    const struct fw_line *line, const struct fw_line *wild, const struct fw_class *k, uint32_t bit)
 {
 	uint32_t before = (uint32_t)__builtin_popcountll(k->sum & ((1ull << bit) - 1));
 
@@ -144,7 +145,8 @@ walk_line(const struct fw_compiled *c, const struct fw_addresses *a, uint32_t cl
 {
 	uint32_t s = line / 64;
 
-	return class_line(a->line, a->wild + s * 64, &a->class[(size_t)class * c->sums + s], line % 64);
+	return class_line(
+	    a->line, a->wild + s * 64, &a->class[(size_t) class * c->sums + s], line % 64);
 }
 
 /* Word w of a line: the rules that match. */
@@ -152,8 +154,8 @@ static uint64_t
 line_word(const struct fw_compiled *c, const struct fw_walk *walk, uint32_t line, uint32_t w)
 {
 	const uint8_t *dense = (const uint8_t *)&c->dense.line[c->dense.head + line].w[w];
-	uint64_t bits =
-	    (walk_line(c, c->src, walk->class[0], line)->w[w] | c->src->wild[line].w[w]) &
+	uint64_t bits = (walk_line(c, c->src, walk->class[0], line)->w[w] |
+			    c->src->wild[line].w[w]) &
 	    (walk_line(c, c->dst, walk->class[1], line)->w[w] | c->dst->wild[line].w[w]);
 
 	for (unsigned d = 0; d < FW_DENSE_FIELDS; d++)
@@ -237,7 +239,8 @@ static void (*match)(const struct fw_classifier *, struct job *) = match_plain;
 /* Machines of 2013, and of 2019. */
 #define TARGET_AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
 #define TARGET_AVX512                                                                              \
-	__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
+	__attribute__((                                                                            \
+	    target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
 
 TARGET_AVX2 static inline uint32_t
 rank_avx2(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
@@ -268,8 +271,8 @@ first_avx2(const uint64_t *w)
 	__m256i zero = _mm256_setzero_si256();
 	__m256i a = _mm256_load_si256((const __m256i *)(const void *)w);
 	__m256i b = _mm256_load_si256((const __m256i *)(const void *)(w + 4));
-	uint32_t none =
-	    (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(a, zero))) |
+	uint32_t none = (uint32_t)_mm256_movemask_pd(
+			    _mm256_castsi256_pd(_mm256_cmpeq_epi64(a, zero))) |
 	    (uint32_t)_mm256_movemask_pd(_mm256_castsi256_pd(_mm256_cmpeq_epi64(b, zero))) << 4;
 	uint32_t i = (uint32_t)__builtin_ctz((none ^ 0xff) | 0x100);
 
@@ -301,10 +304,10 @@ rank_avx512(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
 TARGET_AVX512 static inline uint32_t
 spread_avx512(uint8_t *out, uint32_t n, uint64_t bits)
 {
-	static const uint8_t number[64] __attribute__((aligned(64))) = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 9,
-		10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-		32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, 53,
-		54, 55, 56, 57, 58, 59, 60, 61, 62, 63 };
+	static const uint8_t number[64] __attribute__((aligned(64))) = { 0, 1, 2, 3, 4, 5, 6, 7, 8,
+		9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29,
+		30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, 41, 42, 43, 44, 45, 46, 47, 48, 49, 50,
+		51, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 62, 63 };
 
 	_mm512_storeu_si512(out + n, _mm512_maskz_compress_epi8(bits, _mm512_load_si512(number)));
 	return n + (uint32_t)__builtin_popcountll(bits);
@@ -327,15 +330,42 @@ first_avx512(const uint64_t *w)
 #undef LANES
 #undef LANES_TARGET
 
+static bool
+machine_has(enum fw_lanes lanes)
+{
+	bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+
+	return lanes == FW_LANES_PLAIN || (lanes == FW_LANES_AVX2 && avx2) ||
+	    (avx2 && __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"));
+}
+
+bool
+fw_lanes_choose(enum fw_lanes lanes)
+{
+	static void (*const ways[])(const struct fw_classifier *, struct job *) = {
+		[FW_LANES_PLAIN] = match_plain,
+		[FW_LANES_AVX2] = match_avx2,
+		[FW_LANES_AVX512] = match_avx512,
+	};
+
+	if (!machine_has(lanes))
+		return false;
+	match = ways[lanes];
+	return true;
+}
+
 __attribute__((constructor)) static void
 match_choose(void)
 {
-	if (__builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512bw") &&
-	    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-	    __builtin_cpu_supports("bmi2"))
-		match = match_avx512;
-	else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2"))
-		match = match_avx2;
+	if (!fw_lanes_choose(FW_LANES_AVX512))
+		fw_lanes_choose(FW_LANES_AVX2);
+}
+#else
+bool
+fw_lanes_choose(enum fw_lanes lanes)
+{
+	return lanes == FW_LANES_PLAIN;
 }
 #endif
 
