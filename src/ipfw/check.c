@@ -110,6 +110,8 @@ slot_of(const struct fw_map *map, const struct fw_rule *r, uint32_t *slot)
 static inline void
 count_match(struct fw_rule *r, const struct fw_packet *p)
 {
+	if (p->dry)
+		return;
 	r->count.packets++;
 	r->count.bytes += p->ip != 0 ? p->ip_len : p->m->len;
 	r->count.last_ns = clock_epoch_ns() + clock_now();
@@ -284,6 +286,13 @@ trace(struct walk *w, uint32_t slot, struct fw_rule *r, enum fw_match match)
 	w->t->met(w->t, w->map, slot, w->p, match, failed);
 }
 
+static void
+trace_state(struct walk *w, uint32_t slot, const struct fw_rule *parent)
+{
+	if (w->t != NULL && w->t->state != NULL)
+		w->t->state(w->t, w->map, slot, w->p, parent);
+}
+
 /* A state that is known takes the walk over: the action is its parent's. */
 static uint32_t
 act_by_state(struct walk *w, struct fw_rule *parent)
@@ -310,8 +319,10 @@ meet_rule(struct walk *w, uint32_t slot, bool decided)
 
 	if (__builtin_expect(slot == w->place, 0)) {
 		parent = state_at(w, r);
-		if (parent != NULL)
+		if (parent != NULL) {
+			trace_state(w, slot, parent);
 			return act_by_state(w, parent);
+		}
 	}
 	if (decided) {
 		w->p->has_tablearg = false;
@@ -349,7 +360,7 @@ fw_walk(const struct fw_map *map, struct fw_packet *p, uint32_t slot, struct fw_
 	clock_at(p->m->when_ns);
 	*v = (struct fw_verdict){ 0 };
 	if (p->serial == 0)
-		p->serial = ++VNET(fw_packet_serial);
+		p->serial = p->dry ? VNET(fw_packet_serial) + 1 : ++VNET(fw_packet_serial);
 	find_place(&w, slot);
 	while (slot != FW_SLOT_NONE) {
 		const uint32_t at = next_slot(&w, slot, k, &decided);

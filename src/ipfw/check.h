@@ -4,7 +4,10 @@
  * fw_check() walks the rules that can match it (all of them, or those that the classifier names) in
  * order from a slot, counts, and ends at the first action that ends the search. Of the packet it
  * changes nothing: actions on the way are the doer's, and who called it carries the verdict out
- * (hook.c, replay, explain).
+ * (hook.c, passage.c).
+ *
+ * A packet that is only asked about (fw_packet.dry) leaves no trace: no counter, no state, no chance
+ * taken.
  */
 #ifndef WARREN_IPFW_CHECK_H
 #define WARREN_IPFW_CHECK_H
@@ -59,10 +62,13 @@ struct fw_verdict {
 	const char *why;  /* of a refusal that no rule's action says: "too many states"; NULL */
 };
 
-/* Who wants to know which rules were met, and what became of each (explain.h). */
+/* Who wants to know which rules were met, and what became of each (story.h). */
 struct fw_tracer {
 	void (*met)(struct fw_tracer *t, const struct fw_map *map, uint32_t slot,
 	    const struct fw_packet *p, enum fw_match match, const struct fw_insn *failed);
+	/* at this slot the packet's state was found: what its parent says is done. May be NULL */
+	void (*state)(struct fw_tracer *t, const struct fw_map *map, uint32_t slot,
+	    const struct fw_packet *p, const struct fw_rule *parent);
 };
 
 /*

@@ -53,6 +53,7 @@ struct fw_packet {
 	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
 	uint8_t calls;            /* depth of `call` */
 	uint8_t called;           /* how often it was called at all */
+	bool dry; /* only asked about: nothing is counted, no state made or prolonged */
 	struct in6 tablearg_addr; /* a value that is an IPv6 address; :: = it is none */
 	/* what fw_packet_read leaves alone */
 	uint16_t call[FW_CALL_DEPTH]; /* numbers of the rules that called */

@@ -142,14 +142,35 @@ fw_state_hit(struct fw_packet *p, const char *name)
 	wanted = state_want(&k, id, now_ms);
 	if ((s == NULL || !state_is_it(s, &wanted)) && (s = state_find(t, &wanted)) == NULL)
 		return NULL;
-	count_packet(s, p);
 	p->state_reverse = k.swapped != s->swapped;
-	state_prolong(t, s, p, p->state_reverse, now_ms);
 	r = s->rule;
+	if (p->dry)
+		return r;
+	count_packet(s, p);
+	state_prolong(t, s, p, p->state_reverse, now_ms);
 	r->count.packets++;
 	r->count.bytes += p->ip_len;
 	r->count.last_ns = clock_epoch_ns() + clock_now();
 	return r;
+}
+
+uint64_t
+fw_state_left_ns(const struct fw_packet *p, const char *name)
+{
+	struct fw_states *t = rcu_deref(&V_fw_states);
+	const uint32_t now_ms = state_now_ms();
+	const struct fw_state *s = NULL;
+	struct state_wanted wanted;
+	struct state_key k;
+	int id = 0;
+
+	if (t == NULL || !key_of(&k, p))
+		return 0;
+	if (name[0] == '\0' || (id = state_name(t, name, false)) >= 0) {
+		wanted = state_want(&k, id, now_ms);
+		s = state_find(t, &wanted);
+	}
+	return s == NULL ? 0 : (uint64_t)(s->expire_ms - now_ms) * NS_PER_MS;
 }
 
 void
@@ -183,18 +204,18 @@ fw_state_prefetch(struct fw_packet *p, uint32_t n)
 /* --- a new state --------------------------------------------------------------------------- */
 
 static int
-refuse_full(void)
+refuse_full(const struct fw_packet *p)
 {
-	if (may_warn())
+	if (!p->dry && may_warn())
 		log_msg(LOG_LVL_WARNING,
 		    "ipfw: too many dynamic rules: %u (net.inet.ip.fw.dyn_max)", VNET(dyn_max));
 	return -ENOSPC;
 }
 
 static int
-refuse_limit(const struct fw_rule *r, uint32_t max)
+refuse_limit(const struct fw_rule *r, uint32_t max, const struct fw_packet *p)
 {
-	if (may_warn())
+	if (!p->dry && may_warn())
 		log_msg(LOG_LVL_NOTICE, "ipfw: rule %u: too many entries: the limit is %u",
 		    r->number, max);
 	return -EDQUOT;
@@ -235,10 +256,12 @@ add_limited(struct fw_states *t, const struct state_key *k, struct fw_rule *r,
 	parent_key(&parents, &flow, l->mask);
 	parent = state_find_parent(t, &parents, r);
 	if ((parent != NULL ? parent->children : 0) >= max)
-		return refuse_limit(r, max);
+		return refuse_limit(r, max, p);
+	if (parent == NULL && t->count + 1 >= VNET(dyn_max))
+		return refuse_full(p);
+	if (p->dry)
+		return 0;
 	if (parent == NULL) {
-		if (t->count + 1 >= VNET(dyn_max))
-			return refuse_full();
 		if ((parent = state_make(t, &parents, r)) == NULL)
 			return -ENOMEM;
 		state_prolong_parent(t, parent);
@@ -278,15 +301,17 @@ fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p)
 		return -EINVAL;
 	if ((t = state_table()) == NULL)
 		return -ENOMEM;
-	if ((name = state_name(t, insn->u.limit->name, true)) < 0)
-		return name;
+	if ((name = state_name(t, insn->u.limit->name, !p->dry)) < 0)
+		return p->dry ? 0 : name;
 	wanted = state_want(&k, name, state_now_ms());
 	if (state_find(t, &wanted) != NULL)
 		return 0;
 	if (t->count >= VNET(dyn_max))
-		return refuse_full();
+		return refuse_full(p);
 	k.word |= (uint64_t)name << STATE_NAME_SHIFT;
 	if (insn->op == FW_OP_LIMIT)
 		return add_limited(t, &k, r, insn, p);
+	if (p->dry)
+		return 0;
 	return add_flow(t, &k, r, 0, p) != NULL ? 0 : -ENOMEM;
 }
