@@ -285,6 +285,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	error = ip_route(m->fib, src, dst, ip_own_flow(m, src, dst, proto, o), o, &way);
 	if (error != 0) {
 		V_ipstat.noroute++;
+		if (o->icmp_errors)
+			icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_HOST_, 0);
 		m_drop(m, &DROP_IP_OUT_NOROUTE);
 		return error;
 	}
@@ -311,6 +313,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	mtu = ip_mtu(way.ifp, m);
 	if (m->len > mtu && (from_be16(mtod(m, struct ip_hdr *)->off) & IP_DF_)) {
 		V_ipstat.cantfrag++;
+		if (o->icmp_errors)
+			icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_NEEDFRAG_, mtu);
 		m_drop(m, &DROP_IP_NEEDFRAG);
 		return -EMSGSIZE;
 	}
