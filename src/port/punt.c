@@ -383,7 +383,8 @@ punt_join(struct ifnet *ifp, struct ifnet *tap, const struct punt_ports *more)
 	}
 	p->ifp = if_ref(ifp);
 	p->tap = if_ref(tap);
-	memcpy(p->port, more->port, more->n * sizeof(p->port[0]));
+	for (unsigned i = 0; i < more->n; i++)
+		p->port[i] = more->port[i];
 	p->ports = (struct punt_ports){ p->port, more->n };
 	p->tap_input = tap->if_input;
 	tap->if_input = punt_from_guest;
