@@ -54,11 +54,11 @@ ip_hlen(const struct ip_hdr *ip)
 static inline void
 ip_ttl_down(struct ip_hdr *ip, uint32_t by)
 {
-	uint32_t word = load32(&ip->ttl);
+	uint32_t word = load32(&ip->ttl) + (by << 16) - by;
 
-	if (__builtin_expect(__builtin_add_overflow(word, (by << 16) - by, &word), 0))
-		word += 1 << 16; /* the carry comes round */
 	store32(&ip->ttl, word);
+	if (__builtin_expect(word >> 16 < by, 0))
+		ip->sum = 1; /* the carry comes round */
 }
 
 /*
@@ -95,7 +95,7 @@ struct ip_opts_out {
 	bool no_loop;         /* groups: members of this stack get no copy (ND, MLD, IGMP) */
 	/* hdr_included: its maker is a guest, who hears of a failure by an ICMP error */
 	bool icmp_errors;
-	uint32_t flowlabel;   /* IPv6; 0 = none */
+	uint32_t flowlabel; /* IPv6; 0 = none */
 };
 /*
  * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes

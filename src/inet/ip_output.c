@@ -76,23 +76,32 @@ ip_mtu(const struct ifnet *ifp, const struct mbuf *m)
 	return nh != NULL && nh->mtu != 0 && nh->mtu < ifp->if_mtu ? nh->mtu : ifp->if_mtu;
 }
 
-void
-ip_send(struct ifnet *ifp, struct batch *b)
+/* Do all fit the links of their ways? */
+static inline bool
+all_fit(const struct ifnet *ifp, const struct batch *b)
 {
-	struct batch out;
 	const void *last = NULL;
 	uint32_t mtu = ifp->if_mtu;
-	bool fits = true;
 
-	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
 	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
 			mtu = ip_mtu(ifp, m);
 		}
-		fits &= m->len <= mtu;
+		if (m->len > mtu)
+			return false;
 	}
-	if (__builtin_expect(fits, 1)) {
+	return true;
+}
+
+void
+ip_send(struct ifnet *ifp, struct batch *b)
+{
+	struct batch out;
+	uint32_t mtu;
+
+	pfil_run(PFIL_INET, b, ifp, PFIL_OUT);
+	if (__builtin_expect(all_fit(ifp, b), 1)) {
 		if (b->n > 0)
 			ifp->if_output[AF_SLOT_INET](ifp, b);
 		return;

@@ -107,16 +107,16 @@ all_fit(const struct ifnet *ifp, const struct batch *b)
 	const uint32_t linkmtu = in6_ifmtu(ifp);
 	const void *last = NULL;
 	uint32_t mtu = linkmtu;
-	bool fits = true;
 
 	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
 			mtu = nexthop_mtu(m->nh, linkmtu);
 		}
-		fits &= m->len <= (m->flags & M_FORWARDED ? mtu : (uint32_t)IPV6_MMTU_);
+		if (m->len > (m->flags & M_FORWARDED ? mtu : (uint32_t)IPV6_MMTU_))
+			return false;
 	}
-	return fits;
+	return true;
 }
 
 /* Nothing leaves by an interface on which our link-local address is somebody else's. */

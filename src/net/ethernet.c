@@ -151,6 +151,7 @@ static inline uint32_t
 ether_plain_ip(const struct batch *b, uint64_t me, enum ether_way *way)
 {
 	const uint64_t dst_and_group = UINT64_C(0x0001ffffffffffff);
+	const uint32_t n = b->n;
 	uint16_t type;
 	uint32_t i;
 
@@ -160,7 +161,7 @@ ether_plain_ip(const struct batch *b, uint64_t me, enum ether_way *way)
 	if (type != __builtin_bswap16(ETHERTYPE_IP_) && type != __builtin_bswap16(ETHERTYPE_IPV6_))
 		return 0;
 	*way = type == __builtin_bswap16(ETHERTYPE_IP_) ? WAY_IP : WAY_IPV6;
-	for (i = 0; i < b->n; i++) {
+	for (i = 0; i < n; i++) {
 		struct mbuf *m = b->m[i];
 
 		if (m->len < ETHER_HDR_LEN_ || ((load64(m->data) ^ me) & dst_and_group) != 0 ||

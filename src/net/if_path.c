@@ -27,12 +27,21 @@ if_drop_down(struct batch *b)
 	b->n = 0;
 }
 
+static uint32_t
+count_marked(const struct batch *b, uint16_t marks)
+{
+	uint32_t n = 0;
+
+	batch_foreach(b, m)
+		n += (m->flags & marks) != 0;
+	return n;
+}
+
 void
 if_transmit_batch(struct ifnet *ifp, struct batch *b)
 {
 	struct if_counters *c = &ifp->if_data;
-	uint64_t bytes = 0;
-	uint32_t mcasts = 0;
+	uint32_t bytes = 0, marks = 0; /* 64 packets: fewer than 2^32 bytes */
 
 	if (b->n == 0)
 		return;
@@ -48,11 +57,12 @@ if_transmit_batch(struct ifnet *ifp, struct batch *b)
 	}
 	batch_foreach(b, m) {
 		bytes += m->len;
-		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
+		marks |= m->flags;
 	}
 	c->opackets += b->n;
 	c->obytes += bytes;
-	c->omcasts += mcasts;
+	if (__builtin_expect(marks & (M_BCAST | M_MCAST), 0))
+		c->omcasts += count_marked(b, M_BCAST | M_MCAST);
 	if (__builtin_expect(ifp->if_bpf != NULL, 0))
 		bpf_tap_batch(ifp, b, BPF_OUT);
 	if (ifp->if_shaper != NULL)
@@ -65,7 +75,8 @@ void
 if_receive(struct ifnet *ifp, struct batch *b)
 {
 	struct if_counters *c = &ifp->if_data;
-	uint64_t bytes = 0;
+	const uint8_t fib = ifp->if_fib;
+	uint32_t bytes = 0;
 
 	if (b->n == 0)
 		return;
@@ -80,7 +91,7 @@ if_receive(struct ifnet *ifp, struct batch *b)
 		__builtin_prefetch(m->data + 32);
 		bytes += m->len;
 		m->rcvif = ifp;
-		m->fib = ifp->if_fib;
+		m->fib = fib;
 		m->flags &= M_CSUM_OK;
 		m->flowid = 0;
 		m->nh = NULL;

@@ -100,11 +100,13 @@ fib4_trie_batch(const struct fib4_node *node, const uint32_t *dst, struct nextho
 	unsigned i;
 
 	/* A batch is often of one prefix: one look-up then, 38 -> 26 ns a packet (bench forward). */
+#pragma GCC unroll 8
 	for (i = 1; i < n; i++)
 		differ |= dst[i] ^ dst[0];
 	if (n > 0 && (differ & fib4_leaf_mask(node, dst[0])) == 0) {
 		struct nexthop *one = fib4_find(node, dst[0]);
 
+#pragma GCC unroll 8
 		for (i = 0; i < n; i++)
 			nh[i] = one;
 		return true;
