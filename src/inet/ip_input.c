@@ -489,8 +489,9 @@ static void
 ip_sort(struct ifnet *rcvif, struct batch *b)
 {
 	const struct in_hash *ours = in_local_table();
-	const uint32_t n = V_ip_forwarding && VNET(ip_rpfilter) == 0 ? b->n : 0;
-	uint32_t dst[BATCH_MAX], i;
+	const size_t n = V_ip_forwarding && VNET(ip_rpfilter) == 0 ? b->n : 0;
+	uint32_t dst[BATCH_MAX];
+	size_t i;
 
 	for (i = 0; i < n; i++) {
 		const uint32_t to = mtod(b->m[i], const struct ip_hdr *)->dst;

@@ -27,26 +27,29 @@ if_drop_down(struct batch *b)
 	b->n = 0;
 }
 
-static uint32_t
-count_marked(const struct batch *b, uint16_t marks)
+/* Count, show and send a batch that may go. */
+static inline void
+if_send(struct ifnet *ifp, struct batch *b, uint32_t bytes)
 {
-	uint32_t n = 0;
-
-	batch_foreach(b, m)
-		n += (m->flags & marks) != 0;
-	return n;
+	ifp->if_data.opackets += b->n;
+	ifp->if_data.obytes += bytes;
+	if (__builtin_expect(ifp->if_bpf != NULL, 0))
+		bpf_tap_batch(ifp, b, BPF_OUT);
+	if (ifp->if_shaper != NULL)
+		ifp->if_shaper(ifp, b, ifp->if_shaper_ctx);
+	else
+		ifp->if_transmit(ifp, b);
 }
 
 void
 if_transmit_batch(struct ifnet *ifp, struct batch *b)
 {
-	struct if_counters *c = &ifp->if_data;
-	uint32_t bytes = 0, marks = 0; /* 64 packets: fewer than 2^32 bytes */
+	uint32_t bytes = 0, mcasts = 0;
 
 	if (b->n == 0)
 		return;
 	if (__builtin_expect(!if_is_running(ifp), 0)) {
-		c->oerrors += b->n;
+		ifp->if_data.oerrors += b->n;
 		if_drop_down(b);
 		return;
 	}
@@ -57,18 +60,21 @@ if_transmit_batch(struct ifnet *ifp, struct batch *b)
 	}
 	batch_foreach(b, m) {
 		bytes += m->len;
-		marks |= m->flags;
+		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
 	}
-	c->opackets += b->n;
-	c->obytes += bytes;
-	if (__builtin_expect(marks & (M_BCAST | M_MCAST), 0))
-		c->omcasts += count_marked(b, M_BCAST | M_MCAST);
-	if (__builtin_expect(ifp->if_bpf != NULL, 0))
-		bpf_tap_batch(ifp, b, BPF_OUT);
-	if (ifp->if_shaper != NULL)
-		ifp->if_shaper(ifp, b, ifp->if_shaper_ctx);
+	ifp->if_data.omcasts += mcasts;
+	if_send(ifp, b, bytes);
+}
+
+void
+if_transmit_unicast(struct ifnet *ifp, struct batch *b, uint32_t bytes)
+{
+	const bool plain = b->n > 0 && if_is_running(ifp) && pfil_is_empty(PFIL_LINK, PFIL_OUT);
+
+	if (__builtin_expect(plain, 1))
+		if_send(ifp, b, bytes);
 	else
-		ifp->if_transmit(ifp, b);
+		if_transmit_batch(ifp, b);
 }
 
 void

@@ -34,6 +34,12 @@ int pfil_add(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx,
 void pfil_remove(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, void *ctx);
 void pfil_run_hooks(struct pfil_head *h, struct batch *b, struct ifnet *ifp, enum pfil_dir dir);
 
+static inline bool
+pfil_is_empty(enum pfil_point point, enum pfil_dir dir)
+{
+	return VNET(pfil_heads)[point][dir].n == 0;
+}
+
 static inline void
 pfil_run(enum pfil_point point, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
 {
