@@ -149,29 +149,30 @@ ip_is_sane(struct mbuf *m)
 }
 
 /* ip_sift from packet number i on, where the first is that is not plain. */
-static void __attribute__((noinline)) ip_sift_from(struct batch *b, uint32_t i)
+__attribute__((noinline)) static void
+ip_sift_from(struct batch *b, size_t i)
 {
-	uint32_t kept = i;
+	const uint32_t n = b->n;
 
-	for (; i < b->n; i++) {
+	for (b->n = (uint32_t)i; i < n; i++) {
 		struct mbuf *m = b->m[i];
 
 		if (!ip_is_sane(m))
 			continue;
 		m_trim(m, from_be16(mtod(m, const struct ip_hdr *)->len));
-		b->m[kept++] = m;
+		batch_add(b, m);
 	}
-	b->n = kept;
 }
 
 /* Drop what is wrong, cut off the link's padding; what is left keeps its order. */
 static inline void
 ip_sift(struct batch *b)
 {
-	const uint32_t n = b->n;
+	const size_t n = b->n;
 
-	for (uint32_t i = 0, len; i < n; i++) {
-		len = ip_plain_len(b->m[i]);
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t len = ip_plain_len(b->m[i]);
+
 		if (__builtin_expect(len == 0, 0)) {
 			ip_sift_from(b, i);
 			return;
@@ -277,7 +278,7 @@ ip_choose(struct nexthop *nh, struct mbuf *m)
 }
 
 /* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
-static void __attribute__((noinline))
+__attribute__((noinline)) static void
 ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint32_t stealth)
 {
 	const struct in_hash *ours = in_local_table();
@@ -462,7 +463,8 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
  * A batch with something else in it than easy packets. What is for somebody else and unremarkable
  * up to its ttl goes on in runs; each other packet by itself, when what came before it has gone.
  */
-static void __attribute__((noinline)) ip_sort_mixed(struct ifnet *rcvif, struct batch *b)
+__attribute__((noinline)) static void
+ip_sort_mixed(struct ifnet *rcvif, struct batch *b)
 {
 	const bool forwarding = V_ip_forwarding;
 	struct batch run;
