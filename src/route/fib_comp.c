@@ -848,11 +848,14 @@ fib_comp_routes(const struct fib_comp *c)
 void
 fib_comp_size(const struct fib_comp *c, uint64_t *packets, uint64_t *control)
 {
+	uint64_t jumps = 0;
+
 	*packets = 0;
+	for (unsigned j = 0; c->pop != NULL && c->family == AF_INET6 && j < FIB_JUMPS; j++)
+		jumps += UINT64_C(1) << (64 - c->pop->jump[j].shift);
 	if (c->pop != NULL)
 		*packets += sizeof(c->pop->root) + c->pop->room * sizeof(c->pop->arena[0]) +
-		    jump_sizes(c) * sizeof(c->pop->arena[0]) +
-		    c->hops.used * sizeof(c->pop->hop[0]);
+		    jumps * sizeof(c->pop->arena[0]) + c->hops.used * sizeof(c->pop->hop[0]);
 	if (c->direct != NULL)
 		*packets += sizeof(c->direct->value);
 	*control = sizeof(*c) + c->blocks_bytes;

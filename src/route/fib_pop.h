@@ -146,8 +146,25 @@ fib6_key(const struct in6 *a)
 }
 
 /* One look-up, all the way: key is an address, left-aligned. A next hop's number. */
-uint16_t fib_pop_find(const struct fib_pop *p, unsigned __int128 key);
-/* n of them (fib6_pop.c). True if one was enough for all. */
+static inline __attribute__((always_inline)) uint16_t
+fib_pop_find(const struct fib_pop *p, unsigned __int128 key)
+{
+	uint32_t word = __atomic_load_n(&p->root[key >> (128 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
+	const uint64_t *node = p->arena + (word & ~FIB_NODE);
+	uint16_t value;
+
+	if (!(word & FIB_NODE))
+		return (uint16_t)word;
+	for (unsigned depth = FIB_ROOT_BITS;; depth += FIB_STRIDE) {
+		value = fib_node_value(node, fib_slot(key, depth));
+		if (!(value & FIB_KID))
+			return value;
+		node = fib_node_kid(p, node, value);
+	}
+}
+
+/* n of them (fib4_pop.c, fib6_pop.c). True if all have one answer. */
+bool fib4_pop_batch(const struct fib_pop *p, const uint32_t *dst, struct nexthop **nh, unsigned n);
 bool fib6_pop_batch(
     const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n);
 
