@@ -78,7 +78,7 @@ look_direct(const struct fib_pop *p, const struct fib_direct *d, const uint32_t 
 		__builtin_prefetch(&d->value[w.at[i]]);
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < n; i++)
-		nh[i] = answer(p, w.host[i], __atomic_load_n(&d->value[w.at[i]], __ATOMIC_RELAXED));
+		nh[i] = answer(p, w.host[i], __atomic_load_n(&d->value[w.at[i]], __ATOMIC_CONSUME));
 }
 
 /* At most BATCH_MAX look-ups. */

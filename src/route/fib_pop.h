@@ -1,6 +1,6 @@
 /*
- * fib_pop.h - the compiled form of a large table, as packets read it: what IPv4's look-up (fib.c)
- * and IPv6's (fib6.c) know of it. fib_pop.c says how it works and changes it.
+ * fib_pop.h - the compiled form of a large table, as packets read it: what IPv4's look-up (fib4_pop.c)
+ * and IPv6's (fib6_pop.c) know of it. fib_compile.c says how it works and writes it.
  */
 #ifndef WARREN_ROUTE_FIB_POP_H
 #define WARREN_ROUTE_FIB_POP_H
