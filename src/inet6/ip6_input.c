@@ -107,7 +107,9 @@ ip6_fault(struct mbuf *m)
 static inline bool
 in6_is_plain(const struct in6 *a)
 {
-	return a->b[0] < 0xfe && load16(a->b) != 0;
+	const uint16_t first = load16(a->b);
+
+	return (uint8_t)first < 0xfe && first != 0;
 }
 
 /*
