@@ -34,9 +34,9 @@ enum {
 	PAYLOAD_FRAME4 = 14 + 20 + 8 + 64,
 	PAYLOAD_FRAME6 = 14 + 40 + 8 + 64,
 	RING_MAX = 1 << 16,
-	/* of half a millisecond: who else wants the machine meets a few of them */
-	SLICES = 400,
-	SLICE_PACKETS = 30000,
+	/* of 50 to 200 us: whoever else has the processor meanwhile meets only a few of them */
+	SLICES = 4000,
+	SLICE_PACKETS = 3008,
 };
 
 /* Packets in flight: of one family and length. */
