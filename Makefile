@@ -46,7 +46,11 @@ check: deps build/build.ninja
 check-long: deps build/build.ninja
 	@tests/run.sh --long $(SUITES)
 
-bench: all
+# With the peers' libraries, whose programs Meson builds where it finds them.
+bench: deps
+	@pkg-config --exists libdpdk || { ./install-deps.sh --bench && rm -f build/configured; } || \
+		echo "make: going on without peers" >&2
+	@$(MAKE) --no-print-directory all
 	@python3 bench/run.py --build build --out build/bench.json $(BENCH)
 
 format:

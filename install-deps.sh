@@ -5,6 +5,7 @@
 #
 #	./install-deps.sh		install what is missing
 #	./install-deps.sh --check	install nothing; name what is missing, exit 1 if anything is
+#	./install-deps.sh --bench	also the peers of `make bench`
 set -eu
 
 # Compilers, build system, and the tools of `make format` and the sanitizers.
@@ -19,8 +20,11 @@ libraries="libck-dev libbsd-dev uthash-dev libpcap-dev libyaml-dev libjansson-de
 tests="libcmocka-dev python3-yaml xz-utils util-linux iproute2 iputils-ping iputils-arping
 	traceroute tcpdump tshark iperf3 nginx radvd frr curl ethtool procps"
 
-# Peers that benchmarks are measured beside; the build goes on without them.
+# Peers that benchmarks are measured beside (--bench); the build goes on without them.
 benches="libdpdk-dev"
+
+mode=${1-}
+[ "$mode" = --bench ] || benches=
 
 missing=
 for package in $build $libraries $tests $benches; do
@@ -29,7 +33,7 @@ for package in $build $libraries $tests $benches; do
 done
 [ -n "$missing" ] || exit 0
 
-if [ "${1-}" = --check ]; then
+if [ "$mode" = --check ]; then
 	echo "install-deps: missing:$missing" >&2
 	exit 1
 fi

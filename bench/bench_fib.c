@@ -7,27 +7,19 @@
  *	rib4_load	s to put all prefixes into the tree and the compiled table, by 300 gateways
  *	…_changes	a second: prefixes leave and come back at random
  */
-#include "bench_rib.h"
+#include "bench_fib.h"
 
 #include "base/clock.h"
 #include "base/worker.h"
 #include "kern/verb.h"
-#include "route/rib.h"
 
 enum { ROUNDS = 15, PASSES = 8, CHANGES = 500000 };
 
 static struct rib_table table;
-static struct nexthop hop[RIB_HOPS];
 static uint32_t trace4[TRACE];
 static struct in6 trace6[TRACE];
 static const struct in6 *trace6_at[TRACE];
 static uintptr_t sink;
-
-static struct rt_addr
-prefix_of(const struct rib_prefix *p, bool six)
-{
-	return rt_addr_make(six ? AF_INET6 : AF_INET, p->addr, p->plen);
-}
 
 static void
 look4(void *ctx, uint32_t first, uint32_t n)
@@ -84,34 +76,6 @@ measure_look(bool six, const char *name)
 		say(name, rib_trace_name[kind], best[kind], "ns/lookup");
 }
 
-static void
-load(bool six)
-{
-	const struct rib_prefix *p = six ? table.p6 : table.p4;
-
-	for (uint32_t i = 0; i < (six ? table.n6 : table.n4); i++) {
-		struct rt_addr dst = prefix_of(&p[i], six);
-
-		bench_require(fib_set(0, &dst, &hop[p[i].hop]) == 0);
-		if (i % 1024 == 0)
-			rcu_poll();
-	}
-}
-
-static void
-unload(bool six)
-{
-	const struct rib_prefix *p = six ? table.p6 : table.p4;
-
-	for (uint32_t i = 0; i < (six ? table.n6 : table.n4); i++) {
-		struct rt_addr dst = prefix_of(&p[i], six);
-
-		fib_clear(0, &dst);
-		if (i % 1024 == 0)
-			rcu_poll();
-	}
-}
-
 /* The least of some loads; the last one stays. */
 static double
 load_s(bool six, bool bulk)
@@ -121,11 +85,11 @@ load_s(bool six, bool bulk)
 
 	for (int run = 0; run < 5; run++) {
 		if (run > 0)
-			unload(six);
+			bench_fib_unload(&table, six, 0);
 		start = bench_now_ns();
 		if (bulk)
 			fib_bulk_begin();
-		load(six);
+		bench_fib_load(&table, six, 0);
 		if (bulk)
 			bench_require(fib_bulk_end() == 0);
 		took = (double)(bench_now_ns() - start) * 1e-9;
@@ -145,11 +109,7 @@ changes_a_second(bool six)
 	for (int slice = 0; slice < 10; slice++) {
 		start = bench_now_ns();
 		for (uint32_t i = 0; i < CHANGES / 20; i++) {
-			const struct rib_prefix *q = &p[rib_random(&seed) % n];
-			struct rt_addr dst = prefix_of(q, six);
-
-			fib_clear(0, &dst);
-			bench_require(fib_set(0, &dst, &hop[q->hop]) == 0);
+			bench_fib_change(&p[rib_random(&seed) % n], six, 0);
 			if (i % 64 == 0)
 				rcu_poll();
 		}
@@ -165,7 +125,7 @@ rib_change_all(struct ifnet *ifp, int (*change)(const struct rt_request *rq))
 	for (uint32_t i = 0; i < table.n4; i++) {
 		uint32_t gateway = __builtin_bswap32(0x7f010000 + table.p4[i].hop);
 		struct rt_request rq = {
-			.dst = prefix_of(&table.p4[i], false),
+			.dst = bench_prefix(&table.p4[i], false),
 			.gateway = rt_addr_make(AF_INET, &gateway, 32),
 			.ifp = ifp,
 			.flags = RTF_PROTO1_,
@@ -221,7 +181,7 @@ measure_family(bool six)
 	uint64_t packets, control;
 
 	say(name, "load", load_s(six, false), "s");
-	unload(six);
+	bench_fib_unload(&table, six, 0);
 	say(name, "load_bulk", load_s(six, true), "s");
 	fib_size(0, six ? AF_INET6 : AF_INET, &packets, &control);
 	say(name, "memory", (double)packets / 1048576, "MiB");
@@ -235,7 +195,7 @@ measure_family(bool six)
 		measure_look(six, "fib4_direct");
 		say("fib4_direct", "changes", changes_a_second(six), "changes/s");
 	}
-	unload(six);
+	bench_fib_unload(&table, six, 0);
 }
 
 int

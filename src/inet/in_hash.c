@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-const struct in_hash in_hash_empty = { .shift = 63, .mask = 1, .slot = { { 0 }, { 0 } } };
+const struct in_hash in_hash_empty = { .mask = 1, .key = { 0, 0 } };
 
 /*
  * While it is small the table is at most an eighth full: a packet in transit then meets a free slot
@@ -18,10 +18,27 @@ enum { IN_HASH_FIRST_LOG2 = 6, IN_HASH_ROOMY_LOG2 = 12 };
 /* What a deleted slot says: neither an IPv4 address nor a digest, which is odd. */
 #define IN_HASH_DELETED (UINT64_C(1) << 63)
 
+/* Where slot i has its first node. */
+static struct in_hash_node **
+first_of(const struct in_hash *h, size_t i)
+{
+	return (struct in_hash_node **)(uintptr_t)(h->key + h->mask + 1) + i;
+}
+
+struct in_hash_node *
+in_hash_find_from(const struct in_hash *h, size_t i, uint64_t key)
+{
+	uint64_t found;
+
+	while ((found = __atomic_load_n(&h->key[i], __ATOMIC_ACQUIRE)) != key && found != 0)
+		i = (i + 1) & h->mask;
+	return found == 0 ? NULL : __atomic_load_n(first_of(h, i), __ATOMIC_RELAXED);
+}
+
 static bool
 is_full(const struct in_hash *h)
 {
-	uint32_t slots = h->mask + 1;
+	size_t slots = h->mask + 1;
 
 	return h == &in_hash_empty ||
 	    (h->used + 1) * (slots <= 1u << IN_HASH_ROOMY_LOG2 ? 8 : 2) > slots;
@@ -36,24 +53,25 @@ free_late(struct rcu_head *head)
 static void
 put(struct in_hash *h, uint64_t key, struct in_hash_node *first)
 {
-	uint32_t i = in_hash_index(h, key);
+	size_t i = in_hash_index(h, key);
 
-	while (h->slot[i].key != 0)
+	while (h->key[i] != 0)
 		i = (i + 1) & h->mask;
-	h->slot[i].first = first;
-	__atomic_store_n(&h->slot[i].key, key, __ATOMIC_RELEASE);
+	*first_of(h, i) = first;
+	__atomic_store_n(&h->key[i], key, __ATOMIC_RELEASE);
 	h->used++;
 	h->live++;
 }
 
-static struct in_hash_slot *
-slot_of(struct in_hash *h, uint64_t key)
+/* The slot that has the key, or the free one behind those where it could be. */
+static size_t
+slot_of(const struct in_hash *h, uint64_t key)
 {
-	uint32_t i = in_hash_index(h, key);
+	size_t i = in_hash_index(h, key);
 
-	while (h->slot[i].key != key && h->slot[i].key != 0)
+	while (h->key[i] != key && h->key[i] != 0)
 		i = (i + 1) & h->mask;
-	return h->slot[i].key == key ? &h->slot[i] : NULL;
+	return i;
 }
 
 /* Put `h` where the readers look, and free what was there. */
@@ -75,14 +93,13 @@ grow(struct in_hash **table)
 
 	while (1u << bits < (old->live + 1) * (bits < IN_HASH_ROOMY_LOG2 ? 12 : 3))
 		bits++;
-	h = vnet_malloc(sizeof(*h) + ((size_t)1 << bits) * sizeof(h->slot[0]));
+	h = vnet_malloc(sizeof(*h) + ((sizeof(h->key[0]) + sizeof(struct in_hash_node *)) << bits));
 	if (h == NULL)
 		return -ENOMEM;
 	h->mask = (1u << bits) - 1;
-	h->shift = 64 - bits;
-	for (uint32_t i = 0; old->live > 0 && i <= old->mask; i++)
-		if (old->slot[i].key != 0 && old->slot[i].key != IN_HASH_DELETED)
-			put(h, old->slot[i].key, old->slot[i].first);
+	for (size_t i = 0; old->live > 0 && i <= old->mask; i++)
+		if (old->key[i] != 0 && old->key[i] != IN_HASH_DELETED)
+			put(h, old->key[i], *first_of(old, i));
 	publish(table, h);
 	return 0;
 }
@@ -90,13 +107,13 @@ grow(struct in_hash **table)
 int
 in_hash_add(struct in_hash **table, struct in_hash_node *node, uint64_t key)
 {
-	struct in_hash_slot *slot = slot_of(*table, key);
+	size_t slot = slot_of(*table, key);
 	struct in_hash_node **tail;
 
 	node->key = key;
 	node->next = NULL;
-	if (slot != NULL) {
-		for (tail = &slot->first; *tail != NULL; tail = &(*tail)->next)
+	if ((*table)->key[slot] == key) {
+		for (tail = first_of(*table, slot); *tail != NULL; tail = &(*tail)->next)
 			;
 		rcu_publish(tail, node);
 		return 0;
@@ -111,15 +128,15 @@ void
 in_hash_remove(struct in_hash **table, struct in_hash_node *node)
 {
 	struct in_hash *h = *table;
-	struct in_hash_slot *slot = slot_of(h, node->key);
-	struct in_hash_node **link;
+	size_t slot = slot_of(h, node->key);
+	struct in_hash_node **first = first_of(h, slot), **link;
 
-	for (link = &slot->first; *link != node; link = &(*link)->next)
+	for (link = first; *link != node; link = &(*link)->next)
 		;
 	rcu_publish(link, node->next);
-	if (slot->first != NULL)
+	if (*first != NULL)
 		return;
-	__atomic_store_n(&slot->key, IN_HASH_DELETED, __ATOMIC_RELEASE);
+	__atomic_store_n(&h->key[slot], IN_HASH_DELETED, __ATOMIC_RELEASE);
 	if (--h->live == 0)
 		publish(table, IN_HASH_EMPTY);
 }

@@ -23,13 +23,10 @@ struct in_hash_node {
 
 struct in_hash {
 	struct rcu_head rcu;
-	uint32_t shift;      /* 64 - log2 of the slots */
-	uint32_t mask;       /* slots - 1 */
+	size_t mask;         /* slots - 1 */
 	uint32_t used, live; /* slots that are not free, and not deleted */
-	struct in_hash_slot {
-		uint64_t key; /* 0 = free; written behind first */
-		struct in_hash_node *first;
-	} slot[];
+	/* Of all slots, 0 = free; written behind what belongs to it. Their first nodes come next. */
+	uint64_t key[];
 };
 
 /* What a family's table is before its first address; never written, for it has no room. */
@@ -40,22 +37,24 @@ extern const struct in_hash in_hash_empty;
 int in_hash_add(struct in_hash **table, struct in_hash_node *node, uint64_t key);
 void in_hash_remove(struct in_hash **table, struct in_hash_node *node);
 
-static inline uint32_t
+static inline size_t
 in_hash_index(const struct in_hash *h, uint64_t key)
 {
-	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> h->shift);
+	return (key * UINT64_C(0x9e3779b97f4a7c15) >> 32) & h->mask;
 }
+
+/* in_hash_find from slot i on, which isn't free. */
+struct in_hash_node *in_hash_find_from(const struct in_hash *h, size_t i, uint64_t key);
 
 /* The first address with this key; NULL. */
 static inline struct in_hash_node *
 in_hash_find(const struct in_hash *h, uint64_t key)
 {
-	uint32_t i = in_hash_index(h, key);
-	uint64_t found;
+	size_t i = in_hash_index(h, key);
 
-	while ((found = __atomic_load_n(&h->slot[i].key, __ATOMIC_ACQUIRE)) != key && found != 0)
-		i = (i + 1) & h->mask;
-	return found == 0 ? NULL : __atomic_load_n(&h->slot[i].first, __ATOMIC_RELAXED);
+	if (__builtin_expect(__atomic_load_n(&h->key[i], __ATOMIC_RELAXED) == 0, 1))
+		return NULL;
+	return in_hash_find_from(h, i, key);
 }
 
 #endif

@@ -47,15 +47,18 @@ ip_hlen(const struct ip_hdr *ip)
 	return (ip->vhl & 0xfu) << 2;
 }
 
-/* by off the time to live, and the checksum follows (RFC 1624); by is 0 or 1. */
+/*
+ * by off the time to live, which has it, and the checksum follows (RFC 1624); by is 0 or 1. All in
+ * the word of both as it lies: less in the lowest byte, more in the upper half.
+ */
 static inline void
 ip_ttl_down(struct ip_hdr *ip, uint32_t by)
 {
-	/* loaded as a little-endian word the ttl is the low byte */
-	uint32_t sum = (uint32_t)ip->sum + by;
+	uint32_t word = load32(&ip->ttl) + (by << 16) - by;
 
-	ip->ttl = (uint8_t)(ip->ttl - by);
-	ip->sum = (uint16_t)(sum + (sum >> 16));
+	store32(&ip->ttl, word);
+	if (__builtin_expect(word >> 16 < by, 0))
+		ip->sum = 1; /* the carry comes round */
 }
 
 /*
@@ -96,7 +99,9 @@ struct ip_opts_out {
 	    hdr_included; /* m begins with a complete IP header; only id (if 0), len and sum are filled in */
 	bool src_unspecified; /* IPv6: an unspecified source stays so */
 	bool no_loop;         /* groups: members of this stack get no copy (ND, MLD, IGMP) */
-	uint32_t flowlabel;   /* IPv6; 0 = none */
+	/* hdr_included: its maker is a guest, who hears of a failure by an ICMP error */
+	bool icmp_errors;
+	uint32_t flowlabel; /* IPv6; 0 = none */
 };
 /*
  * Send a payload made here: prepends the header. src 0 = by route. m->fib chooses the table. Takes
@@ -133,19 +138,22 @@ struct ip_protocol {
 const struct ip_protocol *ip_protocol(uint8_t proto);
 
 /*
- * Raw taps of the stack's own programs (ping, traceroute): see every delivered packet of a
- * protocol.
+ * Raw listeners, before a protocol: the stack's own programs (ping, traceroute) look at what is
+ * delivered, a guest (port/punt.c) takes what it serves.
  */
 struct ip_raw {
 	uint8_t proto;
 	uint8_t family; /* 0 = AF_INET */
-	/* borrowed; hlen: bytes before the protocol's header */
-	void (*input)(struct ip_raw *r, const struct mbuf *m, unsigned hlen);
+	/*
+	 * borrowed; hlen: bytes before the protocol's header. True: it has been served, the
+	 * stack's protocol is not asked.
+	 */
+	bool (*input)(struct ip_raw *r, const struct mbuf *m, unsigned hlen);
 	LIST_ENTRY(ip_raw) link;
 };
 void ip_raw_attach(struct ip_raw *r); /* in curvnet */
 void ip_raw_detach(struct ip_raw *r);
-/* Show m to the listeners of a family and protocol; true if there was one. Each family's delivery. */
+/* Show m to the listeners of a family and protocol; true if one served it. Each family's delivery. */
 bool ip_raw_input(int family, uint8_t proto, const struct mbuf *m, unsigned hlen);
 
 /* Local delivery of one checked packet: reassembly, protocol. Takes m. */

@@ -1,8 +1,8 @@
 /*
  * ip_deliver.c - packets that have arrived: the last step of IPv4's way in.
  *
- *	ip_deliver	fragment? -> ip_reass · raw listeners borrow it · the protocol takes it,
- *			or "protocol unreachable" goes back
+ *	ip_deliver	fragment? -> ip_reass · raw listeners borrow it, one may serve it · the
+ *			protocol takes it, or "protocol unreachable" goes back
  *
  * Protocols register in a linker set; the table by number is built once, before main.
  */
@@ -71,18 +71,16 @@ ip_raw_input(int family, uint8_t proto, const struct mbuf *m, unsigned hlen)
 {
 	struct raw_walk walk = { LIST_FIRST(&V_ip_raw_list), V_ip_raw_walk };
 	struct ip_raw *r;
-	bool seen = false;
+	bool served = false;
 
 	V_ip_raw_walk = &walk;
 	while ((r = walk.next) != NULL) {
 		walk.next = LIST_NEXT(r, link);
-		if (r->proto == proto && (r->family == 0 ? AF_INET : r->family) == family) {
-			seen = true;
-			r->input(r, m, hlen);
-		}
+		if (r->proto == proto && (r->family == 0 ? AF_INET : r->family) == family)
+			served |= r->input(r, m, hlen);
 	}
 	V_ip_raw_walk = walk.outer;
-	return seen;
+	return served;
 }
 
 void
@@ -90,7 +88,7 @@ ip_deliver(struct mbuf *m)
 {
 	const struct ip_protocol *p;
 	struct ip_hdr *ip = mtod(m, struct ip_hdr *);
-	bool heard;
+	bool served;
 
 	/* Whatever is made in answer is made at the packet's time, not at the batch's. */
 	clock_at(m->when_ns);
@@ -101,16 +99,16 @@ ip_deliver(struct mbuf *m)
 		ip = mtod(m, struct ip_hdr *);
 	}
 
-	heard = !LIST_EMPTY(&V_ip_raw_list) && ip_raw_input(AF_INET, ip->proto, m, ip_hlen(ip));
+	served = !LIST_EMPTY(&V_ip_raw_list) && ip_raw_input(AF_INET, ip->proto, m, ip_hlen(ip));
+	if (__builtin_expect(served, 0)) {
+		V_ipstat.delivered++;
+		m_free(m);
+		return;
+	}
 	p = by_number[ip->proto];
 	if (__builtin_expect(p != NULL && p->input != NULL, 1)) {
 		V_ipstat.delivered++;
 		p->input(m, ip_hlen(ip));
-		return;
-	}
-	if (heard) {
-		V_ipstat.delivered++;
-		m_free(m);
 		return;
 	}
 	V_ipstat.noproto++;

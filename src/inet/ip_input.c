@@ -66,15 +66,15 @@ DROP_DEFINE(DROP_IP_BLACKHOLE, "ip", "blackhole", "the route says blackhole");
 #define IP_SUM_INVERSE UINT64_C(0xfffefffefffeffff)
 
 /*
- * Checksum test of a 20-byte header. The one's complement sum of a right one is all ones, so a
- * multiple of 65,535. Adding 64 bits at a time with the carry brought round keeps the remainder
- * (2^64 = 1 mod 65,535), and a multiplication by the inverse tells whether it is zero (Granlund and
- * Montgomery 1994, section 9): half the instructions of adding words and folding.
+ * Checksum test of a 20-byte header in three words. The one's complement sum of a right one is all
+ * ones, so a multiple of 65,535. Adding 64 bits at a time with the carry brought round keeps the
+ * remainder (2^64 = 1 mod 65,535), and a multiplication by the inverse tells whether it is zero
+ * (Granlund and Montgomery 1994, section 9): half the instructions of adding words and folding.
  */
 static inline bool
-ip_hdr20_sum_ok(const uint8_t *p)
+ip_hdr20_sum_ok(uint64_t a, uint64_t b, uint64_t c)
 {
-	uint64_t a = load64(p), b = load64(p + 8), c = load32(p + 16), sum;
+	uint64_t sum;
 
 	sum = a + b;
 	sum += sum < b;
@@ -113,15 +113,28 @@ ip_fault(struct mbuf *m)
 	return NULL;
 }
 
-/* True if m is a plain packet that is right in every point: what nearly all are. */
-static inline bool
-ip_is_plain(const struct mbuf *m)
+/*
+ * The total length if m is a plain packet that is right in every point, what nearly all are; else
+ * 0. The header is read in three words, for most checks and the sum need the same bytes (99 -> 87
+ * instructions in ip_input a packet, bench forward).
+ */
+static inline uint32_t
+ip_plain_len(const struct mbuf *m)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	uint32_t len = from_be16(ip->len);
+	uint32_t len, dst;
+	uint64_t first;
 
-	return m->len >= sizeof(*ip) && ip->vhl == 0x45 && len >= sizeof(*ip) && len <= m->len &&
-	    !in_is_loopback(ip->dst) && !in_is_loopback(ip->src) && ip_hdr20_sum_ok(m->data);
+	if (m->len < sizeof(*ip))
+		return 0;
+	first = load64(ip);
+	len = (uint16_t)__builtin_bswap32((uint32_t)first);
+	dst = ip->dst;
+	if ((uint8_t)first != 0x45 || len < sizeof(*ip) || in_is_loopback(dst) ||
+	    in_is_loopback(ip->src) || len > m->len ||
+	    !ip_hdr20_sum_ok(first, load64(&ip->ttl), dst))
+		return 0;
+	return len;
 }
 
 /* True if m may go on, else it is taken. */
@@ -135,21 +148,37 @@ ip_is_sane(struct mbuf *m)
 	return why == NULL;
 }
 
+/* ip_sift from packet number i on, where the first is that is not plain. */
+__attribute__((noinline)) static void
+ip_sift_from(struct batch *b, size_t i)
+{
+	const uint32_t n = b->n;
+
+	for (b->n = (uint32_t)i; i < n; i++) {
+		struct mbuf *m = b->m[i];
+
+		if (!ip_is_sane(m))
+			continue;
+		m_trim(m, from_be16(mtod(m, const struct ip_hdr *)->len));
+		batch_add(b, m);
+	}
+}
+
 /* Drop what is wrong, cut off the link's padding; what is left keeps its order. */
 static inline void
 ip_sift(struct batch *b)
 {
-	uint32_t n = b->n, kept = 0;
+	const size_t n = b->n;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct mbuf *m = b->m[i];
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t len = ip_plain_len(b->m[i]);
 
-		if (__builtin_expect(!ip_is_plain(m), 0) && !ip_is_sane(m))
-			continue;
-		m_trim(m, from_be16(mtod(m, const struct ip_hdr *)->len));
-		b->m[kept++] = m;
+		if (__builtin_expect(len == 0, 0)) {
+			ip_sift_from(b, i);
+			return;
+		}
+		m_trim(b->m[i], len);
 	}
-	b->n = kept;
 }
 
 /* Answer with an ICMP error and drop. Takes m. */
@@ -219,15 +248,15 @@ ip_forward_slow(struct mbuf *m, struct nexthop *nh)
 
 /*
  * To be forwarded without more ado, as far as the packet itself tells: no options, no group, time
- * left, nobody here has the address, nobody shares the buffer.
+ * left, nobody here has the address (dst, its own), nobody shares the buffer.
  */
 static inline bool
-ip_is_easy(const struct in_hash *ours, const struct mbuf *m)
+ip_is_easy(const struct in_hash *ours, const struct mbuf *m, uint32_t dst)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
 
 	return ip->vhl == 0x45 && !(m->flags & (M_BCAST | M_MCAST | M_LOOP)) && ip->ttl > 1 &&
-	    (uint8_t)(ip->dst - 1) < 223 && m_writable(m) && in_local_in(ours, ip->dst) == NULL;
+	    (uint8_t)(dst - 1) < 223 && m_writable(m) && in_local_in(ours, dst) == NULL;
 }
 
 /* The hop itself: one off the ttl, its checksum, the next hop. m is writable. */
@@ -249,7 +278,7 @@ ip_choose(struct nexthop *nh, struct mbuf *m)
 }
 
 /* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
-static void
+__attribute__((noinline)) static void
 ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint32_t stealth)
 {
 	const struct in_hash *ours = in_local_table();
@@ -262,7 +291,8 @@ ip_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh
 		struct mbuf *m = b->m[i];
 		struct nexthop *hop = ip_choose(nh[i], m);
 
-		if (!nh_is_easy(rcvif, hop) || !ip_is_easy(ours, m)) {
+		if (!nh_is_easy(rcvif, hop) ||
+		    !ip_is_easy(ours, m, mtod(m, const struct ip_hdr *)->dst)) {
 			ip_ways_flush(&ways);
 			if (!ip_forward_slow(m, hop))
 				continue;
@@ -353,9 +383,10 @@ ip_forward_easy(struct ifnet *rcvif, struct batch *b, const uint32_t *dst)
 			ip_hop(m, nh[0], stealth);
 		nh[0]->use += n;
 	} else {
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = 0; i < n; i++) {
 			ip_hop(b->m[i], nh[i], stealth);
-		nh_count_uses(nh, n);
+			nh[i]->use++;
+		}
 	}
 	ip_send(nh[0]->ifp, b);
 }
@@ -440,7 +471,7 @@ ip_sort_one(struct ifnet *rcvif, struct mbuf *m)
  * A batch with something else in it than easy packets. What is for somebody else and unremarkable
  * up to its ttl goes on in runs; each other packet by itself, when what came before it has gone.
  */
-static void
+__attribute__((noinline)) static void
 ip_sort_mixed(struct ifnet *rcvif, struct batch *b)
 {
 	const bool forwarding = V_ip_forwarding;
@@ -468,10 +499,17 @@ static void
 ip_sort(struct ifnet *rcvif, struct batch *b)
 {
 	const struct in_hash *ours = in_local_table();
-	uint32_t dst[BATCH_MAX], i, n = V_ip_forwarding && VNET(ip_rpfilter) == 0 ? b->n : 0;
+	const size_t n = V_ip_forwarding && VNET(ip_rpfilter) == 0 ? b->n : 0;
+	uint32_t dst[BATCH_MAX];
+	size_t i;
 
-	for (i = 0; i < n && ip_is_easy(ours, b->m[i]); i++)
-		dst[i] = mtod(b->m[i], const struct ip_hdr *)->dst;
+	for (i = 0; i < n; i++) {
+		const uint32_t to = mtod(b->m[i], const struct ip_hdr *)->dst;
+
+		if (!ip_is_easy(ours, b->m[i], to))
+			break;
+		dst[i] = to;
+	}
 	if (__builtin_expect(i == b->n, 1))
 		ip_forward_easy(rcvif, b, dst);
 	else if (!mroute_is_on(AF_SLOT_INET) || !ip_mroute_batch(rcvif, b))

@@ -76,23 +76,32 @@ ip_mtu(const struct ifnet *ifp, const struct mbuf *m)
 	return nh != NULL && nh->mtu != 0 && nh->mtu < ifp->if_mtu ? nh->mtu : ifp->if_mtu;
 }
 
-/* Out, behind the filter. Takes the batch. */
-static void
-ip_send_passed(struct ifnet *ifp, struct batch *b)
+/* Do all fit the links of their ways? */
+static inline bool
+all_fit(const struct ifnet *ifp, const struct batch *b)
 {
-	struct batch out;
 	const void *last = NULL;
 	uint32_t mtu = ifp->if_mtu;
-	bool fits = true;
 
 	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
 			mtu = ip_mtu(ifp, m);
 		}
-		fits &= m->len <= mtu;
+		if (m->len > mtu)
+			return false;
 	}
-	if (__builtin_expect(fits, 1)) {
+	return true;
+}
+
+/* Out, behind the filter. Takes the batch. */
+static void
+ip_send_passed(struct ifnet *ifp, struct batch *b)
+{
+	struct batch out;
+	uint32_t mtu;
+
+	if (__builtin_expect(all_fit(ifp, b), 1)) {
 		if (b->n > 0)
 			ifp->if_output[AF_SLOT_INET](ifp, b);
 		return;
@@ -301,6 +310,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	error = ip_route(m->fib, src, dst, ip_own_flow(m, src, dst, proto, o), o, &way);
 	if (error != 0) {
 		V_ipstat.noroute++;
+		if (o->icmp_errors)
+			icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_HOST_, 0);
 		m_drop(m, &DROP_IP_OUT_NOROUTE);
 		return error;
 	}
@@ -327,6 +338,8 @@ ip_output(struct mbuf *m, uint32_t src, uint32_t dst, uint8_t proto, const struc
 	mtu = ip_mtu(way.ifp, m);
 	if (m->len > mtu && (from_be16(mtod(m, struct ip_hdr *)->off) & IP_DF_)) {
 		V_ipstat.cantfrag++;
+		if (o->icmp_errors)
+			icmp_error(m, ICMP_UNREACH_, ICMP_UNREACH_NEEDFRAG_, mtu);
 		m_drop(m, &DROP_IP_NEEDFRAG);
 		return -EMSGSIZE;
 	}

@@ -7,33 +7,28 @@
 
 #include "route/route.h"
 
+enum { RTF_NOT_EASY = RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_ | RTF_MULTIPATH_ };
+
 /* To be forwarded without more ado, as far as the next hop tells: back where it came from is not. */
 static inline bool
 nh_is_easy(const struct ifnet *rcvif, const struct nexthop *nh)
 {
-	return nh != NULL && nh->ifp != rcvif &&
-	    !(nh->flags & (RTF_REJECT_ | RTF_BLACKHOLE_ | RTF_BROADCAST_ | RTF_MULTIPATH_));
+	return nh != NULL && nh->ifp != rcvif && !(nh->flags & RTF_NOT_EASY);
 }
 
 /* The same of all, n > 0 of them, and they leave by one interface. */
 static inline bool
-nh_are_easy(const struct ifnet *rcvif, struct nexthop *const *nh, uint32_t n)
+nh_are_easy(const struct ifnet *rcvif, struct nexthop *const *nh, size_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
-		if ((i == 0 || nh[i] != nh[i - 1]) &&
-		    (!nh_is_easy(rcvif, nh[i]) || nh[i]->ifp != nh[0]->ifp))
-			return false;
-	return true;
-}
+	const struct ifnet *ifp = nh[0] != NULL ? nh[0]->ifp : NULL;
+	uint32_t flags = 0;
 
-static inline void
-nh_count_uses(struct nexthop *const *nh, uint32_t n)
-{
-	for (uint32_t i = 0, same = 1; i < n; i++, same++)
-		if (i + 1 == n || nh[i + 1] != nh[i]) {
-			nh[i]->use += same;
-			same = 0;
-		}
+	for (size_t i = 0; i < n; i++) {
+		if (nh[i] == NULL || nh[i]->ifp != ifp)
+			return false;
+		flags |= nh[i]->flags;
+	}
+	return ifp != rcvif && !(flags & RTF_NOT_EASY);
 }
 
 /* Ways are few; a fifth one flushes the others, which keeps the order on each interface. */

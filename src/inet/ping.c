@@ -323,7 +323,7 @@ count_answer(struct ping *p, struct ping_reply *r)
 	return true;
 }
 
-static void
+static bool
 ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 {
 	struct ping *p = (struct ping *)(void *)((uint8_t *)raw - offsetof(struct ping, raw));
@@ -332,10 +332,10 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 	struct ip_info info;
 
 	if (p->done || m->len < hlen + sizeof(*icmp))
-		return;
+		return false;
 	p->family->info(m, hlen, &info);
 	if (ip_icmp_sum(p->family, &info.src, &info.dst, icmp, m->len - hlen) != 0)
-		return;
+		return false;
 	r = (struct ping_reply){
 		.from = info.src,
 		.to = info.dst,
@@ -347,11 +347,11 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 		.hlen = hlen,
 	};
 	if (!count_answer(p, &r))
-		return;
+		return false;
 	if (p->on_reply != NULL)
 		p->on_reply(p->ctx, &r);
 	if (p->done)
-		return;
+		return false;
 	if (p->st.received > 0 &&
 	    (p->c.stop_at_first || (p->all_sent && p->st.received >= p->st.sent))) {
 		ping_finish(p);
@@ -360,6 +360,7 @@ ping_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 
 		sched_update(&p->src, next > clock_now() ? next : clock_now());
 	}
+	return false; /* a look at it */
 }
 
 /* --- life ------------------------------------------------------------------------------------- */

@@ -372,7 +372,7 @@ is_answer(const struct trace *t, const struct mbuf *m, unsigned hlen)
 	return quotes_probe(t, m, hlen);
 }
 
-static void
+static bool
 trace_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 {
 	struct trace *t = (struct trace *)(void *)((uint8_t *)raw - offsetof(struct trace, raw));
@@ -380,11 +380,11 @@ trace_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 	struct ip_info info;
 
 	if (!t->waiting || m->len < hlen + sizeof(*icmp))
-		return;
+		return false;
 	t->family->info(m, hlen, &info);
 	if (ip_icmp_sum(t->family, &info.src, &info.dst, icmp, m->len - hlen) != 0 ||
 	    !is_answer(t, m, hlen))
-		return;
+		return false;
 	t->waiting = false;
 	callout_stop(&t->timer);
 	print_answer(t, &info, icmp);
@@ -392,6 +392,7 @@ trace_input(struct ip_raw *raw, const struct mbuf *m, unsigned hlen)
 		callout_reset(&t->timer, t->w.pause_ns);
 	else
 		trace_next(t);
+	return false; /* a look at it */
 }
 
 void

@@ -2,8 +2,8 @@
  * ip6_deliver.c - packets that have arrived: the last step of IPv6's way in.
  *
  *	ip6_deliver	along the extension headers (ip6_ext.c), fragments together
- *			(ip6_reass.c) · raw listeners borrow the packet · the protocol takes it, or
- *			"parameter problem, unknown next header" goes back
+ *			(ip6_reass.c) · raw listeners borrow the packet, one may serve it · the
+ *			protocol takes it, or "parameter problem, unknown next header" goes back
  *
  * Protocols register in a linker set; the table by number is built once, before main.
  */
@@ -99,15 +99,15 @@ upper_input(struct mbuf *m, const struct ip6_chain *c)
 {
 	const uint8_t proto = m->data[c->named];
 	const struct ip6_protocol *p = by_number[proto];
-	bool heard = ip_raw_input(AF_INET6, proto, m, c->off);
+	const bool served = ip_raw_input(AF_INET6, proto, m, c->off);
 
-	if (__builtin_expect(p != NULL && p->input != NULL, 1)) {
+	if (__builtin_expect(!served && p != NULL && p->input != NULL, 1)) {
 		V_ip6stat.delivered++;
 		p->input(m, c->off);
 		return;
 	}
 	/* RFC 8200 4.7: nothing follows, and that is right. */
-	if (heard || proto == IPPROTO_NONE_) {
+	if (served || proto == IPPROTO_NONE_) {
 		V_ip6stat.delivered++;
 		m_free(m);
 		return;

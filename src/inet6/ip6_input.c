@@ -107,19 +107,28 @@ ip6_fault(struct mbuf *m)
 static inline bool
 in6_is_plain(const struct in6 *a)
 {
-	return (uint16_t)(__builtin_bswap16(load16(a->b)) - 1) < 0xfdff;
+	const uint16_t first = load16(a->b);
+
+	return (uint8_t)first < 0xfe && first != 0;
 }
 
-/* True if m is a plain packet that is right in every point: what nearly all are. */
-static inline bool
-ip6_is_plain(const struct mbuf *m)
+/*
+ * The length if m is a plain packet that is right in every point, what nearly all are; else 0. Not
+ * without a payload: that may be a jumbogram.
+ */
+static inline uint32_t
+ip6_plain_len(const struct mbuf *m)
 {
 	const struct ip6_hdr *ip6 = mtod(m, const struct ip6_hdr *);
+	uint32_t plen;
 
-	/* Not without a payload: that may be a jumbogram. */
-	return m->len > IP6_HDRLEN && ip6->flow.b[0] >> 4 == 6 &&
-	    (uint32_t)from_be16(ip6->plen) - 1 < m->len - IP6_HDRLEN && in6_is_plain(&ip6->src) &&
-	    in6_is_plain(&ip6->dst);
+	if (m->len <= IP6_HDRLEN)
+		return 0;
+	plen = from_be16(ip6->plen);
+	if ((ip6->flow.b[0] & 0xf0) != 0x60 || !in6_is_plain(&ip6->src) ||
+	    !in6_is_plain(&ip6->dst) || plen - 1 >= m->len - IP6_HDRLEN)
+		return 0;
+	return plen + IP6_HDRLEN;
 }
 
 /* True if m may go on, else it is taken. */
@@ -133,26 +142,44 @@ ip6_is_sane(struct mbuf *m)
 	return why == NULL;
 }
 
+/* ip6_sift from packet number i on, where the first is that is not plain. */
+__attribute__((noinline)) static void
+ip6_sift_from(struct batch *b, size_t i)
+{
+	const uint32_t n = b->n;
+
+	for (b->n = (uint32_t)i; i < n; i++) {
+		struct mbuf *m = b->m[i];
+		const struct ip6_hdr *ip6;
+
+		if (!ip6_is_sane(m))
+			continue;
+		ip6 = mtod(m, const struct ip6_hdr *);
+		/* A jumbogram's length is in its option, which has to be found to be refused. */
+		if (load16(&ip6->plen) != 0 || ip6->nxt != IPPROTO_HOPOPTS_)
+			m_trim(m, IP6_HDRLEN + from_be16(ip6->plen));
+		V_ip6stat.nxthist[ip6->nxt]++;
+		batch_add(b, m);
+	}
+}
+
 /* Drop what is wrong, cut off the link's padding; what is left keeps its order. */
 static inline void
 ip6_sift(struct batch *b)
 {
-	uint32_t n = b->n, kept = 0;
+	struct ip6stat *st = &V_ip6stat;
+	const size_t n = b->n;
 
-	for (uint32_t i = 0; i < n; i++) {
-		struct mbuf *m = b->m[i];
-		const struct ip6_hdr *ip6;
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t len = ip6_plain_len(b->m[i]);
 
-		if (__builtin_expect(!ip6_is_plain(m), 0) && !ip6_is_sane(m))
-			continue;
-		ip6 = mtod(m, const struct ip6_hdr *);
-		/* A jumbogram's length is in its option, which has to be found to be refused. */
-		if (__builtin_expect(load16(&ip6->plen) != 0 || ip6->nxt != IPPROTO_HOPOPTS_, 1))
-			m_trim(m, IP6_HDRLEN + from_be16(ip6->plen));
-		V_ip6stat.nxthist[ip6->nxt]++;
-		b->m[kept++] = m;
+		if (__builtin_expect(len == 0, 0)) {
+			ip6_sift_from(b, i);
+			return;
+		}
+		m_trim(b->m[i], len);
+		st->nxthist[mtod(b->m[i], const struct ip6_hdr *)->nxt]++;
 	}
-	b->n = kept;
 }
 
 /* Answer with an ICMPv6 error and drop. Takes m. */
@@ -270,7 +297,7 @@ ip6_choose(struct nexthop *nh, struct mbuf *m)
 }
 
 /* The general case: several ways out, packets that need an answer. Takes the batch, in order. */
-static void
+__attribute__((noinline)) static void
 ip6_forward_mixed(struct ifnet *rcvif, struct batch *b, struct nexthop *const *nh, uint8_t stealth)
 {
 	const struct in_hash *ours = in6_local_table();
@@ -374,9 +401,10 @@ ip6_forward_easy(struct ifnet *rcvif, struct batch *b, const struct in6 *const *
 			ip6_hop(m, nh[0], stealth);
 		nh[0]->use += n;
 	} else {
-		for (uint32_t i = 0; i < n; i++)
+		for (uint32_t i = 0; i < n; i++) {
 			ip6_hop(b->m[i], nh[i], stealth);
-		nh_count_uses(nh, n);
+			nh[i]->use++;
+		}
 	}
 	ip6_send(nh[0]->ifp, b);
 }
@@ -473,7 +501,7 @@ ip6_sort_one(struct ifnet *rcvif, struct mbuf *m)
  * up to its hop limit goes on in runs; each other packet by itself, when what came before it has
  * gone.
  */
-static void
+__attribute__((noinline)) static void
 ip6_sort_mixed(struct ifnet *rcvif, struct batch *b)
 {
 	const bool forwarding = V_ip6_forwarding;
@@ -503,7 +531,8 @@ ip6_sort(struct ifnet *rcvif, struct batch *b)
 {
 	const struct in_hash *ours = in6_local_table();
 	const struct in6 *dst[BATCH_MAX];
-	uint32_t i, n = V_ip6_forwarding && VNET(ip6_rpfilter) == 0 ? b->n : 0;
+	const size_t n = V_ip6_forwarding && VNET(ip6_rpfilter) == 0 ? b->n : 0;
+	size_t i;
 
 	for (i = 0; i < n && ip6_is_easy(ours, b->m[i]); i++)
 		dst[i] = &mtod(b->m[i], const struct ip6_hdr *)->dst;

@@ -107,16 +107,16 @@ all_fit(const struct ifnet *ifp, const struct batch *b)
 	const uint32_t linkmtu = in6_ifmtu(ifp);
 	const void *last = NULL;
 	uint32_t mtu = linkmtu;
-	bool fits = true;
 
 	batch_foreach(b, m) {
 		if (m->nh != last) {
 			last = m->nh;
 			mtu = nexthop_mtu(m->nh, linkmtu);
 		}
-		fits &= m->len <= (m->flags & M_FORWARDED ? mtu : (uint32_t)IPV6_MMTU_);
+		if (m->len > (m->flags & M_FORWARDED ? mtu : (uint32_t)IPV6_MMTU_))
+			return false;
 	}
-	return fits;
+	return true;
 }
 
 /* Nothing leaves by an interface on which our link-local address is somebody else's. */
@@ -474,8 +474,10 @@ count_out(const struct ip6_way *way)
 }
 
 static int
-route_failed(struct mbuf *m, int error)
+route_failed(struct mbuf *m, const struct ip_opts_out *o, int error)
 {
+	if (o->icmp_errors)
+		icmp6_error(m, ICMP6_DST_UNREACH_, ICMP6_UNREACH_NOROUTE, 0);
 	V_ip6stat.noroute += error != -EADDRNOTAVAIL;
 	m_drop(m, error == -EADDRNOTAVAIL ? &DROP_IP6_OUT_NOSOURCE : &DROP_IP6_OUT_NOROUTE);
 	return error;
@@ -495,7 +497,7 @@ ip6_output(struct mbuf *m, const struct in6 *src, const struct in6 *dst, uint8_t
 		o = &defaults;
 	error = ip6_route(m->fib, src, dst, own_flow(m, src, dst, proto, o), o, &way);
 	if (error != 0)
-		return route_failed(m, error);
+		return route_failed(m, o, error);
 	if ((m = header_make(m, &way, proto, o, &error)) == NULL)
 		return error;
 	group = in6_is_multicast(&way.dst);

@@ -27,27 +27,32 @@ if_drop_down(struct batch *b)
 	b->n = 0;
 }
 
-/* Out, behind the filter on the link. Takes the batch, which is not empty. */
+/* Count, show and send a batch that may go. */
 static inline void
-if_transmit_passed(struct ifnet *ifp, struct batch *b)
+if_send(struct ifnet *ifp, struct batch *b, uint32_t bytes)
 {
-	struct if_counters *c = &ifp->if_data;
-	uint64_t bytes = 0;
-	uint32_t mcasts = 0;
-
-	batch_foreach(b, m) {
-		bytes += m->len;
-		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
-	}
-	c->opackets += b->n;
-	c->obytes += bytes;
-	c->omcasts += mcasts;
+	ifp->if_data.opackets += b->n;
+	ifp->if_data.obytes += bytes;
 	if (__builtin_expect(ifp->if_bpf != NULL, 0))
 		bpf_tap_batch(ifp, b, BPF_OUT);
 	if (ifp->if_shaper != NULL)
 		ifp->if_shaper(ifp, b, ifp->if_shaper_ctx);
 	else
 		ifp->if_transmit(ifp, b);
+}
+
+/* Out, behind the filter on the link. Takes the batch, which is not empty. */
+static void
+if_transmit_passed(struct ifnet *ifp, struct batch *b)
+{
+	uint32_t bytes = 0, mcasts = 0;
+
+	batch_foreach(b, m) {
+		bytes += m->len;
+		mcasts += (m->flags & (M_BCAST | M_MCAST)) != 0;
+	}
+	ifp->if_data.omcasts += mcasts;
+	if_send(ifp, b, bytes);
 }
 
 void
@@ -66,6 +71,17 @@ if_transmit_batch(struct ifnet *ifp, struct batch *b)
 			return;
 	}
 	if_transmit_passed(ifp, b);
+}
+
+void
+if_transmit_unicast(struct ifnet *ifp, struct batch *b, uint32_t bytes)
+{
+	const bool plain = b->n > 0 && if_is_running(ifp) && pfil_is_empty(PFIL_LINK, PFIL_OUT);
+
+	if (__builtin_expect(plain, 1))
+		if_send(ifp, b, bytes);
+	else
+		if_transmit_batch(ifp, b);
 }
 
 /* Frames that a filter had kept meanwhile. */
@@ -93,7 +109,8 @@ void
 if_receive(struct ifnet *ifp, struct batch *b)
 {
 	struct if_counters *c = &ifp->if_data;
-	uint64_t bytes = 0;
+	const uint8_t fib = ifp->if_fib;
+	uint32_t bytes = 0;
 
 	if (b->n == 0)
 		return;
@@ -108,7 +125,7 @@ if_receive(struct ifnet *ifp, struct batch *b)
 		__builtin_prefetch(m->data + 32);
 		bytes += m->len;
 		m->rcvif = ifp;
-		m->fib = ifp->if_fib;
+		m->fib = fib;
 		m->flags &= M_CSUM_OK;
 		m->flowid = 0;
 		m->nh = NULL;

@@ -51,6 +51,12 @@ void pfil_way_set(enum pfil_point point, enum pfil_dir dir, pfil_way *way);
 void pfil_go_on(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, const void *ctx,
     struct ifnet *ifp, struct batch *b);
 
+static inline bool
+pfil_is_empty(enum pfil_point point, enum pfil_dir dir)
+{
+	return VNET(pfil_heads)[point][dir].n == 0;
+}
+
 static inline void
 pfil_run(enum pfil_point point, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
 {

@@ -11,248 +11,14 @@
  * and what needs it waits.
  */
 #include "port/fpm_fib.h"
+#include "port/fpm_held.h"
 
 #include "inet/in.h"
 #include "inet6/in6.h"
 #include "kern/eventhandler.h"
-#include "kern/sysctl.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
-
-VNET_DEFINE_STATIC(uint32_t, fpm_maxroutes) = 4000000;
-VNET_DEFINE_STATIC(uint32_t, fpm_maxnexthops) = 65536;
-#define V_fpm_maxroutes VNET(fpm_maxroutes)
-#define V_fpm_maxnexthops VNET(fpm_maxnexthops)
-
-SYSCTL_VNET_UINT(net_route_fpm_maxroutes, "net.route.fpm_maxroutes", SYSCTL_RW, fpm_maxroutes, 1,
-    100000000, "routes that a routing daemon may hold in one FIB");
-SYSCTL_VNET_UINT(net_route_fpm_maxnexthops, "net.route.fpm_maxnexthops", SYSCTL_RW, fpm_maxnexthops,
-    1, 10000000, "numbered next hops that a routing daemon may hold for one FIB");
-
-/* What an object of a daemon leads to: paths, or members that are objects themselves. */
-struct fpm_ways {
-	enum fpm_form form;
-	unsigned npaths, nmembers;
-	struct fpm_path *path;
-	struct fpm_member *member;
-};
-
-struct fpm_route;
-LIST_HEAD(fpm_routes, fpm_route);
-
-struct fpm_nexthop {
-	struct radix_node rn;  /* by number; not linked for a route's own */
-	uint32_t id;           /* 0: a route's own */
-	struct fpm_ways *ways; /* NULL: named, but not told yet */
-	struct fpm_routes routes;
-};
-
-struct fpm_route {
-	struct radix_node rn;
-	LIST_ENTRY(fpm_route) link;  /* of its next hop's routes, or of the stale ones */
-	LIST_ENTRY(fpm_route) wait;  /* of those that are not in the FIB as they should be */
-	struct fpm_nexthop *nexthop; /* NULL: stale, the connection that told it has ended */
-	struct rt_addr dst, source;
-	bool waits;
-};
-
-struct fpm_table {
-	struct radix_tree *inet, *inet6, *numbers;
-	struct fpm_routes waiting, stale;
-	uint64_t nwaiting, nstale;
-	struct vnet *vnet;
-	uint8_t fib;
-	bool busy;       /* the FIB's changes are our own */
-	bool incomplete; /* a group was used that has members not told yet */
-	fpm_interface *interface;
-	void (*lost)(void *ctx);
-	void *ctx;
-	struct event_tag *on_route, *on_arrival, *on_address;
-	struct fpm_stats stats;
-};
-
-static uint64_t fpm_live; /* routes and next hops; atomic */
-
-uint64_t
-fpm_table_live(void)
-{
-	return __atomic_load_n(&fpm_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fpm_table, "fpm route", fpm_table_live);
-
-static void *
-fpm_alloc(size_t bytes)
-{
-	void *p = vnet_malloc(bytes);
-
-	if (p != NULL)
-		__atomic_fetch_add(&fpm_live, 1, __ATOMIC_RELAXED);
-	return p;
-}
-
-static void
-fpm_dealloc(void *p)
-{
-	vnet_free(p);
-	__atomic_fetch_sub(&fpm_live, 1, __ATOMIC_RELAXED);
-}
-
-/* --- ways ------------------------------------------------------------------------------------- */
-
-static struct fpm_ways *
-ways_new(const struct fpm_change *c)
-{
-	size_t paths = c->npaths * sizeof(c->path[0]), members = c->nmembers * sizeof(c->member[0]);
-	struct fpm_ways *w = vnet_malloc(sizeof(*w) + paths + members);
-
-	if (w == NULL)
-		return NULL;
-	w->form = c->form;
-	w->npaths = c->npaths;
-	w->nmembers = c->nmembers;
-	w->path = (void *)(w + 1);
-	w->member = (void *)((uint8_t *)(w + 1) + paths);
-	memcpy(w->path, c->path, paths);
-	memcpy(w->member, c->member, members);
-	return w;
-}
-
-static bool
-ways_equal(const struct fpm_ways *w, const struct fpm_change *c)
-{
-	return w->form == c->form && w->npaths == c->npaths && w->nmembers == c->nmembers &&
-	    memcmp(w->path, c->path, w->npaths * sizeof(w->path[0])) == 0 &&
-	    memcmp(w->member, c->member, w->nmembers * sizeof(w->member[0])) == 0;
-}
-
-/* --- numbered next hops ----------------------------------------------------------------------- */
-
-static struct fpm_nexthop *
-nexthop_of(struct radix_node *n)
-{
-	return n == NULL ?
-	    NULL :
-	    (struct fpm_nexthop *)(void *)((uint8_t *)n - offsetof(struct fpm_nexthop, rn));
-}
-
-static struct fpm_nexthop *
-nexthop_find(const struct fpm_table *t, uint32_t id)
-{
-	const be32 key = to_be32(id);
-
-	return nexthop_of(radix_exact(t->numbers, key.b, 32));
-}
-
-/* One with a number enters the tree. NULL: no memory, or too many. */
-static struct fpm_nexthop *
-nexthop_new(struct fpm_table *t, uint32_t id)
-{
-	const be32 key = to_be32(id);
-	struct fpm_nexthop *nh;
-
-	if (id != 0 && radix_count(t->numbers) >= V_fpm_maxnexthops)
-		return NULL;
-	if ((nh = fpm_alloc(sizeof(*nh))) == NULL)
-		return NULL;
-	nh->id = id;
-	LIST_INIT(&nh->routes);
-	if (id != 0 && radix_insert(t->numbers, &nh->rn, key.b, 32, false) != 0) {
-		fpm_dealloc(nh);
-		return NULL;
-	}
-	return nh;
-}
-
-static void
-nexthop_free(struct fpm_table *t, struct fpm_nexthop *nh)
-{
-	if (nh->id != 0)
-		radix_delete(t->numbers, &nh->rn);
-	vnet_free(nh->ways);
-	fpm_dealloc(nh);
-}
-
-/* Its last route may be its end: nobody has told it, or it was one route's own. */
-static void
-nexthop_unused(struct fpm_table *t, struct fpm_nexthop *nh)
-{
-	if (LIST_EMPTY(&nh->routes) && (nh->id == 0 || nh->ways == NULL))
-		nexthop_free(t, nh);
-}
-
-/* --- held routes ------------------------------------------------------------------------------ */
-
-static struct radix_tree *
-tree_of(const struct fpm_table *t, int family)
-{
-	return family == AF_INET ? t->inet : t->inet6;
-}
-
-static struct fpm_route *
-route_of(struct radix_node *n)
-{
-	return n == NULL ?
-	    NULL :
-	    (struct fpm_route *)(void *)((uint8_t *)n - offsetof(struct fpm_route, rn));
-}
-
-static struct fpm_route *
-route_find(const struct fpm_table *t, const struct rt_addr *dst)
-{
-	return route_of(radix_exact(tree_of(t, dst->family), dst->addr, dst->plen));
-}
-
-static struct fpm_route *
-route_new(struct fpm_table *t, const struct rt_addr *dst)
-{
-	struct fpm_route *r;
-
-	if (fpm_table_routes(t) >= V_fpm_maxroutes || (r = fpm_alloc(sizeof(*r))) == NULL)
-		return NULL;
-	r->dst = *dst;
-	if (radix_insert(tree_of(t, dst->family), &r->rn, dst->addr, dst->plen, false) != 0) {
-		fpm_dealloc(r);
-		return NULL;
-	}
-	/* whoever tells it gives it a next hop */
-	LIST_INSERT_HEAD(&t->stale, r, link);
-	t->nstale++;
-	t->stats.added++;
-	return r;
-}
-
-static void
-route_wait(struct fpm_table *t, struct fpm_route *r, bool waits)
-{
-	if (r->waits == waits)
-		return;
-	r->waits = waits;
-	if (waits) {
-		LIST_INSERT_HEAD(&t->waiting, r, wait);
-		t->nwaiting++;
-	} else {
-		LIST_REMOVE(r, wait);
-		t->nwaiting--;
-	}
-}
-
-/* It goes by nh from now on; NULL = it is stale. What nobody goes by any more ends. */
-static void
-route_set_nexthop(struct fpm_table *t, struct fpm_route *r, struct fpm_nexthop *nh)
-{
-	struct fpm_nexthop *old = r->nexthop;
-
-	if (old == nh)
-		return;
-	LIST_REMOVE(r, link);
-	r->nexthop = nh;
-	LIST_INSERT_HEAD(nh == NULL ? &t->stale : &nh->routes, r, link);
-	t->nstale += nh == NULL;
-	t->nstale -= old == NULL;
-	if (old != NULL)
-		nexthop_unused(t, old);
-}
 
 /* --- into the FIB (fpm_fib.c) ----------------------------------------------------------------- */
 
@@ -334,7 +100,7 @@ wanted_of(struct fpm_table *t, const struct fpm_route *r, struct fpm_wanted *w)
 	for (unsigned i = 0; i < ways->npaths; i++)
 		wanted_path(t, r, &ways->path[i], ways->path[i].weight, w);
 	for (unsigned i = 0; i < ways->nmembers; i++) {
-		const struct fpm_nexthop *nh = nexthop_find(t, ways->member[i].id);
+		const struct fpm_nexthop *nh = fpm_nexthop_find(t, ways->member[i].id);
 
 		if (nh == NULL || nh->ways == NULL)
 			t->incomplete = true, w->missing++;
@@ -364,7 +130,7 @@ route_sync(struct fpm_table *t, struct fpm_route *r)
 
 	wanted_of(t, r, &w);
 	there = follow(t, &w);
-	route_wait(t, r, !there || w.missing > 0);
+	fpm_route_wait(t, r, !there || w.missing > 0);
 }
 
 static void
@@ -382,12 +148,8 @@ static void
 route_free(struct fpm_table *t, struct fpm_route *r)
 {
 	route_withdraw(t, r);
-	route_wait(t, r, false);
-	route_set_nexthop(t, r, NULL);
-	LIST_REMOVE(r, link);
-	t->nstale--;
-	radix_delete(tree_of(t, r->dst.family), &r->rn);
-	fpm_dealloc(r);
+	fpm_route_wait(t, r, false);
+	fpm_route_free(t, r);
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
@@ -399,13 +161,13 @@ nexthop_meant(struct fpm_table *t, const struct fpm_route *r, const struct fpm_c
 	struct fpm_nexthop *nh;
 
 	if (c->id != 0 && c->form == FPM_UNICAST) {
-		nh = nexthop_find(t, c->id);
-		return nh != NULL ? nh : nexthop_new(t, c->id);
+		nh = fpm_nexthop_find(t, c->id);
+		return nh != NULL ? nh : fpm_nexthop_new(t, c->id);
 	}
-	if (r->nexthop != NULL && r->nexthop->id == 0 && ways_equal(r->nexthop->ways, c))
+	if (r->nexthop != NULL && r->nexthop->id == 0 && fpm_ways_equal(r->nexthop->ways, c))
 		return r->nexthop;
-	if ((nh = nexthop_new(t, 0)) != NULL && (nh->ways = ways_new(c)) == NULL) {
-		nexthop_free(t, nh);
+	if ((nh = fpm_nexthop_new(t, 0)) != NULL && (nh->ways = fpm_ways_new(c)) == NULL) {
+		fpm_nexthop_free(t, nh);
 		return NULL;
 	}
 	return nh;
@@ -424,10 +186,10 @@ is_ignored(const struct fpm_change *c)
 static void
 route_add(struct fpm_table *t, const struct fpm_change *c)
 {
-	struct fpm_route *r = route_find(t, &c->dst);
+	struct fpm_route *r = fpm_route_find(t, &c->dst);
 	struct fpm_nexthop *nh;
 
-	if (r == NULL && (r = route_new(t, &c->dst)) == NULL) {
+	if (r == NULL && (r = fpm_route_new(t, &c->dst)) == NULL) {
 		t->stats.refused++;
 		return;
 	}
@@ -440,14 +202,14 @@ route_add(struct fpm_table *t, const struct fpm_change *c)
 		route_free(t, r);
 		return;
 	}
-	route_set_nexthop(t, r, nh);
+	fpm_route_set_nexthop(t, r, nh);
 	route_sync(t, r);
 }
 
 static void
 route_delete(struct fpm_table *t, const struct fpm_change *c)
 {
-	struct fpm_route *r = route_find(t, &c->dst);
+	struct fpm_route *r = fpm_route_find(t, &c->dst);
 
 	if (r == NULL)
 		return;
@@ -464,7 +226,7 @@ static int
 sync_if_member(struct radix_node *n, void *ctx)
 {
 	const struct member_walk *walk = ctx;
-	struct fpm_nexthop *nh = nexthop_of(n);
+	struct fpm_nexthop *nh = fpm_nexthop_of(n);
 	struct fpm_route *r;
 	unsigned i = 0;
 
@@ -490,15 +252,15 @@ groups_sync(struct fpm_table *t, uint32_t id)
 static void
 nexthop_add(struct fpm_table *t, const struct fpm_change *c)
 {
-	struct fpm_nexthop *nh = nexthop_find(t, c->id);
+	struct fpm_nexthop *nh = fpm_nexthop_find(t, c->id);
 	struct fpm_ways *ways, *old;
 	struct fpm_route *r;
 
 	t->stats.left_out += c->left_out;
-	if (nh != NULL && nh->ways != NULL && ways_equal(nh->ways, c))
+	if (nh != NULL && nh->ways != NULL && fpm_ways_equal(nh->ways, c))
 		return;
-	ways = ways_new(c);
-	if (ways == NULL || (nh == NULL && (nh = nexthop_new(t, c->id)) == NULL)) {
+	ways = fpm_ways_new(c);
+	if (ways == NULL || (nh == NULL && (nh = fpm_nexthop_new(t, c->id)) == NULL)) {
 		vnet_free(ways);
 		t->stats.refused++;
 		return;
@@ -517,7 +279,7 @@ nexthop_add(struct fpm_table *t, const struct fpm_change *c)
 static void
 nexthop_delete(struct fpm_table *t, const struct fpm_change *c)
 {
-	struct fpm_nexthop *nh = nexthop_find(t, c->id);
+	struct fpm_nexthop *nh = fpm_nexthop_find(t, c->id);
 	struct fpm_route *r, *next;
 
 	if (nh == NULL || nh->ways == NULL)
@@ -526,7 +288,7 @@ nexthop_delete(struct fpm_table *t, const struct fpm_change *c)
 		t->stats.deleted++;
 		route_free(t, r);
 	}
-	nexthop_free(t, nh);
+	fpm_nexthop_free(t, nh);
 	groups_sync(t, c->id);
 }
 
@@ -569,15 +331,15 @@ walk_routes(struct fpm_table *t, int (*fn)(struct radix_node *n, void *ctx))
 static int
 forget_nexthop_of_route(struct radix_node *n, void *ctx)
 {
-	route_wait(ctx, route_of(n), false);
-	route_set_nexthop(ctx, route_of(n), NULL);
+	fpm_route_wait(ctx, fpm_route_of(n), false);
+	fpm_route_set_nexthop(ctx, fpm_route_of(n), NULL);
 	return 0;
 }
 
 static int
 forget_nexthop(struct radix_node *n, void *ctx)
 {
-	nexthop_free(ctx, nexthop_of(n));
+	fpm_nexthop_free(ctx, fpm_nexthop_of(n));
 	return 0;
 }
 
@@ -613,8 +375,8 @@ fpm_table_retry(struct fpm_table *t)
 static int
 sync_route(struct radix_node *n, void *ctx)
 {
-	if (route_of(n)->nexthop != NULL)
-		route_sync(ctx, route_of(n));
+	if (fpm_route_of(n)->nexthop != NULL)
+		route_sync(ctx, fpm_route_of(n));
 	return 0;
 }
 
@@ -648,11 +410,11 @@ on_route(void *ctx, void *arg1, void *arg2)
 		return;
 	if ((uintptr_t)arg2 != RTM_ADD_ && (uintptr_t)arg2 != RTM_DELETE_)
 		return;
-	r = route_find(t, &rt->dst);
+	r = fpm_route_find(t, &rt->dst);
 	/* one that no connection has told is left as it is, until it is swept */
 	if (r == NULL || r->nexthop == NULL)
 		return;
-	route_wait(t, r, true);
+	fpm_route_wait(t, r, true);
 	table_lost(t);
 }
 

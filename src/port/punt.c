@@ -2,7 +2,9 @@
  * punt.c - what is for a router itself, and served by a guest.
  *
  *	in	ip_deliver, ip6_deliver -> a raw listener -> a frame for the tap
- *	out	the tap's if_input -> ip_output, ip6_output, as packets of this stack
+ *	errors	the same, if an ICMP error quotes what a guest may have sent
+ *	out	the tap's if_input -> ip_output, ip6_output, as packets of this stack; what
+ *		fails there is answered by an error, which comes back by lo0
  *
  * Listening where packets are delivered means that everything before that has been done by the
  * stack: filters, options, fragments put together, membership of groups. A guest's packets take the
@@ -12,16 +14,16 @@
  */
 #include "port/punt.h"
 
+#include "inet/icmp.h"
 #include "inet/ip.h"
 #include "inet/multicast.h"
 #include "inet6/ip6.h"
 #include "kern/eventhandler.h"
 #include "net/ethernet.h"
+#include "port/punt_service.h"
 #include "port/tap.h"
 
 #include <errno.h>
-
-enum { IPPROTO_OSPF_ = 89, GROUPS_MAX = 4 };
 
 DROP_DEFINE(DROP_PUNT_SHORT, "punt", "short", "a guest's packet is cut off or badly formed");
 DROP_DEFINE(
@@ -29,28 +31,21 @@ DROP_DEFINE(
 DROP_DEFINE(
     DROP_PUNT_SOURCE, "punt", "source", "a guest's packet from an address that is not ours");
 
-/* What guests serve, and the groups that it needs. */
-static const struct {
-	uint8_t proto;
-	const char *groups[GROUPS_MAX];
-} served[] = {
-	{ IPPROTO_TCP_, {} },
-	{ IPPROTO_OSPF_, { "224.0.0.5", "224.0.0.6", "ff02::5", "ff02::6" } },
-};
-enum { SERVED = sizeof(served) / sizeof(served[0]), MEMBERS = SERVED * GROUPS_MAX };
-
 struct punt {
 	TAILQ_ENTRY(punt) link;
 	struct ifnet *ifp, *tap; /* referenced */
 	void (*tap_input)(struct ifnet *ifp, struct batch *b);
-	struct mcast_member *member[MEMBERS]; /* NULL = the family isn't on the interface */
+	struct mcast_member *member[PUNT_GROUPS]; /* NULL = the family isn't on the interface */
 	struct punt_stats stats;
+	struct punt_ports ports;
+	uint16_t port[];
 };
 
-/* One listener a family and protocol, as long as the stack has punts. */
+/* One listener a family and protocol, as long as the stack has punts; the last is ICMP's. */
+enum { LISTENERS = PUNT_PROTOCOLS + 1 };
 struct punt_stack {
 	TAILQ_HEAD(, punt) punts;
-	struct ip_raw raw[2][SERVED];
+	struct ip_raw raw[2][LISTENERS];
 };
 VNET_DEFINE_STATIC(struct punt_stack *, punt_stack); /* NULL: there are none */
 #define V_punt_stack VNET(punt_stack)
@@ -78,15 +73,6 @@ punt_of(const struct ifnet *ifp)
 	return NULL;
 }
 
-static bool
-is_served(uint8_t proto)
-{
-	for (unsigned i = 0; i < SERVED; i++)
-		if (served[i].proto == proto)
-			return true;
-	return false;
-}
-
 /* --- to the guest ----------------------------------------------------------------------------- */
 
 /* The link address of the Linux side, or of the group; the other end is the tap's own. */
@@ -99,7 +85,10 @@ frame_header(struct mbuf *m, const struct punt *p, int family)
 	memcpy(eh->dst, p->ifp->if_lladdr, ETHER_ADDR_LEN_);
 	memcpy(eh->src, p->tap->if_lladdr, ETHER_ADDR_LEN_);
 	eh->type = to_be16(family == AF_INET ? ETHERTYPE_IP_ : ETHERTYPE_IPV6_);
-	if (family == AF_INET && in_is_multicast(((const struct ip_hdr *)(const void *)l3)->dst)) {
+	if (m->flags & M_BCAST) {
+		memset(eh->dst, 0xff, ETHER_ADDR_LEN_);
+	} else if (family == AF_INET &&
+	    in_is_multicast(((const struct ip_hdr *)(const void *)l3)->dst)) {
 		memcpy(eh->dst, (const uint8_t[3]){ 0x01, 0x00, 0x5e }, 3);
 		memcpy(eh->dst + 3, l3 + 17, 3);
 		eh->dst[3] &= 0x7f;
@@ -109,43 +98,135 @@ frame_header(struct mbuf *m, const struct punt *p, int family)
 	}
 }
 
+/* Takes m, a packet at its IP header; NULL is allowed: there was no memory. */
 static void
-punt_to_guest(struct ip_raw *r, const struct mbuf *borrowed, unsigned hlen)
+to_guest(struct punt *p, struct mbuf *m, int family)
 {
-	struct punt *p = borrowed->rcvif == NULL ? NULL : punt_of(borrowed->rcvif);
 	struct batch out = { .n = 1 };
-	struct mbuf *m;
 
-	(void)hlen;
-	if (p == NULL || p->ifp != borrowed->rcvif)
+	if (m == NULL || (m = m_prepend(m, ETHER_HDR_LEN_)) == NULL)
 		return;
-	if ((m = m_dup(borrowed)) == NULL || (m = m_prepend(m, ETHER_HDR_LEN_)) == NULL)
-		return;
+	frame_header(m, p, family);
 	m->flags = 0;
-	frame_header(m, p, r->family);
 	p->stats.to_guest++;
 	out.m[0] = m;
 	if_transmit_batch(p->tap, &out);
 }
 
+static bool
+served_input(struct ip_raw *r, const struct mbuf *borrowed, unsigned hlen)
+{
+	struct punt *p = borrowed->rcvif == NULL ? NULL : punt_of(borrowed->rcvif);
+
+	if (p == NULL || p->ifp != borrowed->rcvif ||
+	    !punt_serves(&p->ports, r->proto, borrowed->data + hlen, borrowed->len - hlen))
+		return false;
+	to_guest(p, m_dup(borrowed), r->family);
+	return true;
+}
+
+/*
+ * An error that the stack itself has made comes from an address that is the guest's too, and Linux
+ * takes nothing from those: it gets the address that the quoted packet was for as its source.
+ */
+static void
+error_from_afar(struct mbuf *m, const struct ip_family *f, unsigned hlen, const struct ip_quoted *q)
+{
+	struct icmp_hdr *icmp = (void *)(m->data + hlen);
+	struct ip_info info;
+
+	if (f->af == AF_INET) {
+		struct ip_hdr *ip = mtod(m, struct ip_hdr *);
+
+		ip->src = ((const struct ip_hdr *)(const void *)(m->data + q->ip))->dst;
+		ip->sum = 0;
+		ip->sum = ip_cksum(ip);
+	} else {
+		mtod(m, struct ip6_hdr *)->src =
+		    ((const struct ip6_hdr *)(const void *)(m->data + q->ip))->dst;
+	}
+	f->info(m, hlen, &info);
+	icmp->sum = 0;
+	icmp->sum = ip_icmp_sum(f, &info.src, &info.dst, icmp, m->len - hlen);
+}
+
+/* Whose guest hears of an error: the link's that it came by, else any, for it is one guest. */
+static struct punt *
+punt_for_error(const struct ifnet *rcvif)
+{
+	struct punt *p = rcvif == NULL ? NULL : punt_of(rcvif);
+
+	return p != NULL && p->ifp == rcvif ? p : TAILQ_FIRST(&V_punt_stack->punts);
+}
+
+/* The stack learns of it too. */
+static bool
+error_input(struct ip_raw *r, const struct mbuf *borrowed, unsigned hlen)
+{
+	const struct ip_family *f = ip_family(r->family);
+	struct punt *p = punt_for_error(borrowed->rcvif);
+	struct ip_quoted q;
+	struct ip_info info;
+	struct mbuf *m;
+
+	if (borrowed->len < hlen + sizeof(struct icmp_hdr) || !f->quoted(borrowed, hlen, &q) ||
+	    (f->af == AF_INET && borrowed->data[hlen] == ICMP_REDIRECT_))
+		return false;
+	if (!f->is_ours(&q.src) ||
+	    !punt_may_send(&p->ports, q.proto, borrowed->data + q.upper, borrowed->len - q.upper))
+		return false;
+	f->info(borrowed, hlen, &info);
+	if ((m = m_dup(borrowed)) != NULL && f->is_ours(&info.src) && !ipaddr_is_multicast(&q.dst))
+		error_from_afar(m, f, hlen, &q);
+	to_guest(p, m, f->af);
+	return false;
+}
+
 /* --- from the guest --------------------------------------------------------------------------- */
+
+/* Does it say that nobody over there listens on a port whose packets it gets? */
+static bool
+is_port_unreachable(
+    const struct punt *p, const struct ip_family *f, const struct mbuf *m, unsigned hlen)
+{
+	const struct icmp_hdr *icmp = (const void *)(m->data + hlen);
+	struct ip_quoted q;
+
+	return m->len >= hlen + sizeof(*icmp) && icmp->type == f->unreach &&
+	    icmp->code == f->unreach_port && f->quoted(m, hlen, &q) && f->is_ours(&q.dst) &&
+	    punt_serves(&p->ports, q.proto, m->data + q.upper, m->len - q.upper);
+}
+
+/* Of UDP in fragments nobody can say whose it is: what guests serve needs none. */
+static bool
+guest_may_send(const struct punt *p, int family, const struct mbuf *m, uint8_t proto, unsigned hlen)
+{
+	const struct ip_family *f = ip_family(family);
+
+	if (proto == f->icmp_proto)
+		return is_port_unreachable(p, f, m, hlen);
+	if (proto == IPPROTO_UDP_ && family == AF_INET &&
+	    (from_be16(mtod(m, const struct ip_hdr *)->off) & (IP_MF_ | IP_OFFMASK_)) != 0)
+		return false;
+	return punt_may_send(&p->ports, proto, m->data + hlen, m->len - hlen);
+}
 
 /* Takes m, at its IPv4 header. NULL = went out; else why not. */
 static const struct drop_reason *
 guest_ip(const struct punt *p, struct mbuf *m)
 {
 	const struct ip_hdr *ip = mtod(m, const struct ip_hdr *);
-	struct ip_opts_out o = { .hdr_included = true, .no_loop = true };
+	struct ip_opts_out o = { .hdr_included = true, .no_loop = true, .icmp_errors = true };
 
 	if (m->len < sizeof(*ip) || ip->vhl >> 4 != 4 || ip_hlen(ip) < sizeof(*ip) ||
 	    from_be16(ip->len) < ip_hlen(ip) || from_be16(ip->len) > m->len)
 		return &DROP_PUNT_SHORT;
-	if (!is_served(ip->proto))
+	m_trim(m, from_be16(ip->len));
+	if (!guest_may_send(p, AF_INET, m, ip->proto, ip_hlen(ip)))
 		return &DROP_PUNT_PROTO;
 	if (in_local(ip->src) == NULL)
 		return &DROP_PUNT_SOURCE;
-	m_trim(m, from_be16(ip->len));
-	if (in_is_multicast(ip->dst) || ip->dst == 0xffffffff)
+	if (in_is_multicast(ip->dst) || ip->dst == 0xffffffff || in_is_broadcast(ip->dst, p->ifp))
 		o.ifp = p->ifp;
 	(void)ip_output(m, ip->src, ip->dst, ip->proto, &o);
 	return NULL;
@@ -155,20 +236,20 @@ static const struct drop_reason *
 guest_ip6(const struct punt *p, struct mbuf *m)
 {
 	const struct ip6_hdr *ip6 = mtod(m, const struct ip6_hdr *);
-	struct ip_opts_out o = { .hdr_included = true, .no_loop = true };
+	struct ip_opts_out o = { .hdr_included = true, .no_loop = true, .icmp_errors = true };
 	struct in6 src, dst;
 
 	if (m->len < IP6_HDRLEN || ip6->flow.b[0] >> 4 != 6 ||
 	    from_be16(ip6->plen) > m->len - IP6_HDRLEN)
 		return &DROP_PUNT_SHORT;
+	m_trim(m, IP6_HDRLEN + from_be16(ip6->plen));
 	/* no extension headers: what a guest serves needs none */
-	if (!is_served(ip6->nxt))
+	if (!guest_may_send(p, AF_INET6, m, ip6->nxt, IP6_HDRLEN))
 		return &DROP_PUNT_PROTO;
 	src = ip6_zoned(&ip6->src, p->ifp);
 	dst = ip6_zoned(&ip6->dst, p->ifp);
 	if (in6_local(&src) == NULL)
 		return &DROP_PUNT_SOURCE;
-	m_trim(m, IP6_HDRLEN + from_be16(ip6->plen));
 	if (in6_is_multicast(&dst) || in6_is_linklocal(&dst))
 		o.ifp = p->ifp;
 	(void)ip6_output(m, &src, &dst, ip6->nxt, &o);
@@ -191,6 +272,8 @@ punt_from_guest(struct ifnet *tap, struct batch *b)
 		if (m->len >= ETHER_HDR_LEN_) {
 			type = from_be16(mtod(m, const struct ether_header_ *)->type);
 			m_adj(m, ETHER_HDR_LEN_);
+			/* the zone of its addresses, should an error answer it */
+			m->rcvif = p->ifp;
 			why = type == ETHERTYPE_IP_ ? guest_ip(p, m) :
 			    type == ETHERTYPE_IPV6_ ? guest_ip6(p, m) :
 						      &DROP_PUNT_PROTO;
@@ -220,12 +303,24 @@ punt_follow(const struct punt *p)
 static void
 punt_join_groups(struct punt *p)
 {
-	for (unsigned i = 0; i < MEMBERS; i++) {
-		const char *text = served[i / GROUPS_MAX].groups[i % GROUPS_MAX];
+	for (unsigned i = 0; i < PUNT_GROUPS; i++) {
 		struct ipaddr group;
 
-		if (text != NULL && ipaddr_aton(text, AF_UNSPEC, &group))
+		if (ipaddr_aton(punt_groups[i], AF_UNSPEC, &group))
 			p->member[i] = mcast_join(p->ifp, &group);
+	}
+}
+
+static void
+listeners_attach(struct ip_raw *r, const struct ip_family *f)
+{
+	for (unsigned i = 0; i < LISTENERS; i++, r++) {
+		const bool is_icmp = i == PUNT_PROTOCOLS;
+
+		r->proto = is_icmp ? f->icmp_proto : punt_protocols[i];
+		r->family = (uint8_t)f->af;
+		r->input = is_icmp ? error_input : served_input;
+		ip_raw_attach(r);
 	}
 }
 
@@ -237,15 +332,8 @@ stack_get(void)
 	if (s != NULL || (s = vnet_malloc(sizeof(*s))) == NULL)
 		return s;
 	TAILQ_INIT(&s->punts);
-	for (unsigned family = 0; family < 2; family++)
-		for (unsigned i = 0; i < SERVED; i++) {
-			struct ip_raw *r = &s->raw[family][i];
-
-			r->proto = served[i].proto;
-			r->family = family == 0 ? AF_INET : AF_INET6;
-			r->input = punt_to_guest;
-			ip_raw_attach(r);
-		}
+	listeners_attach(s->raw[0], ip_family(AF_INET));
+	listeners_attach(s->raw[1], ip_family(AF_INET6));
 	return V_punt_stack = s;
 }
 
@@ -257,8 +345,8 @@ stack_put(void)
 
 	if (s == NULL || !TAILQ_EMPTY(&s->punts))
 		return;
-	for (unsigned i = 0; i < 2 * SERVED; i++)
-		ip_raw_detach(&s->raw[i / SERVED][i % SERVED]);
+	for (unsigned i = 0; i < 2 * LISTENERS; i++)
+		ip_raw_detach(&s->raw[i / LISTENERS][i % LISTENERS]);
 	V_punt_stack = NULL;
 	vnet_free(s);
 }
@@ -268,7 +356,7 @@ punt_free(struct punt *p)
 {
 	TAILQ_REMOVE(&V_punt_stack->punts, p, link);
 	p->tap->if_input = p->tap_input;
-	for (unsigned i = 0; i < MEMBERS; i++)
+	for (unsigned i = 0; i < PUNT_GROUPS; i++)
 		mcast_leave(p->member[i]);
 	if_rele(p->ifp);
 	if_rele(p->tap);
@@ -278,7 +366,7 @@ punt_free(struct punt *p)
 }
 
 int
-punt_join(struct ifnet *ifp, struct ifnet *tap)
+punt_join(struct ifnet *ifp, struct ifnet *tap, const struct punt_ports *more)
 {
 	struct in6_if *on_tap = in6_if_of(tap);
 	struct punt *p;
@@ -287,7 +375,7 @@ punt_join(struct ifnet *ifp, struct ifnet *tap)
 		return -EINVAL;
 	if (punt_of(ifp) != NULL || punt_of(tap) != NULL)
 		return -EEXIST;
-	if ((p = vnet_malloc(sizeof(*p))) == NULL)
+	if ((p = vnet_malloc(sizeof(*p) + more->n * sizeof(p->port[0]))) == NULL)
 		return -ENOMEM;
 	if (stack_get() == NULL) {
 		vnet_free(p);
@@ -295,6 +383,9 @@ punt_join(struct ifnet *ifp, struct ifnet *tap)
 	}
 	p->ifp = if_ref(ifp);
 	p->tap = if_ref(tap);
+	for (unsigned i = 0; i < more->n; i++)
+		p->port[i] = more->port[i];
+	p->ports = (struct punt_ports){ p->port, more->n };
 	p->tap_input = tap->if_input;
 	tap->if_input = punt_from_guest;
 	TAILQ_INSERT_TAIL(&V_punt_stack->punts, p, link);
@@ -308,7 +399,7 @@ punt_join(struct ifnet *ifp, struct ifnet *tap)
 }
 
 int
-punt_add(struct ifnet *ifp, struct ifnet *tap)
+punt_add(struct ifnet *ifp, struct ifnet *tap, const struct punt_ports *more)
 {
 	int error;
 
@@ -320,7 +411,7 @@ punt_add(struct ifnet *ifp, struct ifnet *tap)
 		return -EINVAL;
 	if ((error = tap_stand_for(tap, ifp->if_lladdr)) != 0)
 		return error;
-	return punt_join(ifp, tap);
+	return punt_join(ifp, tap, more);
 }
 
 int
@@ -342,7 +433,7 @@ punt_foreach(void (*fn)(const struct punt_info *info, void *ctx), void *ctx)
 	if (V_punt_stack == NULL)
 		return;
 	TAILQ_FOREACH(p, &V_punt_stack->punts, link) {
-		const struct punt_info info = { p->ifp, p->tap, &p->stats };
+		const struct punt_info info = { p->ifp, p->tap, &p->ports, &p->stats };
 
 		fn(&info, ctx);
 	}

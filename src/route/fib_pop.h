@@ -1,6 +1,6 @@
 /*
- * fib_pop.h - the compiled form of a large table, as packets read it: what IPv4's look-up (fib.c)
- * and IPv6's (fib6.c) know of it. fib_pop.c says how it works and changes it.
+ * fib_pop.h - the compiled form of a large table, as packets read it: what IPv4's look-up (fib4_pop.c)
+ * and IPv6's (fib6_pop.c) know of it. fib_compile.c says how it works and writes it.
  */
 #ifndef WARREN_ROUTE_FIB_POP_H
 #define WARREN_ROUTE_FIB_POP_H
@@ -21,12 +21,24 @@ enum {
 _Static_assert((int)FIB_HOPS == (int)FIB_KID, "a next hop's number or a kid fit in 16 bits");
 
 /*
- * IPv6: an entry of the jump table is the first 42 bits of addresses and the place of the node that
- * has the next 6 of them. Most prefixes are longer, so most look-ups end there. All of them are of
- * 2000::/3, which leaves room for a place.
+ * IPv6: nodes are found without the way from the root by a hash for each of these depths, at which
+ * nearly all prefixes end. An entry is the first bits of an address and the place of the node that
+ * has the next 6; of up to 42 bits, which leaves room for a place.
  */
-enum { FIB_JUMP_BITS = 42, FIB_PLACE_BITS = 64 - (FIB_JUMP_BITS - 3) };
-#define FIB_JUMP_GLOBAL (UINT64_C(1) << (FIB_JUMP_BITS - 3))
+enum { FIB_JUMPS = 3, FIB_JUMP_MOST = 42, FIB_PLACE_BITS = 64 - FIB_JUMP_MOST };
+
+struct fib_jump {
+	/* Each in one of two places that are side by side; 0 = empty. Not all nodes need be here. */
+	uint64_t *entry;
+	uint8_t shift; /* 64 - log2 of the entries */
+};
+
+/* The longest first: 42, 36, 30 bits. */
+static inline __attribute__((always_inline)) unsigned
+fib_jump_depth(unsigned jump)
+{
+	return FIB_JUMP_MOST - FIB_STRIDE * jump;
+}
 
 /* In a word of the root: the rest is the place of a node, not the number of a next hop. */
 #define FIB_NODE UINT32_C(0x80000000)
@@ -40,14 +52,9 @@ struct fib_direct {
 /* One block of memory, replaced as a whole when its arena is full. */
 struct fib_pop {
 	struct rcu_head rcu;
-	uint32_t used, room;       /* of the arena, in its words */
-	struct fib_direct *direct; /* IPv4, net.route.fib_direct; NULL = none */
-	/*
-	 * IPv6: hashed by the first 42 bits, each in one of two places that are side by side; 0 =
-	 * empty. Not all need be there: the root knows them too.
-	 */
-	uint64_t *jump;
-	uint8_t jump_shift; /* 64 - log2 of the entries */
+	uint32_t used, room;             /* of the arena, in its words */
+	struct fib_direct *direct;       /* IPv4, net.route.fib_direct; NULL = none */
+	struct fib_jump jump[FIB_JUMPS]; /* IPv6 */
 	/* By number; 0 is the default route's, NULL where there is none. */
 	struct nexthop *hop[FIB_HOPS] __attribute__((aligned(64)));
 	uint32_t root[1 << FIB_ROOT_BITS];
@@ -96,11 +103,18 @@ fib_pop_hop(const struct fib_pop *p, unsigned value)
 	return rcu_deref(&p->hop[value]);
 }
 
+/* The key of an address, of which the first 64 bits are high. */
+static inline __attribute__((always_inline)) uint64_t
+fib_jump_key(uint64_t high, unsigned jump)
+{
+	return high >> (64 - fib_jump_depth(jump));
+}
+
 /* Where the entry of a key is, if not beside it (at ^ 1). Fibonacci hashing (Knuth 6.4). */
 static inline __attribute__((always_inline)) uint32_t
-fib_jump_at(const struct fib_pop *p, uint64_t key)
+fib_jump_at(uint64_t key, unsigned shift)
 {
-	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> p->jump_shift);
+	return (uint32_t)(key * UINT64_C(0x9e3779b97f4a7c15) >> shift);
 }
 
 /* The place that an entry has for a key; 0: it is not the key's. */
@@ -109,7 +123,7 @@ fib_jump_place(uint64_t entry, uint64_t key)
 {
 	uint32_t place = (uint32_t)entry & ((1u << FIB_PLACE_BITS) - 1);
 
-	return (entry >> FIB_PLACE_BITS | FIB_JUMP_GLOBAL) == key ? place : 0;
+	return entry >> FIB_PLACE_BITS == key ? place : 0;
 }
 
 static inline const struct fib_pop *
@@ -132,6 +146,26 @@ fib6_key(const struct in6 *a)
 }
 
 /* One look-up, all the way: key is an address, left-aligned. A next hop's number. */
-uint16_t fib_pop_find(const struct fib_pop *p, unsigned __int128 key);
+static inline __attribute__((always_inline)) uint16_t
+fib_pop_find(const struct fib_pop *p, unsigned __int128 key)
+{
+	uint32_t word = __atomic_load_n(&p->root[key >> (128 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
+	const uint64_t *node = p->arena + (word & ~FIB_NODE);
+	uint16_t value;
+
+	if (!(word & FIB_NODE))
+		return (uint16_t)word;
+	for (unsigned depth = FIB_ROOT_BITS;; depth += FIB_STRIDE) {
+		value = fib_node_value(node, fib_slot(key, depth));
+		if (!(value & FIB_KID))
+			return value;
+		node = fib_node_kid(p, node, value);
+	}
+}
+
+/* n of them (fib4_pop.c, fib6_pop.c). True if all have one answer. */
+bool fib4_pop_batch(const struct fib_pop *p, const uint32_t *dst, struct nexthop **nh, unsigned n);
+bool fib6_pop_batch(
+    const struct fib_pop *p, const struct in6 *const *dst, struct nexthop **nh, unsigned n);
 
 #endif

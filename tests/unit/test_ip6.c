@@ -17,7 +17,7 @@ static struct heard {
 	struct ip_info info;
 } heard;
 
-static void
+static bool
 listen_input(struct ip_raw *r, const struct mbuf *m, unsigned off)
 {
 	(void)r;
@@ -26,6 +26,7 @@ listen_input(struct ip_raw *r, const struct mbuf *m, unsigned off)
 	heard.off = off;
 	heard.rcvif = m->rcvif;
 	ip6_info(m, off, &heard.info);
+	return true;
 }
 
 static int

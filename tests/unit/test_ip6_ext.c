@@ -11,13 +11,14 @@ static unsigned heard;
 static unsigned heard_off;
 static struct ip_raw raw;
 
-static void
+static bool
 listen_input(struct ip_raw *r, const struct mbuf *m, unsigned off)
 {
 	(void)r;
 	(void)m;
 	heard++;
 	heard_off = off;
+	return true;
 }
 
 static int

@@ -477,13 +477,14 @@ static unsigned heard;
 static uint16_t heard_flags;
 static struct ifnet *heard_on;
 
-static void
+static bool
 on_packet(struct ip_raw *r, const struct mbuf *m, unsigned hlen)
 {
 	(void)r, (void)hlen;
 	heard++;
 	heard_flags = m->flags;
 	heard_on = m->rcvif;
+	return true;
 }
 
 static void
