@@ -5,6 +5,7 @@
  * IP), filtered and mapped (replay_map.c), into a list of ready packets; an event source then sends
  * them when their times come, in batches whose packets each have their own time.
  */
+#include "port/capture_file.h"
 #include "port/replay_map.h"
 
 #include "base/log.h"
@@ -17,14 +18,10 @@
 #include "net/ethernet.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pcap/pcap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <zlib.h>
 
 /* What one replay keeps in memory; a capture with more wants a filter or a count. */
 enum { REPLAY_PACKETS_MAX = 16000000, REPLAY_FRAME_MAX = 65535 };
@@ -70,53 +67,6 @@ replay_live(void)
 AUDIT_DEFINE(replay, "replay", replay_live);
 
 /* --- reading ------------------------------------------------------------- */
-
-/*
- * Bytes before the network layer by link type, VLAN tags included, and its type; -1: unknown here.
- */
-static int
-link_header(int dlt, const uint8_t *p, uint32_t len, unsigned *type)
-{
-	uint32_t skip;
-
-	switch (dlt) {
-	case DLT_EN10MB:
-		if (len < ETHER_HDR_LEN_)
-			return -1;
-		skip = ETHER_HDR_LEN_;
-		*type = (unsigned)p[12] << 8 | p[13];
-		while ((*type == ETHERTYPE_VLAN_ || *type == 0x88a8) && len >= skip + 4) {
-			*type = (unsigned)p[skip + 2] << 8 | p[skip + 3];
-			skip += 4;
-		}
-		return (int)skip;
-	case DLT_LINUX_SLL:
-		if (len < 16)
-			return -1;
-		*type = (unsigned)p[14] << 8 | p[15];
-		return 16;
-	case DLT_LINUX_SLL2:
-		if (len < 20)
-			return -1;
-		*type = (unsigned)p[0] << 8 | p[1];
-		return 20;
-	case DLT_NULL:
-	case DLT_LOOP:
-		skip = 4;
-		break;
-	case DLT_RAW:
-	case DLT_IPV4:
-	case DLT_IPV6:
-		skip = 0;
-		break;
-	default:
-		return -1;
-	}
-	if (len <= skip)
-		return -1;
-	*type = p[skip] >> 4 == 4 ? ETHERTYPE_IP_ : p[skip] >> 4 == 6 ? ETHERTYPE_IPV6_ : 0;
-	return *type != 0 ? (int)skip : -1;
-}
 
 static int
 replay_keep(struct replay *r, uint64_t offset_ns, const uint8_t *frame, uint32_t len)
@@ -173,7 +123,7 @@ replay_take(struct replay *r, int dlt, const struct pcap_pkthdr *h, const uint8_
 	const struct replay_config *c = &r->c;
 	struct ether_header_ *eh = (struct ether_header_ *)(void *)frame;
 	unsigned type = 0;
-	int skip = link_header(dlt, bytes, h->caplen, &type);
+	int skip = capture_link_header(dlt, bytes, h->caplen, &type);
 	uint32_t head = 0, len;
 
 	if (skip < 0 || (c->route && type != ETHERTYPE_IP_ && type != ETHERTYPE_IPV6_) ||
@@ -199,50 +149,6 @@ replay_take(struct replay *r, int dlt, const struct pcap_pkthdr *h, const uint8_
 		frame_address(r, eh, dlt == DLT_EN10MB);
 	}
 	return replay_keep(r, offset_ns, frame, len + head);
-}
-
-static ssize_t
-gz_read(void *cookie, char *buf, size_t len)
-{
-	return gzread(cookie, buf, (unsigned)len);
-}
-
-static int
-gz_close(void *cookie)
-{
-	return gzclose(cookie) == Z_OK ? 0 : -1;
-}
-
-/* A plain file, or one that gzip made. NULL with a text in err. */
-static FILE *
-capture_file_open(const char *name, char err[PCAP_ERRBUF_SIZE])
-{
-	static const cookie_io_functions_t gz_io = { .read = gz_read, .close = gz_close };
-	/* not to wait for the writer of a FIFO */
-	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	uint8_t magic[2] = { 0 };
-	struct stat st;
-	FILE *file = NULL;
-	gzFile gz;
-
-	if (fd < 0 || fstat(fd, &st) != 0) {
-		snprintf(err, PCAP_ERRBUF_SIZE, "%s", strerror(errno));
-	} else if (!S_ISREG(st.st_mode)) {
-		snprintf(err, PCAP_ERRBUF_SIZE, "not a regular file");
-	} else if (pread(fd, magic, 2, 0) == 2 && magic[0] == 0x1f && magic[1] == 0x8b) {
-		if ((gz = gzdopen(fd, "rb")) != NULL) {
-			fd = -1;
-			if ((file = fopencookie(gz, "rb", gz_io)) == NULL)
-				gzclose(gz);
-		}
-		snprintf(err, PCAP_ERRBUF_SIZE, "no memory");
-	} else {
-		file = fdopen(fd, "rb");
-		snprintf(err, PCAP_ERRBUF_SIZE, "no memory");
-	}
-	if (file == NULL && fd >= 0)
-		close(fd);
-	return file;
 }
 
 /*
@@ -294,17 +200,11 @@ replay_read(struct replay *r, char *err)
 {
 	const char *expression = r->c.filter != NULL && r->c.filter[0] != '\0' ? r->c.filter : NULL;
 	struct bpf_program filter;
-	FILE *file = capture_file_open(r->c.file, err);
-	pcap_t *p;
+	pcap_t *p = capture_file_open(r->c.file, err);
 	int error;
 
-	if (file == NULL)
+	if (p == NULL)
 		return -1;
-	p = pcap_fopen_offline_with_tstamp_precision(file, PCAP_TSTAMP_PRECISION_NANO, err);
-	if (p == NULL) {
-		fclose(file);
-		return -1;
-	}
 	if (expression != NULL &&
 	    pcap_compile(p, &filter, expression, 1, PCAP_NETMASK_UNKNOWN) != 0) {
 		snprintf(
