@@ -15,6 +15,7 @@
 #include "ipfw/check.h"
 
 #include "ipfw/classify.h"
+#include "ipfw/match_internal.h"
 #include "ipfw/state.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@
 
 /* Ways back that one packet may be led; more are passed over as if the stack of calls were full. */
 enum { WAYS_BACK_MAX = 200 };
+enum { AHEAD = 8 };
 
 VNET_DEFINE_STATIC(uint32_t, fw_packet_serial);
 
@@ -31,6 +33,7 @@ struct walk {
 	struct fw_doer *d;
 	struct fw_tracer *t;
 	struct fw_verdict *v;
+	uint32_t start; /* slot at which it began */
 	uint32_t place; /* next slot at which states are looked for; FW_SLOT_NONE */
 };
 
@@ -72,23 +75,6 @@ chance_is_against(const struct fw_rule *r, struct fw_packet *p)
 	return r->n_insns > 0 && r->insn[0].op == FW_OP_PROB && !fw_insn_match(&r->insn[0], r, p);
 }
 
-/* The parent of the packet's state, if r is a place to look for it and nobody has before. */
-static struct fw_rule *
-state_at(struct walk *w, const struct fw_rule *r)
-{
-	const char *name = fw_rule_state_name(r);
-	struct fw_packet *p = w->p;
-
-	if (p->state_checked &&
-	    (strcmp(p->state_name, "any") == 0 || strcmp(p->state_name, name) == 0))
-		return NULL;
-	if (chance_is_against(r, p) || p->called >= WAYS_BACK_MAX)
-		return NULL;
-	p->state_checked = true;
-	p->state_name = name;
-	return fw_state_hit(p, name);
-}
-
 /* Where r is in the map. False: it has left it, and *slot is of the first rule behind it. */
 static bool
 slot_of(const struct fw_map *map, const struct fw_rule *r, uint32_t *slot)
@@ -103,6 +89,57 @@ slot_of(const struct fw_map *map, const struct fw_rule *r, uint32_t *slot)
 	else
 		*slot = after;
 	return map->rule[*slot] == r;
+}
+
+/* Does the action send the packet away, to come back at the rule behind? */
+static bool
+leads_out(const struct fw_rule *r)
+{
+	switch ((enum fw_action)r->action) {
+	case FW_ACT_PIPE:
+	case FW_ACT_QUEUE:
+	case FW_ACT_DIVERT:
+	case FW_ACT_TEE:
+	case FW_ACT_NETGRAPH:
+	case FW_ACT_NGTEE:
+	case FW_ACT_NAT:
+	case FW_ACT_AUTH:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/*
+ * Has the packet been sent out by this state's parent, or passed it, before it came back to where the
+ * walk began? The state would send it out for ever.
+ */
+static bool
+is_behind_us(const struct walk *w, const struct fw_rule *parent)
+{
+	uint32_t slot;
+
+	return w->start > 0 && leads_out(parent) && slot_of(w->map, parent, &slot) &&
+	    slot < w->start;
+}
+
+/* The parent of the packet's state, if r is a place to look for it and nobody has before. */
+static struct fw_rule *
+state_at(struct walk *w, const struct fw_rule *r)
+{
+	const char *name = fw_rule_state_name(r);
+	struct fw_packet *p = w->p;
+	struct fw_rule *parent;
+
+	if (p->state_checked &&
+	    (strcmp(p->state_name, "any") == 0 || strcmp(p->state_name, name) == 0))
+		return NULL;
+	if (chance_is_against(r, p) || p->called >= WAYS_BACK_MAX)
+		return NULL;
+	p->state_checked = true;
+	p->state_name = name;
+	parent = fw_state_hit(p, name);
+	return parent == NULL || is_behind_us(w, parent) ? NULL : parent;
 }
 
 /* --- actions ---------------------------------------------------------------------------------- */
@@ -350,11 +387,24 @@ next_slot(struct walk *w, uint32_t slot, struct fw_candidates *k, bool *decided)
 	return slot;
 }
 
+/* The first slot from this one on whose rule has to be asked in full: in a walk over all rules. */
+static inline uint32_t
+pass_over(const struct walk *w, uint32_t slot)
+{
+	const uint32_t last = w->map->n - 1, end = w->place < last ? w->place : last;
+
+	for (; slot < end && fw_rule_plainly_fails(w->map->rule[slot], w->p); slot++)
+		/* rules ahead, when there are more than fit the caches (8.1 -> 5.0 ns at 10,000) */
+		__builtin_prefetch(
+		    &w->map->rule[slot + AHEAD <= last ? slot + AHEAD : last]->number);
+	return slot;
+}
+
 void
 fw_walk(const struct fw_map *map, struct fw_packet *p, uint32_t slot, struct fw_candidates *k,
     struct fw_doer *d, struct fw_tracer *t, struct fw_verdict *v)
 {
-	struct walk w = { .map = map, .p = p, .d = d, .t = t, .v = v };
+	struct walk w = { .map = map, .p = p, .d = d, .t = t, .v = v, .start = slot };
 	bool decided;
 
 	clock_at(p->m->when_ns);
@@ -363,7 +413,8 @@ fw_walk(const struct fw_map *map, struct fw_packet *p, uint32_t slot, struct fw_
 		p->serial = p->dry ? VNET(fw_packet_serial) + 1 : ++VNET(fw_packet_serial);
 	find_place(&w, slot);
 	while (slot != FW_SLOT_NONE) {
-		const uint32_t at = next_slot(&w, slot, k, &decided);
+		const uint32_t from = k == NULL && t == NULL ? pass_over(&w, slot) : slot;
+		const uint32_t at = next_slot(&w, from, k, &decided);
 
 		slot = fw_slot_is_enabled(map, at) ? meet_rule(&w, at, decided) : at + 1;
 		if (__builtin_expect(map->n_state_slots != 0, 0) && slot != at + 1 &&

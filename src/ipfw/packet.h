@@ -47,12 +47,12 @@ struct fw_packet {
 	uint32_t tablearg; /* the last value that the rule at hand has found */
 	bool has_tablearg;
 	bool state_checked;
-	bool state_reverse;       /* its state was met from the other side (state.c) */
-	const char *state_name;   /* with state_checked: under which name */
+	bool state_reverse;           /* its state was met from the other side (state.c) */
+	const char *state_name;       /* with state_checked: under which name */
 	struct fw_state *state_guess; /* most probably its state (fw_state_prefetch); NULL */
-	uint8_t diverted;         /* came back from a divert socket: 1 in, 2 out */
-	uint8_t calls;            /* depth of `call` */
-	uint8_t called;           /* how often it was called at all */
+	uint8_t diverted;             /* came back from a divert socket: 1 in, 2 out */
+	uint8_t calls;                /* depth of `call` */
+	uint8_t called;               /* how often it was called at all */
 	bool dry; /* only asked about: nothing is counted, no state made or prolonged */
 	struct in6 tablearg_addr; /* a value that is an IPv6 address; :: = it is none */
 	/* what fw_packet_read leaves alone */
