@@ -90,9 +90,10 @@ struct fw_states {
 	uint32_t splits; /* odd while a bucket is split: a look-up that missed looks again */
 	uint32_t count;
 	uint64_t seed[2];
-	struct fw_state *free;
-	struct fw_state *waiting, *flying; /* until no reader can be at them */
-	bool grace;                        /* `flying` is under way */
+	struct fw_state *free;              /* have been used */
+	struct fw_state *fresh, *fresh_end; /* of the latest chunk: never used */
+	struct fw_state *waiting, *flying;  /* until no reader can be at them */
+	bool grace;                         /* `flying` is under way */
 	bool ending;
 	struct state_chunk *chunks;
 	uint32_t chunk_states; /* in the next chunk */

@@ -22,7 +22,7 @@
 VNET_DEFINE(struct fw_states *, fw_states);
 VNET_DEFINE_STATIC(uint32_t, dyn_buckets) = 256;
 
-enum { BUCKETS_MAX = 65536, CHUNK_FIRST = 16, CHUNK_MAX = 32768, CACHE_LINE = 64 };
+enum { BUCKETS_MAX = 65536, CHUNK_FIRST = 16, CHUNK_MAX = 65536, CACHE_LINE = 64 };
 enum { HUGE_PAGE = 2 << 20 };
 
 struct state_chunk {
@@ -309,27 +309,41 @@ split_bucket(struct fw_states *t)
 	__atomic_store_n(&t->splits, t->splits + 1, __ATOMIC_RELEASE);
 }
 
-/* More states to hand out; false without memory. */
+/*
+ * More states to hand out; false without memory. A big chunk is not touched before its states are,
+ * so it costs nothing to have it.
+ */
 static bool
 chunk_add(struct fw_states *t)
 {
 	const uint32_t n = t->chunk_states;
 	struct state_chunk *c = vnet_malloc(sizeof(*c) + (n + 1) * sizeof(struct fw_state));
-	struct fw_state *s;
 
 	if (c == NULL)
 		return false;
 	c->next = t->chunks;
 	t->chunks = c;
-	s = at_cache_line(c->room);
-	want_huge_pages(s, n * sizeof(*s));
-	for (uint32_t i = n; i-- > 0;) {
-		s[i].next = t->free;
-		t->free = &s[i];
-	}
+	t->fresh = at_cache_line(c->room);
+	t->fresh_end = t->fresh + n;
+	want_huge_pages(t->fresh, n * sizeof(*t->fresh));
 	if (t->chunk_states < CHUNK_MAX)
-		t->chunk_states *= 2;
+		t->chunk_states *= 4;
 	return true;
+}
+
+/* One to be filled in; NULL without memory. */
+static struct fw_state *
+state_take(struct fw_states *t)
+{
+	struct fw_state *s = t->free;
+
+	if (s != NULL) {
+		t->free = s->next;
+		return s;
+	}
+	if (t->fresh == t->fresh_end && !chunk_add(t))
+		return NULL;
+	return t->fresh++;
 }
 
 /* --- life of a state ----------------------------------------------------------------------- */
@@ -390,10 +404,8 @@ state_make(struct fw_states *t, const struct state_key *k, struct fw_rule *r)
 	const uint64_t hash = state_hash(t, k);
 	struct fw_state *s;
 
-	if (t->free == NULL && !chunk_add(t))
+	if ((s = state_take(t)) == NULL)
 		return NULL;
-	s = t->free;
-	t->free = s->next;
 	*s = (struct fw_state){
 		.rule = r, .word = k->word, .addr4 = k->addr4, .swapped = k->swapped
 	};
