@@ -484,15 +484,15 @@ test_states_are_looked_for_where_no_candidate_is(void **state)
 	struct fw_verdict v;
 
 	(void)state;
-	for (int i = 1; i <= 40; i++) {
+	for (int i = 1; i <= 100; i++) {
 		snprintf(line, sizeof(line), "%d deny tcp from 192.0.2.%d to any", i, i);
 		add(line);
 	}
-	add("100 allow udp from 10.0.0.2 to 10.0.0.1 keep-state");
+	add("1000 allow udp from 10.0.0.2 to 10.0.0.1 keep-state");
 	assert_non_null(V_fw_map->classifier);
-	assert_int_equal(ends_at(), 100);
+	assert_int_equal(ends_at(), 1000);
 	v = check(answer());
-	assert_int_equal(v.rule->number, 100);
+	assert_int_equal(v.rule->number, 1000);
 	assert_true(v.by_state);
 }
 
