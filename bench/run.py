@@ -49,6 +49,12 @@ GOALS.update({
     "fib6_changes": ">= 500000",
     "rib4_load": "<= 0.5",
 })
+GOALS.update({
+    "state_hit_64000": "<= 25",
+    "state_new": ">= 500000",
+    "states_1M": ">= 1000000",
+    "states_1M_memory": "<= 160",
+})
 for trace in ("uniform", "in_prefixes", "zipf"):
     GOALS["fib4_direct_" + trace] = GOALS["fib6_" + trace] = "ratio >= 1"
     for ours in ("fib4_", "fib4_direct_"):
@@ -57,7 +63,7 @@ for trace in ("uniform", "in_prefixes", "zipf"):
     PEERS["fib_stacks_" + trace] = ("rte_fib_stacks_" + trace, "DPDK rte_fib, as many tables as fit")
     PEERS["fib6_" + trace] = ("rte_fib6_" + trace, "DPDK rte_fib6, best variant")
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
-            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk"]
+            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw_state"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -4,6 +4,7 @@
  */
 #include "ipfw/check.h"
 #include "ipfw/classify.h"
+#include "ipfw/state.h"
 
 /* As many as a batch of packets has; more go in several turns. */
 enum { TOGETHER = 64 };
@@ -26,6 +27,8 @@ void
 fw_check_batch(const struct fw_map *map, struct fw_packet *p, uint32_t n, struct fw_doer *d,
     struct fw_verdict *v)
 {
+	if (map->has_states)
+		fw_state_prefetch(p, n);
 	if (map->classifier == NULL) {
 		for (uint32_t i = 0; i < n; i++)
 			fw_walk(map, &p[i], 0, NULL, d, NULL, &v[i]);

@@ -699,6 +699,46 @@ test_keepalives_of_ipv6(void **state)
 	end(r);
 }
 
+/* --- through the stack --------------------------------------------------------------------- */
+
+static void
+test_stateful_router_lets_answers_in_and_lists_its_states(void **state)
+{
+	struct tool t;
+
+	(void)state;
+	chain(3);
+	command_in("n2", "ipfw -q add 100 check-state");
+	command_in("n2", "ipfw -q add 200 allow ip from 10.1.0.0/24 to any in keep-state");
+	command_in("n2", "ipfw -q add 300 allow udp from 10.2.0.2 to any limit src-addr 1 :back");
+	assert_int_not_equal(tool(&t, "n3", "ping -c 1 -t 1 10.1.0.1"), 0);
+	assert_int_equal(tool(&t, "n1", "ping -c 2 10.2.0.2"), 0);
+	assert_int_equal(tool(&t, "n2", "ipfw -d list"), 0);
+	/* two requests and two answers, on their ways in and out */
+	assert_non_null(strstr(t.out,
+	    "## Dynamic rules (1):\n"
+	    "00200 8 672 (5s) STATE icmp 10.1.0.1 0 <-> 10.2.0.2 0\n"));
+	assert_int_equal(tool(&t, "n2", "ipfw -a list 200"), 0);
+	assert_non_null(strstr(t.out, "00200 8 672 "));
+	pass_s(7);
+	assert_int_equal(tool(&t, "n3", "traceroute -n -q 1 -m 2 10.1.0.1"), 0);
+	assert_int_equal(tool(&t, "n2", "ipfw -de list"), 0);
+	assert_non_null(strstr(t.out, " PARENT 1 udp 10.2.0.2 0 <-> 0.0.0.0 0\n"));
+	assert_non_null(strstr(t.out, " LIMIT udp 10.2.0.2 "));
+	assert_non_null(strstr(t.out, " :back\n"));
+	/* they live on when the set is disabled, and end with the rule */
+	command_in("n2", "ipfw set disable 0");
+	{
+		VNET_SCOPE(vnet_of("n2"));
+		assert_int_equal(fw_state_count(), 2);
+	}
+	command_in("n2", "ipfw delete 300");
+	{
+		VNET_SCOPE(vnet_of("n2"));
+		assert_int_equal(fw_state_count(), 0);
+	}
+}
+
 int
 main(void)
 {
@@ -735,6 +775,7 @@ main(void)
 		INET_TEST(test_only_established_tcp_flows_are_kept_alive),
 		INET_TEST(test_keepalive_passes_the_filter_unseen_and_asks_nobody_here),
 		INET_TEST(test_keepalives_of_ipv6),
+		INET_TEST(test_stateful_router_lets_answers_in_and_lists_its_states),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
