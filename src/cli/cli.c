@@ -23,6 +23,19 @@ static const char lab_options[] =
     "--out DIR        where captures and report.json go\n"
     "-o NAME=VALUE    a tunable, set before the start\n"
     "-q               no status line\n";
+static const char replay_options[] =
+    "-r RULES         the rule file, as ipfw reads it\n"
+    "--diff           two rule files, OLD and NEW, instead of -r\n"
+    "--in IF          packets come in by this interface ...\n"
+    "--out IF         ... and go out by this one\n"
+    "--net CIDR=IF    addresses of this network are behind this interface; any number\n"
+    "-c COMMAND       for the stack, before the rules: ifconfig, route, sysctl; any number\n"
+    "--layer2         Ethernet frames meet the rules too\n"
+    "--packets        each packet, and the rules that it met\n"
+    "-v               ... and why a rule did not match\n"
+    "--only WHICH     passed, dropped, or the number of a rule that it matched\n"
+    "--write FILE     pcapng whose comments say what became of each packet\n"
+    "--seed N         the seed of all chance\n";
 static const char up_options[] = "-d               in the background; prints the process's number\n"
 				 "--socket PATH    the control socket\n"
 				 "-o NAME=VALUE    a tunable, set before the start\n";
@@ -34,6 +47,9 @@ const struct cli_verb cli_verbs[] = {
 	    "run lab files and say which expectations hold (TAP)", lab_options, cli_test },
 	{ "check", "check FILE ...", "read and build lab files without running them", NULL,
 	    cli_check },
+	{ "replay", "replay [option ...] {-r RULES | --diff OLD NEW} FILE",
+	    "try a firewall's rules on a capture, or compare two rule files on it", replay_options,
+	    cli_replay },
 	{ "up", "up [-d] [--socket PATH] [-o NAME=VALUE] [FILE]",
 	    "start the daemon, with the network of a lab file if given", up_options, cli_up },
 	{ "down", "down [--socket PATH]", "end the daemon", NULL, cli_down },

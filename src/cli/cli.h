@@ -49,6 +49,7 @@ int cli_usage(const struct cli_words *w);
 int cli_run(const struct cli_words *w);
 int cli_test(const struct cli_words *w);
 int cli_check(const struct cli_words *w);
+int cli_replay(const struct cli_words *w);
 int cli_up(const struct cli_words *w);
 int cli_down(const struct cli_words *w);
 int cli_console(const struct cli_words *w);
