@@ -234,6 +234,7 @@ add_flow(struct fw_states *t, const struct state_key *k, struct fw_rule *r, uint
 	s->fib = p->m != NULL ? p->m->fib : 0;
 	count_packet(s, p);
 	state_prolong(t, s, p, false, state_now_ms());
+	state_watch(t, s);
 	return s;
 }
 
@@ -265,6 +266,7 @@ add_limited(struct fw_states *t, const struct state_key *k, struct fw_rule *r,
 		if ((parent = state_make(t, &parents, r)) == NULL)
 			return -ENOMEM;
 		state_prolong_parent(t, parent);
+		state_watch(t, parent);
 	}
 	if (add_flow(t, k, r, l->mask, p) == NULL)
 		return -ENOMEM;

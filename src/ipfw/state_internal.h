@@ -5,8 +5,8 @@
  * and addresses) never change while it is in the table; it is put into its chain with one store,
  * and what was taken out is used again when no reader's section of then is left (base/rcu.h). What a
  * packet writes (end of life, counters) is the flow's own. All else (new states, ends, growth) is
- * done by the one worker that the stack has; with several, it wants one lock for a state's making
- * or ending, about 50 ns, which look-ups don't take.
+ * done by the one worker that the stack has; with several, it wants one lock for a state's making,
+ * ending, or shorter life, about 50 ns, which look-ups don't take.
  */
 #ifndef WARREN_IPFW_STATE_INTERNAL_H
 #define WARREN_IPFW_STATE_INTERNAL_H
@@ -112,7 +112,7 @@ struct fw_state *state_find_parent(
     const struct fw_states *t, const struct state_key *k, const struct fw_rule *r);
 /* The table of curvnet, made if need be; NULL without memory. */
 struct fw_states *state_table(void);
-/* A state of r in the table, not yet in the wheel. NULL without memory. */
+/* A state of r in the table, at its end, not yet in the wheel. NULL without memory. */
 struct fw_state *state_make(struct fw_states *t, const struct state_key *k, struct fw_rule *r);
 void state_end(struct fw_states *t, struct fw_state *s);
 /* Id of a name, STATE_NAME_ANY of "any"; -1: no state has it. With make, -ENOSPC too many names. */
@@ -130,7 +130,7 @@ state_now_ms(void)
 static inline bool
 state_is_live(const struct fw_state *s, uint32_t now_ms)
 {
-	return (int32_t)(s->expire_ms - now_ms) > 0;
+	return (int32_t)(__atomic_load_n(&s->expire_ms, __ATOMIC_RELAXED) - now_ms) > 0;
 }
 
 static inline bool
@@ -156,6 +156,8 @@ void state_prolong(
     struct fw_states *t, struct fw_state *s, const struct fw_packet *p, bool back, uint32_t now_ms);
 /* A parent's count has changed, or it is new. */
 void state_prolong_parent(struct fw_states *t, struct fw_state *parent);
+/* A new state with its first end: into the wheel. */
+void state_watch(struct fw_states *t, struct fw_state *s);
 /* The wheel's question. */
 void state_due(struct fw_wheel *w, struct fw_wheel_entry *e);
 

@@ -97,10 +97,16 @@ prolong(struct fw_states *t, struct fw_state *s, uint32_t seconds, uint32_t now_
 {
 	const uint32_t old = s->expire_ms;
 
-	s->expire_ms = now_ms + seconds * 1000;
-	if (__builtin_expect((int32_t)(s->expire_ms - old) >= 0 && s->due.link.le_prev != NULL, 1))
+	__atomic_store_n(&s->expire_ms, now_ms + seconds * 1000, __ATOMIC_RELAXED);
+	if (__builtin_expect((int32_t)(s->expire_ms - old) >= 0, 1))
 		return; /* the wheel learns it when it looks */
 	fw_wheel_remove(&t->wheel, &s->due);
+	fw_wheel_add(&t->wheel, &s->due, due_ns(s));
+}
+
+void
+state_watch(struct fw_states *t, struct fw_state *s)
+{
 	fw_wheel_add(&t->wheel, &s->due, due_ns(s));
 }
 
@@ -145,9 +151,12 @@ state_due(struct fw_wheel *w, struct fw_wheel_entry *e)
 	const uint32_t ack[2] = { s->ack[0], s->ack[1] };
 	struct state_flow flow;
 
-	if (state_is_parent(s) && s->children > 0)
-		state_prolong_parent(t, s);
-	else if (!state_is_live(s, state_now_ms())) {
+	if (!state_is_live(s, state_now_ms())) {
+		if (state_is_parent(s) && s->children > 0) {
+			state_prolong_parent(t, s);
+			state_watch(t, s);
+			return;
+		}
 		state_leave_parent(t, s);
 		state_end(t, s);
 	} else if (when > clock_now()) {

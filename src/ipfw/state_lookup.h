@@ -80,9 +80,10 @@ places_with(uint64_t tags, uint8_t tag)
 static inline struct fw_state *
 state_guess(const struct state_bucket *b, uint64_t hash)
 {
-	const uint64_t which = places_with(b->tags, tag_of(hash));
+	const uint64_t tags = __atomic_load_n(&b->tags, __ATOMIC_ACQUIRE);
+	const uint64_t which = places_with(tags, tag_of(hash));
 
-	return which != 0 ? b->place[__builtin_ctzll(which) / 8] : b->more;
+	return which != 0 ? rcu_deref(&b->place[__builtin_ctzll(which) / 8]) : rcu_deref(&b->more);
 }
 
 /* A living state with this key and name. */

@@ -406,9 +406,11 @@ state_make(struct fw_states *t, const struct state_key *k, struct fw_rule *r)
 
 	if ((s = state_take(t)) == NULL)
 		return NULL;
-	*s = (struct fw_state){
-		.rule = r, .word = k->word, .addr4 = k->addr4, .swapped = k->swapped
-	};
+	*s = (struct fw_state){ .rule = r,
+		.word = k->word,
+		.addr4 = k->addr4,
+		.swapped = k->swapped,
+		.expire_ms = state_now_ms() };
 	if (state_is_v6(s))
 		memcpy(s->addr6, k->addr6, sizeof(s->addr6));
 	rule_takes(r, s);
@@ -426,7 +428,8 @@ state_end(struct fw_states *t, struct fw_state *s)
 	fw_wheel_remove(&t->wheel, &s->due);
 	rule_loses(s->rule, s);
 	t->count--;
-	s->expire_ms = state_now_ms(); /* for who has seen it ahead */
+	/* for who has seen it ahead */
+	__atomic_store_n(&s->expire_ms, state_now_ms(), __ATOMIC_RELAXED);
 	__atomic_fetch_sub(&states_live, 1, __ATOMIC_RELAXED);
 	/* a reader that is at s goes on to s->next: it stays as it is until the grace is over */
 	s->of_rule.tqe_next = t->waiting;
