@@ -286,7 +286,8 @@ put_value(struct fw_text *t, const struct fw_insn *insn, struct fw_packet *p)
 		put_mac(t, p);
 		return;
 	case FW_OP_MAC_TYPE:
-		put_number(t, insn->op, p, "there is no link header here");
+		fw_put(
+		    t, p->layer2 ? "it is 0x%04x" : "there is no link header here", p->ether_type);
 		return;
 	case FW_OP_RECV:
 	case FW_OP_XMIT:
