@@ -33,6 +33,8 @@ struct fw_tag {
 	bool on_link;       /* out: it had no next hop, it goes to its destination on the link */
 	uint16_t port;      /* divert */
 	uint32_t arg;       /* what the rule says: a pipe, a hook */
+	uint32_t full_len;  /* of a question: bytes of the packet that is asked about … */
+	uint64_t question;  /* … and its number (auth.h); 0 = it is a packet */
 	struct fw_place recv, xmit;
 	bool state_checked;    /* as in struct fw_packet, … */
 	char state_name[16];   /* … */
