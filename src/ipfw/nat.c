@@ -5,8 +5,8 @@
  *	in:  link of its alias, a redirect, or the host itself -> destination becomes the local end
  *	ICMP errors (nat_icmp.c) by the link of what they quote; later fragments as their first one
  *
- * "Out" is what leaves the stack; with `reverse`, what comes in. What comes from outside and
- * nobody asked for goes on as it is, to this host; then a link that changes nothing sees to it that the
+ * "Out" is what leaves the stack; with `reverse`, what comes in. What comes from outside and nobody
+ * asked for goes on as it is, to this host; then a link that changes nothing sees to it that the
  * answer isn't changed either. With deny_in it is dropped.
  *
  * Left out: later fragments that come before their first one pass like what nobody asked for (the

@@ -8,8 +8,8 @@
  * A command is changed if it stands in one segment and names the client itself; another stays as it
  * is. What comes to the port becomes a link of its own. When the text changes its length, all later
  * numbers of the connection move: from us by the difference, acknowledgements to us back. Each
- * change is remembered by where it happened, the last three of them, so that what is sent again gets
- * the same numbers.
+ * change is remembered by where it happened, the last three of them, so that what is sent again
+ * gets the same numbers.
  */
 #include "ipfw/nat_internal.h"
 

@@ -130,13 +130,13 @@ void nat_config_free(struct nat_config *c);
 
 struct nat_link *nat_link_find(const struct nat *n, enum nat_side side, const struct nat_key *k);
 /*
- * A new link: out says the local end, in the alias; the same far ends. Both keys are free. NULL: too
- * many links in the stack, or no memory.
+ * A new link: out says the local end, in the alias; the same far ends. Both keys are free. NULL:
+ * too many links in the stack, or no memory.
  */
 struct nat_link *nat_link_make(struct nat *n, const struct nat_key *out, const struct nat_key *in);
 /*
- * An alias port for `local` that no link to this far end has: *in gets it. False: none was free in 20
- * tries.
+ * An alias port for `local` that no link to this far end has: *in gets it. False: none was free in
+ * 20 tries.
  */
 bool nat_port_choose(struct nat *n, struct nat_key *in, uint16_t local_port);
 /* A packet of the link: it lives on. flags: of TCP's header. */
@@ -149,8 +149,8 @@ void nat_link_due(struct fw_wheel *w, struct fw_wheel_entry *e);
 /* --- nat_redirect.c ------------------------------------------------------------------------- */
 
 /*
- * From outside, nobody's yet: *out gets the local end of the most specific redirect, whose turn it is;
- * NULL asks only. False: there is none.
+ * From outside, nobody's yet: *out gets the local end of the most specific redirect, whose turn it
+ * is; NULL asks only. False: there is none.
  */
 bool nat_redirect_in(struct nat *n, const struct nat_key *in, struct nat_key *out);
 /* From inside: its alias. The port is to be chosen if *any_port. */
@@ -174,8 +174,8 @@ uint16_t nat_sum_fix(uint16_t sum, const void *old, const void *new, size_t len)
 /* IP header at ip: the source (or destination) becomes addr, header checksum too. */
 void nat_set_addr(uint8_t *ip, bool source, uint32_t addr);
 /*
- * The source (or destination) of p becomes addr and, where the kind has ports, port; checksums of IP
- * and of the protocol with them.
+ * The source (or destination) of p becomes addr and, where the kind has ports, port; checksums of
+ * IP and of the protocol with them.
  */
 void nat_rewrite(
     struct fw_packet *p, enum nat_kind kind, bool source, uint32_t addr, uint16_t port);
@@ -189,7 +189,7 @@ enum fw_nat_result nat_icmp_error(struct nat *n, struct fw_packet *p, enum nat_s
 
 /* --- nat_ftp.c ------------------------------------------------------------------------------ */
 
-/* A segment of a control connection, its ports and addresses not yet rewritten. False: no memory. */
+/* A segment of TCP, its ports and addresses not yet rewritten. False: no memory. */
 bool nat_ftp_out(struct nat_link *l, struct fw_packet *p);
 /* The answer: numbers of a connection whose segments changed their length. */
 void nat_shift_in(struct nat_link *l, struct fw_packet *p);

@@ -1,9 +1,10 @@
 /*
  * nat_link.c - links of NAT: found from both sides, ended by the wheel.
  *
- * A link stands in two tables of its instance: by its local end, for packets from inside, and by its
- * alias, for those from outside. Both have the remote end in their keys too, so that an alias port
- * serves many remote ends at once (but for udp_eim). Ports are drawn from the stack's own stream.
+ * A link stands in two tables of its instance: by its local end, for packets from inside, and by
+ * its alias, for those from outside. Both have the remote end in their keys too, so that an alias
+ * port serves many remote ends at once (but for udp_eim). Ports are drawn from the stack's own
+ * stream.
  */
 #include "ipfw/nat_internal.h"
 

@@ -201,8 +201,8 @@ redirect_alloc(unsigned servers)
 }
 
 /*
- * LOCAL, or a list of such. Ports, of all of them: *ports of each; a list has one port each. NULL with
- * why.
+ * LOCAL, or a list of such. Ports, of all of them: *ports of each; a list has one port each. NULL
+ * with why.
  */
 static struct nat_redirect *
 parse_servers(

@@ -1,8 +1,8 @@
 /*
  * nat_rewrite.c - other addresses and ports in a packet, and the checksums that cover them.
  *
- * Sums are corrected by what has changed (RFC 1624), so a wrong one stays wrong, and a first fragment
- * needs no others. Who calls has seen to it that the buffer may be written to.
+ * Sums are corrected by what has changed (RFC 1624), so a wrong one stays wrong, and a first
+ * fragment needs no others. Who calls has seen to it that the buffer may be written to.
  */
 #include "ipfw/nat_internal.h"
 

@@ -150,7 +150,7 @@ fw_state_hit(struct fw_packet *p, const char *name)
 	state_prolong(t, s, p, p->state_reverse, now_ms);
 	r->count.packets++;
 	r->count.bytes += p->ip_len;
-	r->count.last_ns = clock_epoch_ns() + clock_now();
+	r->count.last_ns = t->epoch_ns + clock_now();
 	return r;
 }
 

@@ -13,17 +13,17 @@
  */
 void fw_state_prefetch(struct fw_packet *p, uint32_t n);
 /*
- * The state of p's flow (either direction; name "" or the rule's state name, "any" = every name): its
- * parent rule, and its life is prolonged, its counters and the parent's count p. NULL: none. The rule
- * is valid in the reader's section.
+ * The state of p's flow (either direction; name "" or the rule's state name, "any" = every name):
+ * its parent rule, and its life is prolonged, its counters and the parent's count p. NULL: none.
+ * The rule is valid in the reader's section.
  */
 struct fw_rule *fw_state_hit(struct fw_packet *p, const char *name);
 /* How long that state lives from now on; 0: there is none. */
 uint64_t fw_state_left_ns(const struct fw_packet *p, const char *name);
 /*
- * Make the state that r's instruction (FW_OP_KEEP_STATE, FW_OP_LIMIT) asks for. 0, also if there is
- * one already; -ENOSPC the table is full (dyn_max) or there are 256 state names, -EDQUOT limit reached, -ENOMEM, -EINVAL p is no
- * flow (not IP).
+ * Make the state that r's instruction (FW_OP_KEEP_STATE, FW_OP_LIMIT) asks for. 0, also if there
+ * is one already; -ENOSPC the table is full (dyn_max) or there are 256 state names, -EDQUOT limit
+ * reached, -ENOMEM, -EINVAL p is no flow (not IP).
  */
 int fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet *p);
 /* The rule has been deleted: its states go with it. */

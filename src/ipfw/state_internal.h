@@ -3,8 +3,8 @@
  *
  * Who reads and who writes: a look-up takes no lock and waits for nobody. A state's names (its word
  * and addresses) never change while it is in the table; it is put into its chain with one store,
- * and what was taken out is used again when no reader's section of then is left (base/rcu.h). What a
- * packet writes (end of life, counters) is the flow's own. All else (new states, ends, growth) is
+ * and what was taken out is used again when no reader's section of then is left (base/rcu.h). What
+ * a packet writes (end of life, counters) is the flow's own. All else (new states, ends, growth) is
  * done by the one worker that the stack has; with several, it wants one lock for a state's making,
  * ending, or shorter life, about 50 ns, which look-ups don't take.
  */
@@ -90,6 +90,7 @@ struct fw_states {
 	uint32_t splits; /* odd while a bucket is split: a look-up that missed looks again */
 	uint32_t count;
 	uint64_t seed[2];
+	uint64_t epoch_ns;                  /* clock_epoch_ns() */
 	struct fw_state *free;              /* have been used */
 	struct fw_state *fresh, *fresh_end; /* of the latest chunk: never used */
 	struct fw_state *waiting, *flying;  /* until no reader can be at them */

@@ -1,7 +1,7 @@
 /*
  * state_table.c - where dynamic rules are: found by their flow, kept by their rule.
  *
- *	bucket -> state			two cache lines (bench ipfw_state: 190 -> 20 ns a hit)
+ *	bucket -> state			two cache lines (asked for ahead: 80 -> 26 ns a hit)
  *	rule -> its states, oldest first	they end with it, and are listed so
  *
  * A stack's first state makes the table, and when the last is gone the table goes too. States lie
@@ -210,6 +210,7 @@ state_table(void)
 	}
 	t->chunk_states = CHUNK_FIRST;
 	table_seed(t);
+	t->epoch_ns = clock_epoch_ns();
 	t->wheel.due = state_due;
 	t->wheel.empty = table_is_empty;
 	fw_wheel_init(&t->wheel);
