@@ -8,9 +8,17 @@
  * readers. Prefixes of up to 18 bits stand in one array as a binary heap; what they cover is written
  * into the root's words. The default route is number 0 in all of them: changing it is one store.
  */
+#include "kern/sysctl.h"
+#include "net/generation.h"
 #include "route/fib_comp_internal.h"
 
 #include <errno.h>
+
+#define RETRY_NS (100 * NS_PER_MS)
+
+VNET_DEFINE_STATIC(uint32_t, fib_lost);
+SYSCTL_VNET_UINT(net_route_fib_lost, "net.route.fib_lost", SYSCTL_RD, fib_lost, 0, UINT32_MAX,
+    "times that packets of a compiled table found no route until there was memory again");
 
 static fib_key
 key_of(const struct rt_addr *a)
@@ -65,6 +73,7 @@ fib_comp_direct(struct fib_comp *c, bool on)
 {
 	struct fib_direct *d = NULL;
 
+	c->wants_direct = on;
 	if (on == (c->direct != NULL) || c->family != AF_INET)
 		return 0;
 	if (on && (d = fib_big_alloc(fib_big_bytes(sizeof(*d)))) == NULL)
@@ -139,7 +148,7 @@ show_shorter(struct fib_comp *c, uint32_t first, uint32_t n)
 
 /*
  * Without memory even for a change that must not fail, packets find no route rather than one that
- * has gone; the next change tries again.
+ * has gone. The next change tries again, and so does a callout.
  */
 static void
 lose_all(struct fib_comp *c)
@@ -150,6 +159,18 @@ lose_all(struct fib_comp *c)
 	c->pop = NULL;
 	c->unmeasured = true;
 	direct_publish(c, NULL);
+	VNET(fib_lost)++;
+	callout_reset(&c->retry, RETRY_NS);
+}
+
+static void
+retry(void *arg)
+{
+	struct fib_comp *c = arg;
+
+	if ((c->pop == NULL && fib_comp_flush(c) != 0) || fib_comp_direct(c, c->wants_direct) != 0)
+		callout_reset(&c->retry, RETRY_NS);
+	generation_bump();
 }
 
 /* --- changes ------------------------------------------------------------- */
@@ -405,6 +426,7 @@ fib_comp_new(int family, uintptr_t *slot)
 		return NULL;
 	c->family = family;
 	c->slot = slot;
+	callout_init(&c->retry, curvnet, retry, c);
 	return c;
 }
 
@@ -421,6 +443,7 @@ block_free_all(struct fib_comp *c, struct fib_block *b)
 void
 fib_comp_free(struct fib_comp *c)
 {
+	callout_stop(&c->retry);
 	for (uint32_t i = 0; i < FIB_ROOT_WORDS; i++)
 		block_free_all(c, c->block[i]);
 	direct_publish(c, NULL);

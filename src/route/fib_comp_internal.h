@@ -5,6 +5,7 @@
 #ifndef WARREN_ROUTE_FIB_COMP_INTERNAL_H
 #define WARREN_ROUTE_FIB_COMP_INTERNAL_H
 
+#include "base/callout.h"
 #include "route/fib_block.h"
 #include "route/fib_comp.h"
 
@@ -17,6 +18,8 @@ struct fib_comp {
 	struct fib_pop *pop; /* what packets read; NULL: there was no memory for it */
 	uintptr_t *slot;     /* where they find it */
 	struct fib_direct *direct;
+	bool wants_direct;    /* as net.route.fib_direct said last */
+	struct callout retry; /* armed while packets find nothing, for want of memory */
 	int family;
 	uint64_t routes;
 	uint64_t blocks_bytes;

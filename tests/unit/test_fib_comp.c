@@ -473,6 +473,38 @@ test_without_memory_a_route_is_not_there_and_the_others_are(void **state)
 }
 
 static void
+test_what_is_lost_without_memory_comes_back_by_itself(void **state)
+{
+	struct rt_addr a, b = p4(0x0a000000, 8), beside = p4(0x0a000200, 24);
+	bool lost = false;
+
+	(void)state;
+	set_sysctl("net.route.fib_compile", "1");
+	set_sysctl("net.route.fib_direct", "1");
+	assert_int_equal(fib_set(0, &b, &hop[1]), 0);
+	assert_int_equal(fib_set(0, &beside, &hop[3]), 0);
+	/* until there is no room for a removal */
+	for (uint32_t i = 0; !lost && i < 100000; i++) {
+		a = p4(0x0a000100, 24 + (i + i / 100) % 8);
+		assert_int_equal(fib_set(0, &a, &hop[2]), 0);
+		vnet_malloc_fail_at(1);
+		fib_clear(0, &a);
+		lost = fib_lookup4(0, 0xffffff0a) == NULL;
+		vnet_malloc_fail_at(0);
+	}
+	assert_true(lost);
+	/* the first try finds no memory either */
+	vnet_malloc_fail_at(1);
+	callout_run(clock_now() + NS_PER_SEC);
+	assert_false(vnet_malloc_fail_pending());
+	assert_ptr_equal(fib_lookup4(0, 0xffffff0a), &hop[1]);
+	assert_ptr_equal(fib_lookup4(0, load32(a.addr)), &hop[1]);
+	assert_ptr_equal(fib_lookup4(0, load32(beside.addr)), &hop[3]);
+	fib_clear(0, &b);
+	fib_clear(0, &beside);
+}
+
+static void
 test_the_direct_table_comes_and_goes_with_its_sysctl(void **state)
 {
 	uint64_t compact, direct, control;
@@ -551,6 +583,7 @@ main(void)
 		KERN_TEST(test_routes_in_bulk_are_there_at_the_end),
 		KERN_TEST(test_more_next_hops_than_numbers_make_it_a_trie),
 		KERN_TEST(test_without_memory_a_route_is_not_there_and_the_others_are),
+		KERN_TEST(test_what_is_lost_without_memory_comes_back_by_itself),
 		KERN_TEST(test_the_direct_table_comes_and_goes_with_its_sysctl),
 		KERN_TEST(test_routes_that_lead_one_way_share_a_next_hop),
 	};
