@@ -215,6 +215,17 @@ l3_of(const struct warren_datagram *h, const struct mbuf *m)
 	    m->len;
 }
 
+static uint16_t
+flags_from(const struct warren_datagram *h)
+{
+	uint16_t flags = 0;
+
+	for (unsigned i = 0; i < FLAGS; i++)
+		if (swap16(h->flags) & flag_map[i].wire)
+			flags |= flag_map[i].flag;
+	return flags;
+}
+
 static void
 packet_input(
     const struct fw_listener *l, const struct warren_datagram *h, const uint8_t *bytes, size_t len)
@@ -228,9 +239,7 @@ packet_input(
 		return;
 	}
 	m->fib = h->fib;
-	for (unsigned i = 0; i < FLAGS; i++)
-		if (swap16(h->flags) & flag_map[i].wire)
-			m->flags |= flag_map[i].flag;
+	m->flags |= flags_from(h);
 	mend_sum(m, l3_of(h, m));
 	tag_fill(tag, h, m, l);
 	fw_reinject(m);

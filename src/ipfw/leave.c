@@ -201,12 +201,22 @@ route_again(struct mbuf *m, const struct fw_packet *p)
 	return nh->ifp;
 }
 
+/* Frames on their way out meet nothing behind the rules that would look at their length. */
+static bool
+fits_link(const struct fw_packet *p)
+{
+	const struct ifnet *ifp = p->xmit;
+	const uint32_t tag = ifp != NULL && (ifp->if_capenable & IFCAP_VLAN_MTU) ? 4 : 0;
+
+	return ifp == NULL || p->m->len <= ETHER_HDR_LEN_ + ifp->if_mtu + tag;
+}
+
 /* A program may have made anything of it: may it go on at the point where it was? */
 static bool
 is_sane(const struct fw_packet *p, enum pfil_point point)
 {
 	if (point == PFIL_LINK)
-		return p->layer2;
+		return p->layer2 && fits_link(p);
 	return p->ip == (point == PFIL_INET ? 4 : 6) &&
 	    (p->ip_len <= p->m->len || (p->ip == 6 && p->ip_len == UINT16_MAX));
 }
@@ -220,6 +230,9 @@ place_again(struct mbuf *m, const struct fw_tag *tag, struct fw_packet *p, struc
 	enum fw_packet_fault fault;
 
 	m->rcvif = fw_place_if(&tag->recv);
+	/* of what is forwarded errors are told by the interface that it came by */
+	if (dir == PFIL_IN || m->rcvif == NULL)
+		m->flags &= (uint16_t)~M_FORWARDED;
 	*ifp = dir == PFIL_IN ? m->rcvif : fw_place_if(&tag->xmit);
 	if (*ifp == NULL) {
 		m_drop(m, &DROP_IF_GONE);
