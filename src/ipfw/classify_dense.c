@@ -223,7 +223,8 @@ toggles_make(
 		if (!(domain == FW_DOMAIN_PORT ? port_toggles(ts, conds, plans, i) :
 						 value_toggles(ts, conds, plans, i, domain)))
 			return false;
-	qsort(ts->t, ts->n, sizeof(*ts->t), toggle_compare);
+	if (ts->n > 0)
+		qsort(ts->t, ts->n, sizeof(*ts->t), toggle_compare);
 	return true;
 }
 
