@@ -3,8 +3,8 @@
  *
  *	ipfw explain 'tcp 10.0.0.1:1234 -> 192.0.2.1:80 setup in via lan'
  *
- * The packet is made of the words (probe.c) and walks the rules as one that has come (passage.c), but
- * nothing is counted, no state made or prolonged, nothing logged.
+ * The packet is made of the words (probe.c) and walks the rules as one that has come (passage.c),
+ * but nothing is counted, no state made or prolonged, nothing logged.
  */
 #include "ipfw/command.h"
 #include "ipfw/packet.h"

@@ -182,6 +182,18 @@ fw_pass(struct fw_passage *pg, struct mbuf *m)
 	return m;
 }
 
+void
+fw_pass_alone(void)
+{
+	const struct fw_selection all = { 0 };
+
+	for (int point = 0; point < PFIL_POINTS; point++)
+		for (int dir = PFIL_IN; dir <= PFIL_OUT; dir++)
+			pfil_remove((enum pfil_point)point, (enum pfil_dir)dir, fw_hook,
+			    fw_hook_ctx((enum pfil_point)point));
+	fw_zero(&all, false);
+}
+
 /* --- words ------------------------------------------------------------------------------------ */
 
 const char *

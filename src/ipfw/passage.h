@@ -1,6 +1,6 @@
 /*
- * passage.h - one packet through the rules at one hook, and what becomes of it: for who wants to know
- * and not to forward (explain, replays of captures).
+ * passage.h - one packet through the rules at one hook, and what becomes of it: for who wants to
+ * know and not to forward (explain, replays of captures).
  *
  * The same evaluation as on the packets' way (hook.c): states are made, addresses translated,
  * fragments collected. Only what would leave the process or come later does not: an answer to a
@@ -42,10 +42,16 @@ struct fw_passage {
 };
 
 /*
- * In curvnet, at the time m->when_ns. Takes m, at the header that the point has. Returns it, perhaps
- * another one, or NULL: it waits, or is gone (fate says).
+ * In curvnet, at the time m->when_ns. Takes m, at the header that the point has. Returns it,
+ * perhaps another one, or NULL: it waits, or is gone (fate says).
  */
 struct mbuf *fw_pass(struct fw_passage *pg, struct mbuf *m);
+
+/*
+ * From now on nothing but passages meets the rules of curvnet: what the stack itself sends and
+ * receives passes by them. All counters begin at 0.
+ */
+void fw_pass_alone(void);
 
 /* "Deny", "Allow by state", "SkipTo 500": the action, without its rule. */
 void fw_passage_action(const struct fw_passage *pg, char *text, size_t len);

@@ -15,8 +15,8 @@ struct fw_probe {
 };
 
 /*
- * Words behind `explain`; a word may hold several. Interfaces are those of curvnet. False with a line
- * in why that names the word.
+ * Words behind `explain`; a word may hold several. Interfaces are those of curvnet. False with a
+ * line in why that names the word.
  */
 bool fw_probe_parse(
     int argc, char *const argv[], struct fw_probe *probe, char *why, size_t why_len);

@@ -13,7 +13,10 @@
  */
 void fw_reason_failed(const struct fw_rule *r, const struct fw_insn *failed, struct fw_packet *p,
     char *text, size_t len);
-/* What the rule, which matches, has found in tables: "table(1) has 10.0.0.1 with value 5"; "" = nothing. */
+/*
+ * What the rule, which matches, has found in tables: "table(1) has 10.0.0.1 with value 5"; "" =
+ * nothing.
+ */
 void fw_reason_found(const struct fw_rule *r, struct fw_packet *p, char *text, size_t len);
 
 #endif

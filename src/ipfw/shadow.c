@@ -1,14 +1,14 @@
 /*
  * shadow.c - see shadow.h.
  *
- * Rules are met one behind the other from an entry on: the first one, and wherever a jump, a return,
- * or a packet that comes back or has been changed goes on. Between an entry and the next a packet
- * stays as it is. So a rule never matches if, with no entry between them, an earlier one ends the
- * search (or leads past it) and asks for nothing that the rule itself doesn't ask for.
+ * Rules are met one behind the other from an entry on: the first one, and wherever a jump, a
+ * return, or a packet that comes back or has been changed goes on. Between an entry and the next a
+ * packet stays as it is. So a rule never matches if, with no entry between them, an earlier one
+ * ends the search (or leads past it) and asks for nothing that the rule itself doesn't ask for.
  *
- * A rule's instructions are clauses, joined by AND; each is one instruction or a block, joined by OR.
- * Rule A asks for nothing more than rule B if each clause of A follows from one of B, whose every
- * part implies some part of A's.
+ * A rule's instructions are clauses, joined by AND; each is one instruction or a block, joined by
+ * OR. Rule A asks for nothing more than rule B if each clause of A follows from one of B, whose
+ * every part implies some part of A's.
  */
 #include "ipfw/shadow.h"
 
@@ -223,8 +223,8 @@ entry_at_number(struct entries *e, uint32_t number)
 }
 
 /*
- * What a rule leads to, also one of a disabled set: its states live. A state that is found elsewhere
- * goes on behind its rule, if the rule's action doesn't end the search.
+ * What a rule leads to, also one of a disabled set: its states live. A state that is found
+ * elsewhere goes on behind its rule, if the rule's action doesn't end the search.
  */
 static void
 entries_of(struct entries *e, uint32_t slot)

@@ -2,8 +2,8 @@
  * shadow.h - rules that no packet can ever match.
  *
  * Either an earlier rule takes all that such a rule could match (it ends the search, or leads past
- * the rule), or its own words exclude each other. The analysis is sound and not complete: what it says
- * is certain, what it doesn't say may still be so.
+ * the rule), or its own words exclude each other. The analysis is sound and not complete: what it
+ * says is certain, what it doesn't say may still be so.
  */
 #ifndef WARREN_IPFW_SHADOW_H
 #define WARREN_IPFW_SHADOW_H

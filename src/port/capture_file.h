@@ -1,6 +1,6 @@
 /*
- * capture_file.h - captures read: the file, plain or gzipped, and where in a record the network layer
- * begins.
+ * capture_file.h - captures read: the file, plain or gzipped, and where in a record the network
+ * layer begins.
  */
 #ifndef WARREN_PORT_CAPTURE_FILE_H
 #define WARREN_PORT_CAPTURE_FILE_H

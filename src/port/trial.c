@@ -17,7 +17,7 @@
 #include <string.h>
 
 /* No time of a capture is farther away: what a broken time stamp says can't overflow. */
-#define TRIAL_FAR_NS (UINT64_C(1) << 61)
+#define TRIAL_FAR_NS (UINT64_C(1) << 58)
 
 enum { FRAME_MAX = 65535, WRITE_BYTES = 1 << 20, COMMENT_LEN = 512 };
 

@@ -6,11 +6,12 @@
  * capture then meets them at its own time, in virtual time: states end when they would have ended.
  *
  * Where a packet comes from and goes to. The stack is a router that knows its interfaces by the
- * networks behind them: a packet comes in by the interface of its source and goes out by that of its
- * destination, and meets the rules twice. An address that no network holds is behind `in`, or `out`.
- * Without an interface to go out by, and for groups, broadcasts and the stack's own addresses, the
- * packet only comes in; what the stack itself has sent only goes out. Nothing but the rules decides:
- * no route is asked, no time to live counted, no neighbour looked for.
+ * networks behind them: a packet comes in by the interface of its source and goes out by that of
+ * its destination, and meets the rules twice. An address that no network holds is behind `in`, or
+ * `out`. Without an interface to go out by, and for groups, broadcasts and the stack's own
+ * addresses, a packet only comes in; what the stack itself has sent, or what comes from nobody
+ * knows where, only goes out. Nothing but the rules decides: no route is asked, no time to live
+ * counted, no neighbour looked for.
  */
 #ifndef WARREN_PORT_TRIAL_H
 #define WARREN_PORT_TRIAL_H

@@ -55,8 +55,8 @@ enum trial_result trial_side_begin(struct trial_side *s, const struct trial_conf
     const char *file, const char *name, bool wants_stories);
 void trial_side_end(struct trial_side *s);
 /*
- * The packet's way: hop[0..nhops-1], the last of which says what became of it. nhops 0: no interface
- * is known for it.
+ * The packet's way: hop[0..nhops-1], the last of which says what became of it. nhops 0: no
+ * interface is known for it.
  */
 void trial_side_pass(struct trial_side *s, const struct trial_packet *p, uint64_t when_ns);
 static inline const struct fw_passage *
@@ -64,7 +64,9 @@ trial_outcome(const struct trial_side *s)
 {
 	return &s->hop[s->nhops - 1];
 }
-/* Does the same become of the packet at hand on both sides: answers, bytes, pipes, next hops too? */
+/*
+ * Does the same become of the packet at hand on both sides: answers, bytes, pipes, next hops too?
+ */
 bool trial_sides_agree(const struct trial_side *a, const struct trial_side *b);
 
 /* --- trial_report.c ------------------------------------------------------------------------- */

@@ -4,8 +4,8 @@
  *	in by lan:  frame (with layer2) -> packet
  *	out by wan: packet -> frame (with layer2)
  *
- * Its interfaces have names and nothing behind them: what is sent there (a keepalive, an answer of the
- * stack's own) is freed.
+ * Its interfaces have names and nothing behind them: what is sent there (a keepalive, an answer of
+ * the stack's own) is freed.
  */
 #include "port/trial_internal.h"
 
@@ -174,6 +174,7 @@ stack_begin(struct trial_side *s)
 		run_line(s, "sysctl net.link.ether.ipfw=1");
 	if ((result = run_commands(s)) != TRIAL_YES || (result = read_rules(s)) != TRIAL_YES)
 		return result;
+	fw_pass_alone();
 	rcu_read_lock();
 	map = V_fw_map;
 	s->dropped = calloc(map->n, sizeof(*s->dropped));

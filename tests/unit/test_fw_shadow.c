@@ -193,7 +193,7 @@ test_rules_of_disabled_sets_take_nothing(void **state)
 	assert_int_equal(fw_set_enable(0, UINT32_C(1) << 5), 0);
 }
 
-/* --- against random packets -------------------------------------------------------------------- */
+/* --- against random packets ------------------------------------------------------------------- */
 
 static struct rng rng;
 
