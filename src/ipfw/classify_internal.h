@@ -283,8 +283,7 @@ struct fw_classifier {
  */
 enum { FW_WALK_HEADS = 16 };
 struct fw_head {
-	uint32_t key;
-	uint16_t line, bit;
+	uint32_t key, position;
 };
 struct fw_walk {
 	uint32_t lo, hi, n;

@@ -82,33 +82,47 @@ LANES(lines)(const struct fw_compiled *c, struct job *job, uint32_t n, uint32_t 
 	}
 }
 
-/* AND them, and note of each the first rule. */
+/* AND them: of each line the first bit. */
 LANES_TARGET static inline __attribute__((always_inline)) void
-LANES(heads)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_t s)
+LANES(firsts)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_t s)
 {
 	const struct fw_compiled *c = k->compiled;
-	const struct fw_line *wild0 = c->src->wild, *wild1 = c->dst->wild;
-	const uint8_t *dense = (const uint8_t *)(c->dense.line + c->dense.head);
+	const struct fw_line *wild0 = c->src->wild + s * 64, *wild1 = c->dst->wild + s * 64;
+	const uint8_t *dense = (const uint8_t *)(c->dense.line + c->dense.head + s * 64);
 	const uint32_t none = c->lines * FW_LINE_BITS, *keys = k->key;
 
 	for (uint32_t t = 0; t < n; t++) {
-		struct fw_walk *walk = job->walk[job->packet[t]];
-		uint32_t line = s * 64 + job->bit[t], bit, key;
+		const uint32_t *block = job->walk[job->packet[t]]->dense;
+		uint32_t line = job->bit[t], bit;
 		const uint8_t *at = dense + (size_t)line * sizeof(struct fw_line);
 		vector v0 = *(const vector *)job->line[0][t] | *(const vector *)&wild0[line];
 		vector v1 = *(const vector *)job->line[1][t] | *(const vector *)&wild1[line];
-		vector v2 = *(const vector *)(at + walk->dense[0]) &
-		    *(const vector *)(at + walk->dense[1]);
-		vector v3 = *(const vector *)(at + walk->dense[2]) &
-		    *(const vector *)(at + walk->dense[3]);
+		vector v2 = *(const vector *)(at + block[0]) & *(const vector *)(at + block[1]);
+		vector v3 = *(const vector *)(at + block[2]) & *(const vector *)(at + block[3]);
 		vector v = (v0 & v1) & (v2 & v3);
-		uint64_t head;
 
 		bit = LANES(first)((const uint64_t *)&v);
-		key = keys[bit < FW_LINE_BITS ? line * FW_LINE_BITS + bit : none];
-		if (__builtin_expect(key == FW_SLOT_NONE && bit < FW_LINE_BITS, 0))
-			key = line_next(k, walk, line, &bit, 0);
-		head = (uint64_t)bit << 48 | (uint64_t)line << 32 | key;
+		bit = choose32(bit >= FW_LINE_BITS, none, (s * 64 + line) * FW_LINE_BITS + bit);
+		job->first[t] = bit;
+		__builtin_prefetch(&keys[bit]);
+	}
+}
+
+/* Whose rule it is. */
+LANES_TARGET static inline __attribute__((always_inline)) void
+LANES(heads)(const struct fw_classifier *k, struct job *job, uint32_t n)
+{
+	const uint32_t none = k->compiled->lines * FW_LINE_BITS, *keys = k->key;
+	const bool gone = k->gone != 0;
+
+	for (uint32_t t = 0; t < n; t++) {
+		struct fw_walk *walk = job->walk[job->packet[t]];
+		uint32_t first = job->first[t], key = keys[first];
+		uint64_t head;
+
+		if (__builtin_expect(gone, 0) && key == FW_SLOT_NONE && first != none)
+			key = head_behind(k, walk, &first);
+		head = (uint64_t)first << 32 | key;
 		memcpy(&walk->head[walk->n % FW_WALK_HEADS], &head, sizeof(head));
 		walk->n += key != FW_SLOT_NONE;
 		walk->first = key < walk->first ? key : walk->first;
@@ -121,7 +135,8 @@ LANES(word)(const struct fw_classifier *k, struct job *job, uint32_t s, uint32_t
 	uint32_t n = LANES(summaries)(k->compiled, job, s, sums);
 
 	LANES(lines)(k->compiled, job, n, s, sums);
-	LANES(heads)(k, job, n, s);
+	LANES(firsts)(k, job, n, s);
+	LANES(heads)(k, job, n);
 }
 
 LANES_TARGET static void

@@ -21,6 +21,7 @@ struct job {
 	/* lines that can have a match */
 	uint8_t packet[FW_BATCH * 64 + 64], bit[FW_BATCH * 64 + 64];
 	const struct fw_line *line[2][FW_BATCH * 64];
+	uint32_t first[FW_BATCH * 64]; /* position of the first match; fw_keys() - 1: none */
 };
 
 typedef uint64_t vector __attribute__((vector_size(64), may_alias));
@@ -127,6 +128,12 @@ choose(bool first, const void *a, const void *b)
 	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
 }
 
+static inline uint32_t
+choose32(bool first, uint32_t a, uint32_t b)
+{
+	return b ^ ((a ^ b) & -(uint32_t)first);
+}
+
 /*
  * Where a class has the line of a bit of its summary; nowhere: where the rules are that say nothing of
  * addresses.
@@ -164,29 +171,40 @@ line_word(const struct fw_compiled *c, const struct fw_walk *walk, uint32_t line
 }
 
 /*
- * The key of the first match of a line, of bits from *bit on, whose slot is `from` or higher. *bit
- * becomes its bit. FW_SLOT_NONE: none.
+ * The key of the first match of a line, of positions from *at on, whose slot is `from` or higher. *at
+ * becomes its position. FW_SLOT_NONE: none.
  */
 static __attribute__((noinline)) uint32_t
-line_next(const struct fw_classifier *k, const struct fw_walk *walk, uint32_t line, uint32_t *bit,
-    uint32_t from)
+line_next(const struct fw_classifier *k, const struct fw_walk *walk, uint32_t *at, uint32_t from)
 {
-	uint64_t mask = ~0ull << *bit % 64;
+	uint32_t line = *at / FW_LINE_BITS;
+	uint64_t mask = ~0ull << *at % 64;
 
-	for (uint32_t w = *bit / 64; w < FW_LINE_WORDS; w++, mask = ~0ull) {
+	for (uint32_t w = *at / 64 % FW_LINE_WORDS; w < FW_LINE_WORDS; w++, mask = ~0ull) {
 		uint64_t bits = line_word(k->compiled, walk, line, w) & mask;
 
 		for (; bits != 0; bits &= bits - 1) {
-			uint32_t at = w * 64 + (uint32_t)__builtin_ctzll(bits);
-			uint32_t key = k->key[line * FW_LINE_BITS + at];
+			uint32_t pos = line * FW_LINE_BITS + w * 64 +
+			    (uint32_t)__builtin_ctzll(bits);
+			uint32_t key = k->key[pos];
 
 			if (key != FW_SLOT_NONE && key >> 1 >= from) {
-				*bit = at;
+				*at = pos;
 				return key;
 			}
 		}
 	}
 	return FW_SLOT_NONE;
+}
+
+/* The first rule of a line is gone: the one behind it. */
+static __attribute__((noinline)) uint32_t
+head_behind(const struct fw_classifier *k, const struct fw_walk *walk, uint32_t *first)
+{
+	uint32_t at = *first, key = line_next(k, walk, &at, 0);
+
+	*first = at;
+	return key;
 }
 
 /* --- one way for each kind of machine ------------------------------------- */
@@ -416,16 +434,26 @@ refill(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 	walk->n = 0;
 	walk->first = FW_SLOT_NONE;
 	for (uint32_t line = 0; line < k->compiled->lines; line++) {
-		uint32_t bit = 0, key;
+		uint32_t at = line * FW_LINE_BITS, key;
 
 		if (k->line_last[line] < from || k->line_first[line] >= walk->hi)
 			continue;
-		key = line_next(k, walk, line, &bit, from);
+		key = line_next(k, walk, &at, from);
 		if (key == FW_SLOT_NONE)
 			continue;
-		heap_add(walk, (struct fw_head){ key, (uint16_t)line, (uint16_t)bit });
+		heap_add(walk, (struct fw_head){ key, at });
 		walk->first = key < walk->first ? key : walk->first;
 	}
+}
+
+/* The next match of a head's line, from slot `from` on. */
+static uint32_t
+next_behind(
+    const struct fw_classifier *k, const struct fw_walk *walk, struct fw_head *h, uint32_t from)
+{
+	h->position++;
+	return h->position % FW_LINE_BITS == 0 ? FW_SLOT_NONE :
+						 line_next(k, walk, &h->position, from);
 }
 
 /* Matches before `from` are done with; they are not known any more. */
@@ -439,12 +467,8 @@ advance(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 	for (uint32_t i = 0; i < walk->n; i++) {
 		struct fw_head *h = &walk->head[i];
 
-		if (h->key >> 1 < from) {
-			uint32_t bit = h->bit + 1u;
-
-			h->key = line_next(k, walk, h->line, &bit, from);
-			h->bit = (uint16_t)bit;
-		}
+		if (h->key >> 1 < from)
+			h->key = next_behind(k, walk, h, from);
 		if (h->key == FW_SLOT_NONE)
 			continue;
 		walk->first = h->key < walk->first ? h->key : walk->first;
