@@ -77,6 +77,22 @@ int warren_port_send(struct warren_port *p, const void *frame,
     size_t len); /* into the stack; 0, -ENETDOWN, -EMSGSIZE, -ENOBUFS */
 void warren_port_close(struct warren_port *p);
 
+/*
+ * Packets of the firewall for you: those of a divert port, of a hook of the node ipfw, or questions
+ * about packets that are held (number 0). on_datagram gets what a program outside would read
+ * (warren-divert.h; borrowed bytes), in virtual time too. What you write back goes on behind its rule; from
+ * inside of on_datagram, when that has returned. Don't close it from there. NULL with errno: ENOENT no
+ * such jail, EADDRINUSE, EINVAL, ENOMEM.
+ */
+enum warren_divert_for { WARREN_FOR_DIVERT, WARREN_FOR_HOOK, WARREN_FOR_AUTH };
+struct warren_divert;
+struct warren_divert *warren_divert_open(struct warren *w, const char *jail,
+    enum warren_divert_for what, unsigned number,
+    void (*on_datagram)(void *ctx, const void *bytes, size_t len), void *ctx);
+/* 0; -EINVAL no datagram by its length, -ENETDOWN its stack has ended, -ENOMEM. */
+int warren_divert_write(struct warren_divert *d, const void *bytes, size_t len);
+void warren_divert_close(struct warren_divert *d);
+
 const char *warren_version(void);
 
 #ifdef __cplusplus

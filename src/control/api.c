@@ -121,6 +121,7 @@ warren_close(struct warren *w)
 		return;
 	ctl_server_stop();
 	api_ports_close();
+	api_diverts_close();
 	process_stop();
 	w->open = false;
 }

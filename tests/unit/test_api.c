@@ -195,6 +195,81 @@ test_api_command_that_waits_for_nothing_is_ended(void **state)
 	free(out);
 }
 
+/* --- the firewall's packets ---------------------------------------------- */
+
+/* Lets every other packet go on. */
+struct diverter {
+	struct warren_divert *d;
+	unsigned seen;
+};
+
+static void
+every_other(void *ctx, const void *bytes, size_t len)
+{
+	struct diverter *t = ctx;
+
+	assert_int_equal(warren_exec(w, NULL, "ipfw flush", NULL, NULL), -EBUSY);
+	if (t->seen++ % 2 == 0)
+		assert_int_equal(warren_divert_write(t->d, bytes, len), 0);
+}
+
+static void
+test_api_diverts_packets_in_virtual_time(void **state)
+{
+	struct diverter t = { 0 };
+	char *out;
+
+	(void)state;
+	must(NULL, "ifconfig lo0 inet 127.0.0.1/8 up");
+	must(NULL, "ipfw add 100 divert 5 icmp from any to any out icmptypes 8");
+	must(NULL, "ipfw add 200 allow ip from any to any");
+	t.d = warren_divert_open(w, NULL, WARREN_FOR_DIVERT, 5, every_other, &t);
+	assert_non_null(t.d);
+	assert_null(warren_divert_open(w, NULL, WARREN_FOR_DIVERT, 5, every_other, &t));
+	assert_int_equal(errno, EADDRINUSE);
+	assert_null(warren_divert_open(w, "nojail", WARREN_FOR_HOOK, 5, every_other, &t));
+	assert_int_equal(errno, ENOENT);
+	assert_null(warren_divert_open(w, NULL, WARREN_FOR_AUTH, 5, every_other, &t));
+	assert_int_equal(errno, EINVAL);
+	warren_exec(w, NULL, "ping -c 4 127.0.0.1", &out, NULL);
+	assert_non_null(strstr(out, "4 packets transmitted, 2 packets received"));
+	free(out);
+	assert_int_equal(t.seen, 4);
+	assert_int_equal(warren_divert_write(t.d, "x", 1), -EINVAL);
+	warren_divert_close(t.d);
+}
+
+/* Thousands of rules send to a handler that always writes back at once. */
+static void
+write_back(void *ctx, const void *bytes, size_t len)
+{
+	struct diverter *t = ctx;
+
+	t->seen++;
+	assert_int_equal(warren_divert_write(t->d, bytes, len), 0);
+}
+
+static void
+test_api_what_is_written_back_at_once_does_not_nest(void **state)
+{
+	struct diverter t = { 0 };
+	char line[64];
+
+	(void)state;
+	must(NULL, "ifconfig lo0 inet 127.0.0.1/8 up");
+	for (int i = 0; i < 3000; i++) {
+		snprintf(
+		    line, sizeof(line), "ipfw -q add %d netgraph 7 ip from any to any out", i + 1);
+		must(NULL, line);
+	}
+	must(NULL, "ipfw -q add 60000 allow ip from any to any");
+	must(NULL, "sysctl net.inet.ip.fw.one_pass=0");
+	t.d = warren_divert_open(w, NULL, WARREN_FOR_HOOK, 7, write_back, &t);
+	assert_non_null(t.d);
+	must(NULL, "ping -c 1 127.0.0.1");
+	assert_int_equal(t.seen, 2 * 3000); /* there and back; warren_close closes it */
+}
+
 /* --- ports --------------------------------------------------------------- */
 
 static struct {
@@ -398,6 +473,8 @@ main(void)
 		V(test_api_ping_runs_the_stacks_to_its_end),
 		V(test_api_takes_addresses_of_both_families),
 		V(test_api_command_that_waits_for_nothing_is_ended),
+		V(test_api_diverts_packets_in_virtual_time),
+		V(test_api_what_is_written_back_at_once_does_not_nest),
 		V(test_api_port_gives_frames_and_takes_them),
 		V(test_api_port_outlives_its_jail),
 		V(test_api_port_that_cannot_be_says_why),
