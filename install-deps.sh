@@ -21,7 +21,7 @@ tests="libcmocka-dev python3-yaml xz-utils util-linux iproute2 iputils-ping iput
 	traceroute tcpdump tshark iperf3 nginx radvd frr curl ethtool procps"
 
 # Peers that benchmarks are measured beside (--bench); the build goes on without them.
-benches="libdpdk-dev"
+benches="libdpdk-dev nftables"
 
 mode=${1-}
 [ "$mode" = --bench ] || benches=

@@ -1,15 +1,17 @@
 #!/bin/sh
 # kernel_forward.sh - three network namespaces in a row, joined by veth pairs, then the measuring program in the
-# first: kernel_forward.sh PROGRAM. Everything is gone when it ends. Needs root or user namespaces.
+# first: kernel_forward.sh PROGRAM [FILE], a file of nft rules for the one in the middle. Everything is gone when
+# it ends. Needs root or user namespaces.
 set -eu
 
 if [ "${1:-}" != --inside ]; then
 	if [ "$(id -u)" = 0 ]; then
-		exec unshare -n "$0" --inside "$1"
+		exec unshare -n "$0" --inside "$1" "${2:-}"
 	fi
-	exec unshare -Urn "$0" --inside "$1"
+	exec unshare -Urn "$0" --inside "$1" "${2:-}"
 fi
 program=$2
+rules=$3
 
 unshare -n sleep 60 & router=$!
 unshare -n sleep 60 & sink=$!
@@ -34,4 +36,5 @@ in_router ip addr add 10.2.0.1/24 dev r1
 in_router ip neigh add 10.2.0.2 lladdr 02:ff:ff:ff:ff:fe dev r1
 in_router ip route add 10.3.0.0/16 via 10.2.0.2
 in_router sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward; echo 0 >/proc/sys/net/ipv4/conf/all/rp_filter'
+[ -z "$rules" ] || in_router nft -f "$rules"
 "$program" s0 02:00:00:00:01:01

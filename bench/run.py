@@ -62,8 +62,23 @@ for trace in ("uniform", "in_prefixes", "zipf"):
     GOALS["fib_stacks_" + trace] = "ratio >= 3"
     PEERS["fib_stacks_" + trace] = ("rte_fib_stacks_" + trace, "DPDK rte_fib, as many tables as fit")
     PEERS["fib6_" + trace] = ("rte_fib6_" + trace, "DPDK rte_fib6, best variant")
+SETS = [(rules, size) for rules in ("acl1", "fw1", "ipc1") for size in ("100", "1k", "10k")]
+for rules, size in SETS:
+    name = f"{rules}_{size}"
+    GOALS["compile_" + name] = "<= 100"
+    PEERS["match_" + name] = ("rte_acl_" + name, "DPDK rte_acl, best method")
+    PEERS["compile_" + name] = ("rte_acl_compile_" + name, "DPDK rte_acl")
+    if size == "10k":
+        GOALS["match_" + name] = "ratio >= 1"
+        GOALS["change_" + name] = "<= 1000"
+        GOALS["forward_" + name] = "ratio >= 0.5"  # at most twice the cost of 100 rules
+        PEERS["forward_" + name] = ("forward_" + rules + "_100", "100 rules")
+for size in ("100", "1k"):
+    PEERS["forward_acl1_" + size] = ("nft_forward_acl1_" + size, "nft, the same rules, veth to veth")
+GOALS["forward_acl1_1k"] = "ratio >= 300"
+GOALS["linear"] = "<= 5"
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
-            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw_state"]
+            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -94,6 +109,9 @@ def command_of(program, build):
         raise Skipped("built without libdpdk")
     if program == "kernel_forward":
         return [os.path.join(HERE, "kernel_forward.sh"), os.path.abspath(binary)]
+    if program == "ipfw_nft":
+        kernel_forward = os.path.join(build, "bench", "bench_kernel_forward")
+        return [os.path.join(HERE, "ipfw_nft.sh"), os.path.abspath(kernel_forward)]
     return [binary]
 
 
