@@ -2,6 +2,7 @@
  * action.c - what a rule does, and what it does besides (log, altq, tags): read, written, logged.
  */
 #include "ipfw/language.h"
+#include "ipfw/nat.h"
 
 #include "kern/verb.h"
 #include "inet/ipaddr.h"
@@ -15,6 +16,7 @@ enum operand {
 	NOTHING,
 	NUMBER,   /* 1..65535 */
 	TABLEARG, /* the same, or "tablearg" */
+	INSTANCE, /* the same, or "global" */
 	FIB,
 	CODE,
 	CODE6,
@@ -52,7 +54,7 @@ static const struct action {
 	{ "tee", FW_ACT_TEE, PORT, "Tee" },
 	{ "fwd", FW_ACT_FWD, NEXT_HOP, "Forward to" },
 	{ "forward", FW_ACT_FWD, NEXT_HOP, NULL },
-	{ "nat", FW_ACT_NAT, TABLEARG, "Nat" },
+	{ "nat", FW_ACT_NAT, INSTANCE, "Nat" },
 	{ "netgraph", FW_ACT_NETGRAPH, TABLEARG, "Netgraph" },
 	{ "ngtee", FW_ACT_NGTEE, TABLEARG, "Ngtee" },
 	{ "setfib", FW_ACT_SETFIB, FIB, "SetFib" },
@@ -100,6 +102,16 @@ parse_number_or_tablearg(struct fw_parse *p, const char *of, uint64_t min, uint6
 {
 	p->rule->by_tablearg = fw_take(p, "tablearg");
 	return p->rule->by_tablearg || parse_number(p, of, min, max);
+}
+
+/* "global" is a number that no instance has. */
+static bool
+parse_instance(struct fw_parse *p, const char *of)
+{
+	if (!fw_take(p, "global"))
+		return parse_number_or_tablearg(p, of, 1, UINT16_MAX);
+	p->rule->arg = FW_NAT_GLOBAL;
+	return true;
 }
 
 static bool
@@ -191,6 +203,8 @@ parse_operand(struct fw_parse *p, const struct action *a)
 		return parse_number(p, a->word, 1, UINT16_MAX);
 	case TABLEARG:
 		return parse_number_or_tablearg(p, a->word, 1, UINT16_MAX);
+	case INSTANCE:
+		return parse_instance(p, a->word);
 	case FIB:
 		return parse_number_or_tablearg(p, a->word, 0, 15);
 	case CODE:
@@ -338,6 +352,14 @@ print_operand(struct fw_text *t, const struct fw_rule *r, enum operand operand)
 	case PORT:
 		if (r->by_tablearg)
 			fw_put(t, " tablearg");
+		else
+			fw_put(t, " %u", r->arg);
+		return;
+	case INSTANCE:
+		if (r->by_tablearg)
+			fw_put(t, " tablearg");
+		else if (r->arg == FW_NAT_GLOBAL)
+			fw_put(t, " global");
 		else
 			fw_put(t, " %u", r->arg);
 		return;

@@ -210,6 +210,10 @@ carry_out(struct fw_round *round, struct fw_packet *p, const struct fw_verdict *
 	case FW_ACT_NAT:
 		if (p->ip != 4)
 			return as_one_pass_says();
+		if (v->rule->by_tablearg && v->arg == FW_NAT_GLOBAL) {
+			drop(p, &DROP_FW_NO_OUTLET); /* no table says "global" */
+			return GONE;
+		}
 		return at_layer3(p, translate, v->arg) ? as_one_pass_says() : GONE;
 	case FW_ACT_REASS:
 		return at_layer3(p, reassemble, 0) ? as_one_pass_says() : GONE;

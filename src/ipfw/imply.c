@@ -235,6 +235,7 @@ same_in(const struct fw_insn *a, const struct fw_insn *b)
 	case FW_OP_SRC_TABLE:
 	case FW_OP_DST_TABLE:
 	case FW_OP_LOOKUP:
+	case FW_OP_FLOW:
 		return table_in(a->u.table, b->u.table);
 	case FW_OP_TAGGED:
 		return !((a->flags | b->flags) & FW_TABLEARG) && ranges_in(a, b);

@@ -120,7 +120,7 @@ const struct fw_option *fw_option_find(const char *word);
 
 fw_option_parse fw_parse_bits, fw_parse_map, fw_parse_icmp6types;
 fw_option_parse fw_parse_iface, fw_parse_mac;
-fw_option_parse fw_parse_state, fw_parse_limit, fw_parse_defer, fw_parse_lookup;
+fw_option_parse fw_parse_state, fw_parse_limit, fw_parse_defer, fw_parse_lookup, fw_parse_flow;
 /* ":name" behind keep-state, limit, check-state; none: "". */
 bool fw_parse_state_name(struct fw_parse *p, bool any_allowed, char name[16]);
 
@@ -140,7 +140,7 @@ void fw_print_list(
     struct fw_text *t, const struct fw_insn *in, enum fw_list_kind kind, uint8_t proto);
 fw_option_print fw_print_bits, fw_print_map, fw_print_icmp6types;
 fw_option_print fw_print_iface, fw_print_mac;
-fw_option_print fw_print_state, fw_print_limit, fw_print_lookup;
+fw_option_print fw_print_state, fw_print_limit, fw_print_lookup, fw_print_flow;
 /* "not src-ip 10.0.0.1": keyword and operand. */
 fw_option_print fw_print_option;
 

@@ -173,6 +173,8 @@ insn_match(const struct fw_insn *insn, const struct fw_rule *r, struct fw_packet
 		return p->has_ports && fw_in_ranges(insn->u.range, insn->n, p->dport);
 	case FW_OP_LOOKUP:
 		return fw_match_lookup(insn->u.table, p);
+	case FW_OP_FLOW:
+		return fw_match_flow(insn->u.table, p);
 	case FW_OP_IN:
 		return p->in;
 	case FW_OP_LAYER2:

@@ -79,6 +79,7 @@ enum { FW_OWNER_UID = 0, FW_OWNER_GID = 0 }; /* programs in a stack are its root
 /* Tables (match_table.c): found, and what was found is the tablearg. */
 bool fw_match_table(const struct fw_table_match *t, struct fw_packet *p, bool src);
 bool fw_match_lookup(const struct fw_table_match *t, struct fw_packet *p);
+bool fw_match_flow(const struct fw_table_match *t, struct fw_packet *p);
 void fw_tablearg_set(struct fw_packet *p, const struct fw_value *v);
 
 #endif

@@ -81,3 +81,20 @@ fw_match_lookup(const struct fw_table_match *t, struct fw_packet *p)
 
 	return find_key(t, p, &v) && found(t, p, &v);
 }
+
+/* What has no ports has 0. */
+bool
+fw_match_flow(const struct fw_table_match *t, struct fw_packet *p)
+{
+	const struct fw_flow flow = { .family = p->ip == 4 ? AF_INET : AF_INET6,
+		.proto = p->proto,
+		.sport = p->sport,
+		.dport = p->dport,
+		.src = p->src,
+		.dst = p->dst,
+		.src6 = p->src6,
+		.dst6 = p->dst6 };
+	struct fw_value v;
+
+	return p->ip != 0 && fw_table_find_flow(t->table, &flow, &v) && found(t, p, &v);
+}

@@ -285,6 +285,7 @@ static const struct fw_option options[] = {
 	LIST("src-port", FW_OP_SRC_PORT),
 	LIST("dst-port", FW_OP_DST_PORT),
 	OTHER("lookup", FW_OP_LOOKUP, lookup),
+	OTHER("flow", FW_OP_FLOW, flow),
 	WORD("frag", FW_OP_FRAG),
 	WORD("fragment", FW_OP_FRAG),
 	LIST("ipid", FW_OP_IPID),

@@ -3,7 +3,7 @@
  *
  *	keep-state [:name]    record-state [:name]    defer-immediate-action
  *	limit src-addr dst-port 5 [:name]    set-limit src-addr tablearg
- *	lookup dst-ip 3    lookup dst-port:0xfff0 services
+ *	lookup dst-ip 3    lookup dst-port:0xfff0 services    flow table(calls)
  *
  * A rule makes one state at most, and it does so whatever else it says: never in a block, never
  * negated.
@@ -233,4 +233,26 @@ fw_print_lookup(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
 	else if (m->masked)
 		fw_put(t, ":0x%x", m->mask);
 	fw_put(t, " %s", fw_table_name(m->table));
+}
+
+enum fw_made
+fw_parse_flow(struct fw_parse *p, const struct fw_option *o, struct fw_insn *in)
+{
+	const char *word = fw_need(p, o->word);
+
+	if (word == NULL)
+		return FW_MADE_FAULT;
+	if (!fw_is_table(word)) {
+		fw_fail(p, "flow needs table(NAME) before [%s]", word);
+		return FW_MADE_FAULT;
+	}
+	in->u.table = fw_parse_table(p, word);
+	return in->u.table != NULL ? FW_MADE_INSN : FW_MADE_FAULT;
+}
+
+void
+fw_print_flow(struct fw_text *t, const struct fw_insn *in, uint8_t proto)
+{
+	(void)proto;
+	fw_print_table(t, in->u.table);
 }

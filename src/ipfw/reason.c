@@ -220,7 +220,7 @@ put_entry(struct fw_text *t, const struct fw_insn *insn, struct fw_packet *p)
 static void
 put_table(struct fw_text *t, const struct fw_insn *insn, struct fw_packet *p)
 {
-	if (insn->op == FW_OP_LOOKUP || p->ip == 0)
+	if (insn->op == FW_OP_LOOKUP || insn->op == FW_OP_FLOW || p->ip == 0)
 		fw_put(t, "it");
 	else
 		put_address(t, p, insn->op == FW_OP_SRC_TABLE);
@@ -270,6 +270,7 @@ put_value(struct fw_text *t, const struct fw_insn *insn, struct fw_packet *p)
 	case FW_OP_SRC_TABLE:
 	case FW_OP_DST_TABLE:
 	case FW_OP_LOOKUP:
+	case FW_OP_FLOW:
 		put_table(t, insn, p);
 		return;
 	case FW_OP_SRC_PORT:
@@ -444,7 +445,7 @@ fw_reason_found(const struct fw_rule *r, struct fw_packet *p, char *text, size_t
 
 	text[0] = '\0';
 	for (const struct fw_insn *i = r->insn; i < r->insn + r->n_insns; i++) {
-		if (i->op != FW_OP_SRC_TABLE && i->op != FW_OP_DST_TABLE && i->op != FW_OP_LOOKUP)
+		if (fw_insn_holds(i) != FW_HOLDS_TABLE)
 			continue;
 		if (t.len > 0)
 			fw_put(&t, "; ");

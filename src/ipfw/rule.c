@@ -64,6 +64,7 @@ fw_insn_holds(const struct fw_insn *in)
 	case FW_OP_SRC_TABLE:
 	case FW_OP_DST_TABLE:
 	case FW_OP_LOOKUP:
+	case FW_OP_FLOW:
 		return FW_HOLDS_TABLE;
 	case FW_OP_RECV:
 	case FW_OP_XMIT:
@@ -90,6 +91,7 @@ fw_insn_bytes(const struct fw_insn *in)
 	case FW_OP_SRC_TABLE:
 	case FW_OP_DST_TABLE:
 	case FW_OP_LOOKUP:
+	case FW_OP_FLOW:
 		return sizeof(*in->u.table);
 	case FW_OP_SRC_PORT:
 	case FW_OP_DST_PORT:

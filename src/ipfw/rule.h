@@ -52,6 +52,7 @@ enum fw_op {
 	FW_OP_SRC_PORT, /* LIST; never a later fragment */
 	FW_OP_DST_PORT,
 	FW_OP_LOOKUP,   /* u.table with key: found; sets tablearg */
+	FW_OP_FLOW,     /* u.table of flows: the packet's is found; sets tablearg */
 	FW_OP_IN,       /* "out" is FW_NOT of it */
 	FW_OP_LAYER2,   /* "layer2", "bridged" */
 	FW_OP_MAC,      /* u.mac: (address & mask) is equal, destination and source */

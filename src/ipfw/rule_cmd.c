@@ -225,12 +225,16 @@ FW_SUBCOMMAND_DEFINE(
 
 /* --- enable, disable ------------------------------------------------------ */
 
+/*
+ * The original's debug has had nothing behind it since 2009, but scripts switch it; ALTQ is not here,
+ * and a script that relies on it must hear so.
+ */
 static const struct {
 	const char *word, *variable;
 } switches[] = {
 	{ "firewall", "net.inet.ip.fw.enable" },
 	{ "one_pass", "net.inet.ip.fw.one_pass" },
-	{ "debug", "net.inet.ip.fw.debug" },
+	{ "debug", NULL },
 	{ "verbose", "net.inet.ip.fw.verbose" },
 	{ "dyn_keepalive", "net.inet.ip.fw.dyn_keepalive" },
 	{ "altq", "net.inet.ip.fw.altq" },
@@ -247,23 +251,25 @@ switch_complete(int argc, char **argv, void (*add)(void *ctx, const char *word),
 static int
 switch_to(struct verb_run *v, const struct fw_options *o, int argc, char **argv, const char *value)
 {
-	const struct sysctl_oid *oid = NULL;
+	enum { SWITCHES = sizeof(switches) / sizeof(switches[0]) };
+	const struct sysctl_oid *oid;
 	char why[80] = "";
+	int i = 0;
 
 	if (argc != 1)
 		return verb_error(v, EX_USAGE_,
 		    "%s: one word: firewall, one_pass, debug, verbose, "
 		    "dyn_keepalive or altq",
 		    *value == '1' ? "enable" : "disable");
-	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++)
-		if (strcmp(argv[0], switches[i].word) == 0) {
-			oid = sysctl_find(switches[i].variable);
-			if (oid == NULL)
-				return verb_error(
-				    v, EX_UNAVAILABLE_, "%s: there is none here", argv[0]);
-		}
-	if (oid == NULL)
+	while (i < SWITCHES && strcmp(argv[0], switches[i].word) != 0)
+		i++;
+	if (i == SWITCHES)
 		return verb_error(v, EX_USAGE_, "'%s' can't be enabled or disabled", argv[0]);
+	if (switches[i].variable == NULL)
+		return verb_error(v, 0, "warning: %s does nothing", argv[0]);
+	oid = sysctl_find(switches[i].variable);
+	if (oid == NULL)
+		return verb_error(v, EX_UNAVAILABLE_, "%s: there is none here", argv[0]);
 	if (!o->test_only && sysctl_write(oid, value, why, sizeof(why)) != 0)
 		return verb_error(v, EX_UNAVAILABLE_, "%s: %s", argv[0], why);
 	return 0;

@@ -297,6 +297,12 @@ say_lookup(struct random_rule *m)
 }
 
 static void
+say_flow(struct random_rule *m)
+{
+	say_word(m, "flow table(%u%s)", upto(m, 10), one_in(m, 3) ? ",5" : "");
+}
+
+static void
 say_listed(struct random_rule *m)
 {
 	say_word(m, "%s ",
@@ -414,7 +420,10 @@ say_option(struct random_rule *m)
 		say_iface(m);
 		break;
 	case 7:
-		say_lookup(m);
+		if (one_in(m, 4))
+			say_flow(m);
+		else
+			say_lookup(m);
 		break;
 	case 8:
 		say_word(m, "%s ", PICK(m, "src-ip", "dst-ip"));
@@ -470,8 +479,8 @@ say_action(struct random_rule *m)
 	else
 		say_word(m, "%s ",
 		    PICK(m, "unreach port", "unreach 77", "unreach6 address", "reset", "reset6",
-			"return", "setfib 3", "setdscp af12", "setdscp 17", "reass", "auth",
-			"fwd 10.1.2.3", "forward 10.1.2.3,8080", "fwd 2001:db8::1,80",
+			"return", "nat global", "setfib 3", "setdscp af12", "setdscp 17", "reass",
+			"auth", "fwd 10.1.2.3", "forward 10.1.2.3,8080", "fwd 2001:db8::1,80",
 			"fwd 2001:db8::5"));
 }
 

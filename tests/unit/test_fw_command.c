@@ -360,6 +360,15 @@ test_enable_of_what_is_not_known_is_refused(void **state)
 	expect_line("ipfw enable", 64, "", NULL);
 }
 
+/* Scripts switch it, though it has done nothing since 2009. */
+static void
+test_debug_may_be_switched_and_does_nothing(void **state)
+{
+	(void)state;
+	expect_line("ipfw enable debug", 0, "", "ipfw: warning: debug does nothing\n");
+	expect_line("ipfw disable debug", 0, "", "ipfw: warning: debug does nothing\n");
+}
+
 static void
 test_enable_and_disable_set_variables(void **state)
 {
@@ -614,6 +623,7 @@ main(void)
 		FW_TEST(test_sets_move_and_swap),
 		FW_TEST(test_people_are_asked_before_a_flush),
 		FW_TEST(test_enable_of_what_is_not_known_is_refused),
+		FW_TEST(test_debug_may_be_switched_and_does_nothing),
 		FW_TEST(test_enable_and_disable_set_variables),
 		FW_TEST(test_a_file_is_read_line_by_line),
 		FW_TEST(test_a_fault_in_a_file_says_where),

@@ -432,6 +432,43 @@ test_owners_of_endpoints(void **state)
 	m_free(back);
 }
 
+/* Jails and users among addresses: 3 is 0.0.0.3, not 3.0.0.0. */
+static void
+test_b43_lookups_by_jail_and_uid_match_the_right_keys_only(void **state)
+{
+	struct mbuf *m = udp("10.0.0.2", 1, "10.0.0.1", 53, 0);
+	struct ipaddr any = ipaddr4(0);
+	struct udp_endpoint *ep;
+	char line[80];
+	uint32_t jid;
+
+	(void)state;
+	command("jail -c name=j vnet persist");
+	command_in("j", "ifconfig lo0 inet 10.0.0.1/32 up");
+	jid = (uint32_t)prison_find(&prison0, "j")->jid;
+	{
+		VNET_SCOPE(prison_find(&prison0, "j")->vnet);
+
+		snprintf(line, sizeof(line), "ipfw table 1 add 0 7 %u 7", jid);
+		command_in("j", line);
+		snprintf(line, sizeof(line), "ipfw table 2 add %u 7", jid << 24);
+		command_in("j", line);
+		assert_no_match(m, "ip from any to any lookup uid 1"); /* nobody owns it */
+		assert_no_match(m, "ip from any to any lookup jail 1");
+		ep = udp_open(&any, 53, swallow, NULL);
+		assert_non_null(ep);
+		assert_match(m, "ip from any to any lookup uid 1");
+		assert_match(m, "ip from any to any lookup jail 1");
+		assert_no_match(m, "ip from any to any lookup uid 2");
+		assert_no_match(m, "ip from any to any lookup jail 2");
+		command_in("j", "ipfw table 1 delete 0");
+		assert_no_match(m, "ip from any to any lookup uid 1");
+		assert_match(m, "ip from any to any lookup jail 1");
+		udp_close(ep);
+	}
+	m_free(m);
+}
+
 static void
 test_nothing_is_encrypted_or_diverted(void **state)
 {
@@ -484,6 +521,36 @@ test_tables_and_what_they_say(void **state)
 }
 
 static void
+test_flows_in_tables(void **state)
+{
+	struct mbuf *m = udp("10.0.0.2", 1030, "10.0.0.1", 53, 0);
+	struct mbuf *m6 = udp("2001:db8::2", 1, "2001:db8::1", 2, 0);
+	struct mbuf *other = udp("10.0.0.2", 1031, "10.0.0.1", 53, 0);
+	struct fw_packet p = read_in(m);
+	struct fw_rule *r;
+
+	(void)state;
+	command("ipfw table calls create type flow");
+	command("ipfw table calls add 10.0.0.2,17,1030,10.0.0.1,53 5");
+	command("ipfw table calls add 2001:db8::2,17,1,2001:db8::1,2 6");
+	assert_match(m, "ip from any to any flow table(calls)");
+	assert_match(m, "ip from any to any flow table(calls,5)");
+	assert_no_match(m, "ip from any to any flow table(calls,6)");
+	assert_no_match(m, "ip from any to any not flow table(calls)");
+	assert_match(m6, "ip from any to any flow table(calls,6)");
+	assert_no_match(other, "ip from any to any flow table(calls)");
+	assert_no_match(m, "ip from any to any flow table(3)");
+	r = rule_of("allow flow table(calls)");
+	assert_int_equal(fw_rule_match(r, &p), FW_YES);
+	assert_int_equal(p.tablearg, 5);
+	fw_rule_rele(r);
+	command("ipfw table calls destroy");
+	m_free(m);
+	m_free(m6);
+	m_free(other);
+}
+
+static void
 test_blocks_and_not(void **state)
 {
 	struct mbuf *m = udp("10.0.0.2", 1030, "10.0.0.1", 53, 0);
@@ -528,6 +595,7 @@ test_chance(void **state)
 	assert_in_range(quarter, 200, 300);
 	assert_int_equal(quarter, again); /* the same packets, the same rule */
 	assert_int_equal(of_thousand("prob 1 allow ip from any to any"), 1000);
+	assert_int_equal(of_thousand("prob 0 allow ip from any to any"), 0); /* spec 16.10 */
 }
 
 int
@@ -551,8 +619,10 @@ main(void)
 		INET6_TEST(test_the_way_back_to_the_source),
 		INET6_TEST(test_a_default_route_reaches_no_source),
 		INET6_TEST(test_owners_of_endpoints),
+		INET6_TEST(test_b43_lookups_by_jail_and_uid_match_the_right_keys_only),
 		INET6_TEST(test_nothing_is_encrypted_or_diverted),
 		INET6_TEST(test_tables_and_what_they_say),
+		INET6_TEST(test_flows_in_tables),
 		INET6_TEST(test_blocks_and_not),
 		INET6_TEST(test_chance),
 	};
