@@ -291,7 +291,8 @@ tree_make(struct tree *t, const struct edges *es, struct fw_line *v)
 	unsigned depth = 0;
 	uint32_t lines = t->c->lines, root;
 
-	qsort(es->e, es->n, sizeof(*es->e), edge_compare);
+	if (es->n > 0)
+		qsort(es->e, es->n, sizeof(*es->e), edge_compare);
 	root = node_add(t, v);
 	interval_add(t, 0, 0, root);
 	for (uint32_t i = 0; i < es->n && !t->failed;) {

@@ -351,9 +351,10 @@ small_multiply(struct small *a, const struct small *b)
 	for (uint32_t cell = 0; cell < out.domain && ok; cell++) {
 		const uint64_t *x = a->classes.line[(size_t)(cell % na) * lines].w;
 		const uint64_t *y = b->classes.line[(size_t)(cell / na) * lines].w;
+		uint64_t *both = v->w;
 
 		for (uint32_t i = 0; i < lines * FW_LINE_WORDS; i++)
-			v->w[i] = x[i] & y[i];
+			both[i] = x[i] & y[i];
 		out.of[cell] = classes_file(&out.classes, vector_hash(v, lines), v);
 		ok = out.of[cell] != FW_SLOT_NONE;
 	}
@@ -430,10 +431,11 @@ fields_fit(struct small *s, unsigned n, const enum fw_field *fields, struct fw_p
 static bool
 all_rules(const struct fw_line *v, uint32_t lines, uint32_t n)
 {
+	const uint64_t *w = v->w;
 	uint32_t bits = 0;
 
 	for (uint32_t i = 0; i < lines * FW_LINE_WORDS; i++)
-		bits += (uint32_t)__builtin_popcountll(v->w[i]);
+		bits += (uint32_t)__builtin_popcountll(w[i]);
 	return bits == n;
 }
 
