@@ -101,6 +101,55 @@ covers(const struct fw_rule *a, const struct fw_rule *b)
 	return true;
 }
 
+/* --- sketches --------------------------------------------------------------------------------- */
+
+/*
+ * What most rules differ in, where it is said by a clause of one part: two rules whose sketches are
+ * at odds needn't be looked at (10,000 rules: 50 million pairs, 3.7 s without). Masks of 0: it says
+ * nothing.
+ */
+struct sketch {
+	struct fw_net src, dst;
+	uint32_t proto, proto_mask;
+};
+
+static void
+sketch_part(struct sketch *k, const struct fw_insn *i)
+{
+	if (i->op == FW_OP_PROTO) {
+		k->proto = i->n;
+		k->proto_mask = UINT32_MAX;
+	} else if (i->op == FW_OP_SRC && i->n == 1) {
+		k->src = i->u.net[0];
+	} else if (i->op == FW_OP_DST && i->n == 1) {
+		k->dst = i->u.net[0];
+	}
+}
+
+static struct sketch
+sketch_of(const struct fw_rule *r)
+{
+	const struct fw_insn *at = r->insn;
+	struct sketch k = { .proto = 0 };
+	struct clause c;
+
+	while (clause_next(r, &at, &c))
+		if (c.end == c.part + 1 && !(c.part->flags & FW_NOT))
+			sketch_part(&k, c.part);
+	return k;
+}
+
+/* Is it out of the question that a covers b? No branch, for none could be foretold. */
+static inline bool
+sketches_are_at_odds(const struct sketch *a, const struct sketch *b)
+{
+	const uint32_t proto = (a->proto ^ b->proto) & a->proto_mask & b->proto_mask;
+	const uint32_t src = (a->src.addr ^ b->src.addr) & a->src.mask & b->src.mask;
+	const uint32_t dst = (a->dst.addr ^ b->dst.addr) & a->dst.mask & b->dst.mask;
+
+	return (proto | src | dst) != 0;
+}
+
 /* --- contradictions --------------------------------------------------------------------------- */
 
 static bool
@@ -277,10 +326,11 @@ takes_away(const struct fw_map *map, uint32_t slot, uint32_t behind)
 
 /* The first rule from `from` on that takes all that the one in `slot` could match; NULL. */
 static const struct fw_rule *
-shadowed_by(const struct fw_map *map, uint32_t from, uint32_t slot)
+shadowed_by(const struct fw_map *map, const struct sketch *sketch, uint32_t from, uint32_t slot)
 {
 	for (uint32_t i = from; i < slot; i++)
-		if (fw_slot_is_enabled(map, i) && takes_away(map, i, slot) &&
+		if (!sketches_are_at_odds(&sketch[i], &sketch[slot]) &&
+		    fw_slot_is_enabled(map, i) && takes_away(map, i, slot) &&
 		    covers(map->rule[i], map->rule[slot]))
 			return map->rule[i];
 	return NULL;
@@ -294,33 +344,49 @@ is_asked_about(const struct fw_map *map, uint32_t slot)
 	    map->rule[slot]->action != FW_ACT_CHECK_STATE;
 }
 
-int
-fw_shadows(const struct fw_map *map, struct fw_shadow **found)
+/* Into list, which has room for all. How many. */
+static int
+shadows_find(const struct fw_map *map, const struct entries *e, const struct sketch *sketch,
+    struct fw_shadow *list)
 {
-	struct fw_shadow *list = calloc(map->n, sizeof(*list));
 	uint32_t from = 0;
-	struct entries e;
 	int n = 0;
 
-	if (list == NULL || entries_find(&e, map) != 0) {
-		free(list);
-		return -ENOMEM;
-	}
 	for (uint32_t slot = 0; slot < map->n; slot++) {
 		struct fw_shadow *s = &list[n];
 
-		if (e.at[slot] || e.all)
+		if (e->at[slot] || e->all)
 			from = slot;
 		if (!is_asked_about(map, slot))
 			continue;
 		s->slot = slot;
 		s->by = NULL;
 		if (contradicts_itself(map->rule[slot], s) ||
-		    (s->by = shadowed_by(map, from, slot)) != NULL)
+		    (s->by = shadowed_by(map, sketch, from, slot)) != NULL)
 			n++;
 	}
+	return n;
+}
+
+int
+fw_shadows(const struct fw_map *map, struct fw_shadow **found)
+{
+	struct fw_shadow *list = calloc(map->n, sizeof(*list));
+	struct sketch *sketch = calloc(map->n, sizeof(*sketch));
+	struct entries e = { .at = NULL };
+	int n = -ENOMEM;
+
+	if (list != NULL && sketch != NULL && entries_find(&e, map) == 0) {
+		for (uint32_t slot = 0; slot < map->n; slot++)
+			sketch[slot] = sketch_of(map->rule[slot]);
+		n = shadows_find(map, &e, sketch, list);
+	}
 	free(e.at);
-	*found = list;
+	free(sketch);
+	if (n < 0)
+		free(list);
+	else
+		*found = list;
 	return n;
 }
 

@@ -24,7 +24,6 @@ enum { FRAME_MAX = 65535, WRITE_BYTES = 1 << 20, COMMENT_LEN = 512 };
 /* Packets with one pair of verdicts. */
 struct group {
 	struct fw_passage older, newer;
-	bool older_met, newer_met; /* a rule at all */
 	uint64_t packets, first;
 };
 
@@ -155,11 +154,13 @@ group_count(struct trial *t, const struct trial_packet *p)
 	const struct fw_passage older = verdict_of(&t->side[0]), newer = verdict_of(&t->side[1]);
 	struct group *g;
 
-	for (g = t->group; g < t->group + t->ngroups; g++)
+	for (size_t i = 0; i < t->ngroups; i++) {
+		g = &t->group[i];
 		if (is_same_verdict(&g->older, &older) && is_same_verdict(&g->newer, &newer)) {
 			g->packets++;
 			return;
 		}
+	}
 	if (t->ngroups == t->groups_room) {
 		size_t room = t->groups_room != 0 ? t->groups_room * 2 : 16;
 
