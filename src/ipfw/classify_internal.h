@@ -60,10 +60,11 @@ enum fw_shape {
 	FW_SHAPE_IP6 = 16,
 	FW_SHAPES = 24
 };
+/* Those that nearly all rules use stand first. */
 enum fw_dense_field {
-	FW_DENSE_SPORT,
 	FW_DENSE_DPORT,
 	FW_DENSE_KIND,
+	FW_DENSE_SPORT,
 	FW_DENSE_WAY,
 	FW_DENSE_FIELDS
 };
@@ -278,7 +279,7 @@ struct fw_classifier {
 };
 
 /*
- * What fw_candidates.room is: of each line that has a match the first with lo <= slot. Matches whose
+ * What struct fw_candidates is: of each line that has a match the first with lo <= slot. Matches whose
  * slots are hi and above may be missing.
  */
 enum { FW_WALK_HEADS = 16 };
@@ -286,18 +287,21 @@ struct fw_head {
 	uint32_t key, position;
 };
 struct fw_walk {
-	uint32_t lo, hi, n;
-	uint32_t first; /* the lowest key of all heads */
+	const struct fw_classifier *c;
+	uint32_t lo, first, n;
+	uint32_t known; /* FW_WALK_HEADS; 0 = rules that came later are to be looked at too */
 	uint32_t class[2];
 	uint32_t dense[FW_DENSE_FIELDS]; /* where their blocks begin */
+	uint32_t hi;
 	struct fw_head head[FW_WALK_HEADS];
 };
-_Static_assert(sizeof(struct fw_walk) <= sizeof(((struct fw_candidates *)0)->room), "it fits");
+_Static_assert(sizeof(struct fw_walk) <= sizeof(struct fw_candidates), "it fits");
+_Static_assert(offsetof(struct fw_walk, n) == offsetof(struct fw_candidates, found), "the same");
 
 static inline struct fw_walk *
 fw_walk_of(struct fw_candidates *k)
 {
-	return (struct fw_walk *)(void *)k->room;
+	return (struct fw_walk *)(void *)k;
 }
 
 #endif

@@ -42,7 +42,7 @@ LANES(addresses)(const struct fw_addresses *a, const uint32_t *key, uint32_t n, 
 
 /* The lines of all packets that can have a match, in word s of the summaries. */
 LANES_TARGET static inline __attribute__((always_inline)) uint32_t
-LANES(summaries)(const struct fw_compiled *c, struct job *job, uint32_t s, uint32_t sums)
+LANES(summaries)(const struct fw_compiled *c, struct job *job, uint32_t s, uint32_t sums, bool few)
 {
 	const struct fw_class *class0 = c->src->class + s, *class1 = c->dst->class + s;
 	const uint8_t *dense = (const uint8_t *)c->dense.line + s * sizeof(uint64_t);
@@ -54,7 +54,7 @@ LANES(summaries)(const struct fw_compiled *c, struct job *job, uint32_t s, uint3
 		uint64_t sum0 = class0[(size_t)job->class[0][i] * sums].sum | wild0;
 		uint64_t sum1 = class1[(size_t)job->class[1][i] * sums].sum | wild1;
 		uint64_t sum2 = load64(dense + at[0]) & load64(dense + at[1]);
-		uint64_t sum3 = load64(dense + at[2]) & load64(dense + at[3]);
+		uint64_t sum3 = few ? sum2 : load64(dense + at[2]) & load64(dense + at[3]);
 
 		memset(job->packet + n, (int)i, 64);
 		n = LANES(spread)(job->bit, n, sum0 & sum1 & sum2 & sum3);
@@ -84,7 +84,7 @@ LANES(lines)(const struct fw_compiled *c, struct job *job, uint32_t n, uint32_t 
 
 /* AND them: of each line the first bit. */
 LANES_TARGET static inline __attribute__((always_inline)) void
-LANES(firsts)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_t s)
+LANES(firsts)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32_t s, bool few)
 {
 	const struct fw_compiled *c = k->compiled;
 	const struct fw_line *wild0 = c->src->wild + s * 64, *wild1 = c->dst->wild + s * 64;
@@ -98,8 +98,10 @@ LANES(firsts)(const struct fw_classifier *k, struct job *job, uint32_t n, uint32
 		vector v0 = *(const vector *)job->line[0][t] | *(const vector *)&wild0[line];
 		vector v1 = *(const vector *)job->line[1][t] | *(const vector *)&wild1[line];
 		vector v2 = *(const vector *)(at + block[0]) & *(const vector *)(at + block[1]);
-		vector v3 = *(const vector *)(at + block[2]) & *(const vector *)(at + block[3]);
-		vector v = (v0 & v1) & (v2 & v3);
+		vector v = v0 & v1 & v2;
+
+		if (!few)
+			v &= *(const vector *)(at + block[2]) & *(const vector *)(at + block[3]);
 
 		bit = LANES(first)((const uint64_t *)&v);
 		bit = choose32(bit >= FW_LINE_BITS, none, (s * 64 + line) * FW_LINE_BITS + bit);
@@ -130,12 +132,12 @@ LANES(heads)(const struct fw_classifier *k, struct job *job, uint32_t n)
 }
 
 LANES_TARGET static inline __attribute__((always_inline)) void
-LANES(word)(const struct fw_classifier *k, struct job *job, uint32_t s, uint32_t sums)
+LANES(word)(const struct fw_classifier *k, struct job *job, uint32_t s, uint32_t sums, bool few)
 {
-	uint32_t n = LANES(summaries)(k->compiled, job, s, sums);
+	uint32_t n = LANES(summaries)(k->compiled, job, s, sums, few);
 
 	LANES(lines)(k->compiled, job, n, s, sums);
-	LANES(firsts)(k, job, n, s);
+	LANES(firsts)(k, job, n, s, few);
 	LANES(heads)(k, job, n);
 }
 
@@ -152,9 +154,11 @@ LANES(match)(const struct fw_classifier *k, struct job *job)
 		job->walk[i]->class[0] = job->class[0][i];
 		job->walk[i]->class[1] = job->class[1][i];
 	}
-	if (c->sums == 1)
-		LANES(word)(k, job, 0, 1);
+	if (c->sums == 1 && !c->has_sport && !c->has_way)
+		LANES(word)(k, job, 0, 1, true);
+	else if (c->sums == 1)
+		LANES(word)(k, job, 0, 1, false);
 	else
 		for (uint32_t s = 0; s < c->sums; s++)
-			LANES(word)(k, job, s, c->sums);
+			LANES(word)(k, job, s, c->sums, false);
 }

@@ -87,22 +87,28 @@ packet_way_again(const struct fw_compiled *c, const struct fw_packet *p, struct 
 	return last->class;
 }
 
+/* Where the vectors of the packet's fields are. */
 static inline void
-packet_dense(const struct fw_compiled *c, const struct fw_packet *p, struct fw_walk *walk,
-    struct last_way *last)
+packet_dense(
+    const struct fw_compiled *c, const struct fw_packet *p, uint32_t *block, struct last_way *last)
 {
-	uint32_t class[FW_DENSE_FIELDS] = { 0 };
+	const uint32_t *base = c->base;
+	uint32_t sport = 0, dport = 0, way = 0, kind = 0;
 
-	if (c->has_sport)
-		class[FW_DENSE_SPORT] = c->sport[p->has_ports ? p->sport : FW_NO_PORT];
 	if (c->has_dport)
-		class[FW_DENSE_DPORT] = c->dport[p->has_ports ? p->dport : FW_NO_PORT];
+		dport = base[FW_DENSE_DPORT] +
+		    c->stride * c->dport[p->has_ports ? p->dport : FW_NO_PORT];
 	if (c->has_kind)
-		class[FW_DENSE_KIND] = packet_kind(c, p);
+		kind = base[FW_DENSE_KIND] + c->stride * packet_kind(c, p);
+	if (c->has_sport)
+		sport = base[FW_DENSE_SPORT] +
+		    c->stride * c->sport[p->has_ports ? p->sport : FW_NO_PORT];
 	if (c->has_way)
-		class[FW_DENSE_WAY] = packet_way_again(c, p, last);
-	for (unsigned d = 0; d < FW_DENSE_FIELDS; d++)
-		walk->dense[d] = c->base[d] + class[d] * c->stride;
+		way = base[FW_DENSE_WAY] + c->stride * packet_way_again(c, p, last);
+	block[FW_DENSE_DPORT] = dport;
+	block[FW_DENSE_KIND] = kind;
+	block[FW_DENSE_SPORT] = sport;
+	block[FW_DENSE_WAY] = way;
 }
 
 /* The classes of addresses that are not IPv4. */
@@ -480,22 +486,25 @@ advance(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 /* --- the entrances -------------------------------------------------------- */
 
 static void
-job_add(struct job *job, const struct fw_compiled *c, const struct fw_packet *p,
+job_add(struct job *job, const struct fw_classifier *k, const struct fw_packet *p,
     struct fw_candidates *out, struct last_way *last)
 {
+	const struct fw_compiled *c = k->compiled;
 	uint32_t i = job->n++;
 	struct fw_walk *walk = job->walk[i] = fw_walk_of(out);
 
+	walk->c = k;
 	walk->lo = 0;
-	walk->hi = FW_SLOT_NONE;
-	walk->n = 0;
 	walk->first = FW_SLOT_NONE;
+	walk->n = 0;
+	walk->known = k->n_pending == 0 ? FW_WALK_HEADS : 0;
+	walk->hi = FW_SLOT_NONE;
 	job->key[0][i] = __builtin_bswap32(p->src);
 	job->key[1][i] = __builtin_bswap32(p->dst);
 	job->not4 |= (uint64_t)(p->ip != 4) << i;
 	__builtin_prefetch(&c->src->root[job->key[0][i] >> 16]);
 	__builtin_prefetch(&c->dst->root[job->key[1][i] >> 16]);
-	packet_dense(c, p, walk, last);
+	packet_dense(c, p, walk->dense, last);
 }
 
 void
@@ -511,10 +520,8 @@ fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uin
 		job.n = 0;
 		job.p = p;
 		job.not4 = 0;
-		for (uint32_t i = 0; i < now; i++) {
-			out[i].c = c;
-			job_add(&job, c->compiled, p[i], &out[i], &last);
-		}
+		for (uint32_t i = 0; i < now; i++)
+			job_add(&job, c, p[i], &out[i], &last);
 		match(c, &job);
 		p += now;
 		out += now;
@@ -526,11 +533,9 @@ fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uin
 static uint32_t
 found(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 {
-	if (from == walk->lo && walk->n <= FW_WALK_HEADS)
-		return walk->first;
 	if (walk->n > FW_WALK_HEADS || from < walk->lo || from >= walk->hi)
 		refill(k, walk, from);
-	else
+	else if (from > walk->lo)
 		advance(k, walk, from);
 	if (walk->first >> 1 >= walk->hi && walk->hi != FW_SLOT_NONE)
 		refill(k, walk, from > walk->hi ? from : walk->hi);
@@ -555,7 +560,7 @@ pending(const struct fw_classifier *c, uint32_t from)
 }
 
 uint32_t
-fw_candidate(struct fw_candidates *k, uint32_t from, bool *decided)
+fw_candidate_find(struct fw_candidates *k, uint32_t from, bool *decided)
 {
 	uint32_t key = found(k->c, fw_walk_of(k), from), came;
 
