@@ -134,6 +134,16 @@ is_unbindable(const struct ipaddr *a)
 	return in6_is_linklocal(ipaddr_in6(a)) || (ia != NULL && (ia->flags & IN6_IFF_TENTATIVE));
 }
 
+/* A sink that has not the address gets what is translated on the way. */
+static bool
+is_elsewhere(const struct ipaddr *a)
+{
+	if (ipaddr_is_multicast(a))
+		return false;
+	return a->family == AF_INET ? in_local(ipaddr_in(a)) == NULL :
+				      in6_local(ipaddr_in6(a)) == NULL;
+}
+
 /* A group of the link of f's sender: where does n hear it? NULL = nowhere. */
 static struct ifnet *
 link_of_group(const struct lab_flow *f, const struct lab_node *n)
@@ -155,7 +165,7 @@ sink_open(struct lab *lab, struct lab_flow *f, const struct lab_node *n, char **
 	struct in6 zoned;
 
 	VNET_SCOPE(n->prison->vnet);
-	if (is_unbindable(&addr)) {
+	if (is_unbindable(&addr) || is_elsewhere(&addr)) {
 		memset(addr.b, 0, sizeof(addr.b)); /* any address of the node will do */
 	} else if (addr.family == AF_INET6 && in6_zone(ipaddr_in6(&addr)) != 0) {
 		if ((ifp = link_of_group(f, n)) == NULL)
