@@ -194,23 +194,24 @@ class Iperf3:
         return done
 
 
-def serve_file(warren, server, client, address):
+def serve_file(warren, server, client, address, size=3_000_000):
     """nginx on one host, curl on the other: is the file the same? (bool, curl's Result)"""
-    www, got = os.path.join(warren.dir, "www"), os.path.join(warren.dir, "got")
-    conf = os.path.join(warren.dir, "nginx.conf")
+    where = tempfile.mkdtemp(dir=warren.dir)
+    www, got, conf = (os.path.join(where, name) for name in ("www", "got", "nginx.conf"))
     os.mkdir(www)
     os.chmod(warren.dir, 0o711)
+    os.chmod(where, 0o711)
     with open(os.path.join(www, "big"), "wb") as f:
-        f.write(os.urandom(3_000_000))
+        f.write(os.urandom(size))
     with open(conf, "w", encoding="utf-8") as f:
-        f.write(f"""daemon off; pid {warren.dir}/nginx.pid; error_log {warren.dir}/nginx.log; user root;
+        f.write(f"""daemon off; pid {where}/nginx.pid; error_log {where}/nginx.log; user root;
 events {{}}
-http {{ access_log off; client_body_temp_path {warren.dir}/t1; proxy_temp_path {warren.dir}/t2; fastcgi_temp_path {warren.dir}/t3;
-uwsgi_temp_path {warren.dir}/t4; scgi_temp_path {warren.dir}/t5; server {{ listen {address}:80; root {www}; }} }}
+http {{ access_log off; client_body_temp_path {where}/t1; proxy_temp_path {where}/t2; fastcgi_temp_path {where}/t3;
+uwsgi_temp_path {where}/t4; scgi_temp_path {where}/t5; server {{ listen {address}:80; root {www}; }} }}
 """)
     server.start("nginx", "-c", conf)
-    wait_until(lambda: ":80 " in server("ss", "-ltn").out)
-    done = client("curl", "-sS", "-m", "30", "-o", got, f"http://{address}/big")
+    wait_until(lambda: f"{address}:80 " in server("ss", "-ltn").out)
+    done = client("curl", "-sS", "-m", str(PATIENCE), "-o", got, f"http://{address}/big")
     if done.status != 0:
         return False, done
     with open(got, "rb") as a, open(os.path.join(www, "big"), "rb") as b:
