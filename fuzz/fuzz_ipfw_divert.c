@@ -1,11 +1,11 @@
 /*
- * Bytes as what programs behind the firewall's doors write: a series of datagrams, from the program at
- * a divert port, the one at a hook, and the judge of what is held, in a router whose rules send
- * packets to all three. Whatever comes, nothing may crash, hang or be left behind, and no more is held
- * than the limit.
+ * Bytes as what programs behind the firewall's doors write: a series of datagrams, from the program
+ * at a divert port, the one at a hook, and the judge of what is held, in a router whose rules send
+ * packets to all three. Whatever comes, nothing may crash, hang or be left behind, and no more is
+ * held than the limit.
  *
- * The first byte chooses the rules. Each datagram has a byte that says who writes it and what is mended
- * (enum how), then one with its length / 2.
+ * The first byte chooses the rules. Each datagram has a byte that says who writes it and what is
+ * mended (enum how), then one with its length / 2.
  */
 #include "fuzz_stack.h"
 

@@ -2,9 +2,9 @@
  * warren-divert.h - what goes through a door of the firewall (`ipfw door`), both ways.
  *
  * A program connects to the door's path, a unix socket of type SOCK_SEQPACKET. What it reads are
- * datagrams: this header, then the packet from its IP header on (with WARREN_FRAME: from its Ethernet
- * header on). To let the packet go on it writes the datagram back, changed or not; to lose it, it
- * writes nothing. docs/ipfw-programs.md has the whole story, examples/divert/ a program.
+ * datagrams: this header, then the packet from its IP header on (with WARREN_FRAME: from its
+ * Ethernet header on). To let the packet go on it writes the datagram back, changed or not; to lose
+ * it, it writes nothing. docs/ipfw-programs.md has the whole story, examples/divert/ a program.
  *
  * Numbers are in network order. The layout never changes within a version.
  */

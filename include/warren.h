@@ -80,9 +80,9 @@ void warren_port_close(struct warren_port *p);
 /*
  * Packets of the firewall for you: those of a divert port, of a hook of the node ipfw, or questions
  * about packets that are held (number 0). on_datagram gets what a program outside would read
- * (warren-divert.h; borrowed bytes), in virtual time too. What you write back goes on behind its rule; from
- * inside of on_datagram, when that has returned. Don't close it from there. NULL with errno: ENOENT no
- * such jail, EADDRINUSE, EINVAL, ENOMEM.
+ * (warren-divert.h; borrowed bytes), in virtual time too. What you write back goes on behind its
+ * rule; from inside of on_datagram, when that has returned. Don't close it from there. NULL with
+ * errno: ENOENT no such jail, EADDRINUSE, EINVAL, ENOMEM.
  */
 enum warren_divert_for { WARREN_FOR_DIVERT, WARREN_FOR_HOOK, WARREN_FOR_AUTH };
 struct warren_divert;

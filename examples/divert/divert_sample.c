@@ -1,15 +1,15 @@
 /*
- * divert_sample.c - a program that takes part in the firewall: it prints a line for each packet that it
- * is shown, and lets all go on but those that it is told to drop.
+ * divert_sample.c - a program that takes part in the firewall: it prints a line for each packet
+ * that it is shown, and lets all go on but those that it is told to drop.
  *
  *	ipfw door open divert 8668 /tmp/divert		in the stack, then here:
  *	divert_sample /tmp/divert			sees all, drops nothing
  *	divert_sample /tmp/divert drop icmp		by protocol (icmp, tcp, udp, icmp6, or a number) …
  *	divert_sample /tmp/divert drop to 10.0.0.7	… or by address: from, to
  *
- * The same program serves doors of all kinds: what `tee` and `ngtee` copy is printed only, questions
- * of `auth` are answered. It ends when the door closes. Everything is in warren-divert.h, which is all
- * that a program needs.
+ * The same program serves doors of all kinds: what `tee` and `ngtee` copy is printed only,
+ * questions of `auth` are answered. It ends when the door closes. Everything is in warren-divert.h,
+ * which is all that a program needs.
  */
 #include "warren-divert.h"
 

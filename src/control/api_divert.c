@@ -2,8 +2,8 @@
  * api_divert.c - the firewall's packets for the program that has the stacks inside: what a program
  * outside gets by a door (port/divert_door.c), without a socket, and in virtual time too.
  *
- * What the program writes from inside of its handler waits until the handler has returned: rules that
- * send to the same handler over and over don't nest.
+ * What the program writes from inside of its handler waits until the handler has returned: rules
+ * that send to the same handler over and over don't nest.
  */
 #include "warren.h"
 
@@ -37,7 +37,7 @@ struct warren_divert {
 
 static LIST_HEAD(, warren_divert) diverts = LIST_HEAD_INITIALIZER(diverts);
 
-/* What was written goes in, one after the other; whatever that leads to is done when this returns. */
+/* What was written goes in, one after the other, with whatever that leads to. */
 static void
 drain(struct warren_divert *d)
 {

@@ -3,10 +3,10 @@
  *
  *	ipfw add auth tcp from any to me 22 in setup
  *
- * The judge is the stack's listener of the kind FW_ACT_AUTH (listener.h). For each packet it is given a
- * question: a small mbuf with the packet's first bytes, whose tag has the number to answer with.
- * Packets that nobody judges in time, or beyond the number that may wait, are dropped. A packet that
- * passes is accepted, or goes on at the next rule, as net.inet.ip.fw.one_pass says.
+ * The judge is the stack's listener of the kind FW_ACT_AUTH (listener.h). For each packet it is
+ * given a question: a small mbuf with the packet's first bytes, whose tag has the number to answer
+ * with. Packets that nobody judges in time, or beyond the number that may wait, are dropped. A
+ * packet that passes is accepted, or goes on at the next rule, as net.inet.ip.fw.one_pass says.
  */
 #ifndef WARREN_IPFW_AUTH_H
 #define WARREN_IPFW_AUTH_H

@@ -1,12 +1,14 @@
 /*
- * datagram.c - a packet becomes a datagram for a program, and what the program sends becomes a packet.
+ * datagram.c - a packet becomes a datagram for a program, and what the program sends becomes a
+ * packet.
  *
  *	fw_datagram_header	mbuf and tag -> header
  *	fw_datagram_input	header and bytes -> mbuf and tag -> fw_reinject
  *
- * Whatever the program has sent is outside data: the header is checked here, the packet where it comes
- * back (leave.c). Interfaces and rules are named, so they may come and go while the program thinks. What
- * a packet has besides, marks and the way back out of subroutines, is lost with it, as in the original.
+ * Whatever the program has sent is outside data: the header is checked here, the packet where it
+ * comes back (leave.c). Interfaces and rules are named, so they may come and go while the program
+ * thinks. What a packet has besides, marks and the way back out of subroutines, is lost with it, as
+ * in the original.
  */
 #include "ipfw/datagram.h"
 

@@ -14,8 +14,8 @@ void fw_datagram_header(
     struct warren_datagram *h, const struct mbuf *m, const struct fw_tag *tag, uint16_t number);
 
 /*
- * What the program behind l has sent: a packet that goes on at its place, or the answer to a question.
- * In l's stack. False: it is none of them (counted); nothing has happened.
+ * What the program behind l has sent: a packet that goes on at its place, or the answer to a
+ * question. In l's stack. False: it is none of them (counted); nothing has happened.
  */
 bool fw_datagram_input(struct fw_listener *l, const void *bytes, size_t len);
 

@@ -3,8 +3,8 @@
  * port.
  *
  * Ports are a stack's own and have nothing to do with UDP's. A diverted packet that nobody listens
- * for is dropped; of a tee'd one only the copy is. Fragments of IPv4 are put together before (hook.c):
- * a program that rewrites packets needs whole ones; copies are as they came.
+ * for is dropped; of a tee'd one only the copy is. Fragments of IPv4 are put together before
+ * (hook.c): a program that rewrites packets needs whole ones; copies are as they came.
  */
 #include "ipfw/listener.h"
 

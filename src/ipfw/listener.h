@@ -2,8 +2,8 @@
  * listener.h - who takes packets that rules send out by a number: divert sockets, hooks of the node
  * ipfw, and the one that is asked about packets that are held.
  *
- * Each stack has its own. A listener is C code: a test, a module, or the door that a program outside
- * has connected to (port/divert_door.c). Upper half and packets' way are one thread.
+ * Each stack has its own. A listener is C code: a test, a module, or the door that a program
+ * outside has connected to (port/divert_door.c). Upper half and packets' way are one thread.
  */
 #ifndef WARREN_IPFW_LISTENER_H
 #define WARREN_IPFW_LISTENER_H
@@ -18,10 +18,11 @@ struct fw_listener {
 	uint8_t kind;      /* FW_ACT_DIVERT, FW_ACT_NETGRAPH, FW_ACT_AUTH */
 	uint16_t number;   /* divert port, hook's name; 0 with FW_ACT_AUTH */
 	/*
-	 * Takes m, and gives it back by fw_reinject() at once, later or never. False: it has no room, and
-	 * m is still the caller's. tag->kind tells a copy (TEE, NGTEE); m->data is at the IP header, with
-	 * tag->point PFIL_LINK at the Ethernet header. A question (AUTH) is no packet, but its first
-	 * bytes: to be freed, and answered by fw_auth_answer(tag->question, …).
+	 * Takes m, and gives it back by fw_reinject() at once, later or never. False: it has no
+	 * room, and m is still the caller's. tag->kind tells a copy (TEE, NGTEE); m->data is at the
+	 * IP header, with tag->point PFIL_LINK at the Ethernet header. A question (AUTH) is no
+	 * packet, but its first bytes: to be freed, and answered by fw_auth_answer(tag->question,
+	 * …).
 	 */
 	bool (*input)(struct fw_listener *l, struct mbuf *m, struct fw_tag *tag);
 	/* Its stack ends; it listens no longer. May be NULL. */

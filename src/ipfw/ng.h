@@ -1,8 +1,9 @@
 /*
  * ng.h - the node `ipfw` and its hooks, to which `netgraph N` and `ngtee N` deliver.
  *
- * A hook's name is a number in decimal, the cookie of the rules. Whoever attaches to it is a listener
- * of the kind FW_ACT_NETGRAPH (listener.h): a module's function, or a program behind a door.
+ * A hook's name is a number in decimal, the cookie of the rules. Whoever attaches to it is a
+ * listener of the kind FW_ACT_NETGRAPH (listener.h): a module's function, or a program behind a
+ * door.
  */
 #ifndef WARREN_IPFW_NG_H
 #define WARREN_IPFW_NG_H

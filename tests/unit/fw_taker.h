@@ -1,5 +1,6 @@
 /*
- * fw_taker.h - a listener for tests: it keeps what it is given, gives it back at once, or has no room.
+ * fw_taker.h - a listener for tests: it keeps what it is given, gives it back at once, or has no
+ * room.
  */
 #ifndef WARREN_TESTS_UNIT_FW_TAKER_H
 #define WARREN_TESTS_UNIT_FW_TAKER_H
@@ -85,7 +86,7 @@ passes_through(uint32_t data)
 	comes_in(&lan, udp("10.0.0.2", 1030, "10.1.0.2", 53, data));
 }
 
-/* --- as a program sees it ----------------------------------------------------------------------- */
+/* --- as a program sees it --------------------------------------------------------------------- */ */
 
 struct datagram {
 	struct warren_datagram h;
