@@ -86,7 +86,7 @@ passes_through(uint32_t data)
 	comes_in(&lan, udp("10.0.0.2", 1030, "10.1.0.2", 53, data));
 }
 
-/* --- as a program sees it --------------------------------------------------------------------- */ */
+/* --- as a program sees it --------------------------------------------------------------------- */
 
 struct datagram {
 	struct warren_datagram h;
