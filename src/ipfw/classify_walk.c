@@ -315,7 +315,8 @@ rank_avx512(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
 	__m512i key = _mm512_set1_epi16((short)low);
 	const uint16_t *line = start + (first & ~31u);
 	uint32_t le = _mm512_cmple_epu16_mask(_mm512_load_si512(line), key) >> (first & 31);
-	uint32_t rank = (uint32_t)__builtin_popcount(_bzhi_u32(le, n));
+	/* the instruction sees the low 8 bits of a number only: 256 would be none */
+	uint32_t rank = (uint32_t)__builtin_popcount(_bzhi_u32(le, n - (n >> 8)));
 
 	/* a leaf of more than a line begins with a line */
 	for (uint32_t i = 32; __builtin_expect(i < n, 0); i += 32) {

@@ -580,6 +580,30 @@ test_prefixes_of_all_lengths_that_contain_each_other(void **state)
 	assert_true(decided);
 }
 
+/* Each address of 256 that stand side by side is an interval of its own: a leaf that is full. */
+static void
+test_a_net_of_256_hosts_of_which_each_has_a_rule(void **state)
+{
+	static uint32_t slot[64];
+	char line[128];
+	bool decided;
+
+	(void)state;
+	for (unsigned host = 0; host < 300; host++) {
+		snprintf(line, sizeof(line), "%u count ip from any to 10.0.%u.%u", 1 + host,
+		    host / 256, host % 256);
+		add(line);
+	}
+	command("sysctl net.inet.ip.fw.compile=0");
+	command("sysctl net.inet.ip.fw.compile=1");
+	for (int lanes = FW_LANES_PLAIN; lanes <= FW_LANES_AVX512; lanes++) {
+		if (!fw_lanes_choose((enum fw_lanes)lanes))
+			continue;
+		assert_int_equal(candidates(slot, 64, &decided), 2);
+		assert_int_equal(slot[0], 5);
+	}
+}
+
 static void
 test_one_rule_that_is_not_compiled_is_not_decided(void **state)
 {
@@ -657,6 +681,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		INET6_TEST(test_more_matches_than_there_is_room_for_come_in_order),
 		INET6_TEST(test_prefixes_of_all_lengths_that_contain_each_other),
+		INET6_TEST(test_a_net_of_256_hosts_of_which_each_has_a_rule),
 		INET6_TEST(test_one_rule_that_is_not_compiled_is_not_decided),
 		INET6_TEST(test_a_rule_follows_the_name_of_an_interface),
 		INET6_TEST(test_changes_are_followed_and_compiled_in_the_end),
