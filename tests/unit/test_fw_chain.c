@@ -529,7 +529,7 @@ test_a_jump_to_a_deleted_rule_goes_to_the_next(void **state)
 enum { MANY = 65000, LOG2_MANY = 16 };
 
 static void
-test_with_65000_rules_searches_take_log_n_steps(void **state)
+test_b44_with_65000_rules_searches_take_log_n_steps(void **state)
 {
 	struct fw_ref ref;
 	uint64_t before;
@@ -551,7 +551,7 @@ test_with_65000_rules_searches_take_log_n_steps(void **state)
 }
 
 static void
-test_a_skipto_costs_the_same_wherever_it_goes(void **state)
+test_b44_a_skipto_costs_the_same_wherever_it_goes(void **state)
 {
 	struct fw_rule *near, *far, *by_table;
 	uint64_t before;
@@ -584,7 +584,7 @@ test_a_skipto_costs_the_same_wherever_it_goes(void **state)
 }
 
 static void
-test_a_place_survives_the_deletion_of_its_rule_among_65000(void **state)
+test_b44_a_place_survives_the_deletion_of_its_rule_among_65000(void **state)
 {
 	struct fw_ref ref;
 
@@ -645,9 +645,9 @@ main(void)
 		FW_TEST(test_skipto_goes_forwards_only),
 		FW_TEST(test_call_may_go_back),
 		FW_TEST(test_a_jump_to_a_deleted_rule_goes_to_the_next),
-		FW_TEST(test_with_65000_rules_searches_take_log_n_steps),
-		FW_TEST(test_a_skipto_costs_the_same_wherever_it_goes),
-		FW_TEST(test_a_place_survives_the_deletion_of_its_rule_among_65000),
+		FW_TEST(test_b44_with_65000_rules_searches_take_log_n_steps),
+		FW_TEST(test_b44_a_skipto_costs_the_same_wherever_it_goes),
+		FW_TEST(test_b44_a_place_survives_the_deletion_of_its_rule_among_65000),
 		FW_TEST(test_zero_keeps_to_what_was_asked),
 	};
 

@@ -134,7 +134,7 @@ change_tables(struct fw_table *a, struct fw_table *b, struct fw_table *big, uint
 }
 
 static void
-test_no_reader_sees_half_a_change(void **state)
+test_b44_no_reader_sees_half_a_change(void **state)
 {
 	struct shared s = { 0 };
 	struct fw_table *a, *b, *big;
@@ -170,7 +170,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		FW_TEST(test_no_reader_sees_half_a_change),
+		FW_TEST(test_b44_no_reader_sees_half_a_change),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

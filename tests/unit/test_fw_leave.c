@@ -242,14 +242,14 @@ run_matrix(void)
 }
 
 static void
-test_packets_come_back_to_where_they_were(void **state)
+test_b39_packets_come_back_to_where_they_were(void **state)
 {
 	(void)state;
 	run_matrix();
 }
 
 static void
-test_packets_come_back_at_once(void **state)
+test_b39_packets_come_back_at_once(void **state)
 {
 	(void)state;
 	at_once = true;
@@ -260,7 +260,7 @@ test_packets_come_back_at_once(void **state)
 
 /* Behaviours 45: no module, no way. */
 static void
-test_without_an_outlet_packets_are_dropped(void **state)
+test_b45_without_an_outlet_packets_are_dropped(void **state)
 {
 	static const char *const lines[] = { "100 pipe 1 ip from any to any",
 		"100 queue 1 ip from any to any", "100 divert 1 ip from any to any",
@@ -283,7 +283,7 @@ test_without_an_outlet_packets_are_dropped(void **state)
 }
 
 static void
-test_the_rule_may_be_gone_when_the_packet_is_back(void **state)
+test_b44_the_rule_may_be_gone_when_the_packet_is_back(void **state)
 {
 	struct fw_rule *next;
 
@@ -539,10 +539,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		OUTLET_TEST(test_packets_come_back_to_where_they_were),
-		OUTLET_TEST(test_packets_come_back_at_once),
-		INET6_TEST(test_without_an_outlet_packets_are_dropped),
-		OUTLET_TEST(test_the_rule_may_be_gone_when_the_packet_is_back),
+		OUTLET_TEST(test_b39_packets_come_back_to_where_they_were),
+		OUTLET_TEST(test_b39_packets_come_back_at_once),
+		INET6_TEST(test_b45_without_an_outlet_packets_are_dropped),
+		OUTLET_TEST(test_b44_the_rule_may_be_gone_when_the_packet_is_back),
 		OUTLET_TEST(test_the_interface_may_be_gone_when_the_packet_is_back),
 		OUTLET_TEST(test_the_route_may_be_another_when_the_packet_is_back),
 		OUTLET_TEST(test_the_firewall_may_be_off_when_the_packet_is_back),

@@ -118,7 +118,7 @@ test_both_families_live_in_one_table(void **state)
 
 /* Behaviours 43: keys are in network order, on whatever processor. */
 static void
-test_numbers_among_addresses_are_big_endian(void **state)
+test_b43_numbers_among_addresses_are_big_endian(void **state)
 {
 	uint16_t one, two;
 
@@ -155,7 +155,7 @@ rule_matches(const char *options, struct fw_packet *p)
 }
 
 static void
-test_lookups_of_rules_match_the_right_keys_only(void **state)
+test_b43_lookups_of_rules_match_the_right_keys_only(void **state)
 {
 	struct fw_packet p = { .ip = 4, .proto = 6, .has_ports = true, .sport = 1024, .dport = 80 };
 
@@ -630,8 +630,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		FW_TEST(test_the_longest_prefix_answers),
 		FW_TEST(test_both_families_live_in_one_table),
-		FW_TEST(test_numbers_among_addresses_are_big_endian),
-		FW_TEST(test_lookups_of_rules_match_the_right_keys_only),
+		FW_TEST(test_b43_numbers_among_addresses_are_big_endian),
+		FW_TEST(test_b43_lookups_of_rules_match_the_right_keys_only),
 		FW_TEST(test_a_host_name_is_looked_up_when_it_is_added),
 		FW_TEST(test_numbers_have_a_type_of_their_own),
 		FW_TEST(test_interfaces_are_found_by_the_name_they_have_now),
