@@ -18,6 +18,7 @@ struct fw_options {
 	bool force;         /* -f */
 	bool as_ip;         /* -i */
 	bool test_only;     /* -n */
+	bool only_dynamic;  /* -D */
 	bool names;         /* -N */
 	bool quiet;         /* -q */
 	bool sets;          /* -S */

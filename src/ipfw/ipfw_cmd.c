@@ -48,6 +48,7 @@ static const struct {
 	{ 'b', offsetof(struct fw_options, brief) },
 	{ 'c', offsetof(struct fw_options, compact) },
 	{ 'd', offsetof(struct fw_options, dynamic) },
+	{ 'D', offsetof(struct fw_options, only_dynamic) },
 	{ 'e', offsetof(struct fw_options, expired) },
 	{ 'f', offsetof(struct fw_options, force) },
 	{ 'i', offsetof(struct fw_options, as_ip) },
@@ -83,7 +84,7 @@ options_parse(
     struct verb_run *v, struct fw_options *o, int argc, char **argv, struct option_end *end)
 {
 	struct verb_opts opts = {
-		.v = v, .argc = argc, .argv = argv, .spec = "abcdefhinNp:qSs:tT"
+		.v = v, .argc = argc, .argv = argv, .spec = "abcdDefhinNp:qSs:tT"
 	};
 	uint64_t field;
 	int c;
@@ -402,7 +403,7 @@ ipfw_question(int argc, char **argv)
 }
 
 VERB_DEFINE(ipfw, .name = "ipfw",
-    .usage = "ipfw [-abcdefhinNqSstT] command words\n"
+    .usage = "ipfw [-abcdDefhinNqSstT] command words\n"
 	     "ipfw [-cfnNqS] [-p program [words]] file",
     .summary = "change and question the firewall's rules, sets, tables", .run = ipfw_run,
     .complete = ipfw_complete, .question = ipfw_question, .flags = VERB_HAS_JAIL);

@@ -104,17 +104,17 @@ list_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
 
 	fw_foreach(&all, widen, &l);
 	emit_list(v->out, "rule");
-	if (argc > 0)
+	if (argc > 0 && !o->only_dynamic)
 		status = list_words(&l, argc, argv);
-	else
+	else if (!o->only_dynamic)
 		fw_foreach(&all, list_one, &l);
 	emit_end(v->out);
-	if (o->dynamic)
+	if (o->dynamic || o->only_dynamic)
 		fw_state_show(v->out, o->expired, l.packets_width, l.bytes_width);
 	return status;
 }
 FW_SUBCOMMAND_DEFINE(list, .name = "list", .run = list_run,
-    .usage = "ipfw [-abcdeNStT] [set N] {list | show} [number | range ...]");
+    .usage = "ipfw [-abcdDeNStT] [set N] {list | show} [number | range ...]");
 
 /* `show` is `-a list`. */
 static int
