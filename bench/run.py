@@ -78,7 +78,8 @@ for size in ("100", "1k"):
 GOALS["forward_acl1_1k"] = "ratio >= 300"
 GOALS["linear"] = "<= 5"
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
-            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state"]
+            "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state",
+            "ipfw_table"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -7,9 +7,10 @@
  * behind the readers, and a grown array is published by its owner as a whole (table.c). At most half of
  * the slots are in use, so a search ends soon.
  *
- * Prefixes are found longest first: one search for each length that the table has any of. Blocklists
- * have few lengths, and the searches don't depend on each other, so their loads overlap: of 1,000,000
- * prefixes a look-up costs as many cache misses as there are lengths, and a change one.
+ * Prefixes are found longest first: one search for each length that there is any of. A large table
+ * knows which lengths of IPv4 there are in each net of 16 bits; most have few. The slots of several
+ * lengths are fetched before the first of them is looked at, so of 1,000,000 prefixes a look-up waits
+ * for memory about three times, and a change once.
  *
  * Where a key lies depends on a number that is chance, so that those whose addresses get into a
  * blocklist can't choose to share a slot.
@@ -23,6 +24,8 @@
 #define SLOT_POINTER ((UINT64_C(1) << 48) - 1)
 enum { SLOT_EMPTY = 0, SLOT_DEAD = 1 };
 enum { SLOTS_MIN = 8, LENGTHS4 = 33, LENGTHS6 = 129 };
+/* From how many slots on lengths are known by net; how many searches begin at once. */
+enum { NETS = 65536, NETS_FROM_SLOTS = 65536, AHEAD = 4 };
 
 struct fw_hash {
 	struct rcu_head rcu;
@@ -32,6 +35,11 @@ struct fw_hash {
 	uint8_t flow_fields;
 	uint64_t lengths4, lengths6[3]; /* prefix lengths that there are entries of, by bit */
 	uint32_t of_length4[LENGTHS4], of_length6[LENGTHS6];
+	/*
+	 * By the first 16 bits of an address, bit n - 1: prefixes of length n overlap with that net, or
+	 * did once. Behind the slots; NULL in a small table.
+	 */
+	uint32_t *net_lengths;
 	uint64_t slot[];
 };
 
@@ -133,10 +141,10 @@ slot_load(const struct fw_hash *h, uint32_t i)
 }
 
 static inline __attribute__((always_inline)) struct fw_table_entry *
-hash_search(
-    const struct fw_hash *h, unsigned kind, unsigned plen, const uint64_t *w, unsigned words)
+search_from(const struct fw_hash *h, uint64_t hash, unsigned kind, unsigned plen, const uint64_t *w,
+    unsigned words)
 {
-	uint64_t hash = key_hash(h, kind, plen, w, words), slot;
+	uint64_t slot;
 
 	for (uint32_t i = (uint32_t)hash; (slot = slot_load(h, i)) != SLOT_EMPTY; i++) {
 		struct fw_table_entry *e;
@@ -151,6 +159,13 @@ hash_search(
 	return NULL;
 }
 
+static inline __attribute__((always_inline)) struct fw_table_entry *
+hash_search(
+    const struct fw_hash *h, unsigned kind, unsigned plen, const uint64_t *w, unsigned words)
+{
+	return search_from(h, key_hash(h, kind, plen, w, words), kind, plen, w, words);
+}
+
 /* --- readers --------------------------------------------------------------- */
 
 struct fw_table_entry *
@@ -159,22 +174,52 @@ fw_hash_find(const struct fw_hash *h, const struct fw_table_key *key)
 	return h == NULL ? NULL : hash_search(h, key->kind, key->plen, key->w, key->words);
 }
 
+/* The lengths of prefixes that the address may be in, by bit. */
+static inline uint64_t
+lengths_near(const struct fw_hash *h, uint32_t addr)
+{
+	uint64_t lengths = __atomic_load_n(&h->lengths4, __ATOMIC_RELAXED), near;
+
+	if (h->net_lengths == NULL)
+		return lengths;
+	near = __atomic_load_n(&h->net_lengths[addr >> 16], __ATOMIC_RELAXED);
+	return lengths & (near << 1 | 1);
+}
+
+/* A search for a prefix that has begun: its slot is on its way here. */
+struct search {
+	uint64_t hash, w;
+	unsigned plen;
+};
+
+static inline void
+search_begin(const struct fw_hash *h, struct search *s, uint32_t addr, unsigned plen)
+{
+	s->plen = plen;
+	s->w = addr & (UINT32_MAX ^ (uint32_t)(UINT64_C(0xffffffff) >> plen));
+	s->hash = key_hash(h, FW_KEYED_IP4, plen, &s->w, 1);
+	__builtin_prefetch(&h->slot[(uint32_t)s->hash & h->mask]);
+}
+
 struct fw_table_entry *
 fw_hash_longest4(const struct fw_hash *h, uint32_t addr)
 {
 	struct fw_table_entry *e;
-	uint64_t lengths;
+	struct search search[AHEAD];
+	uint64_t lengths = h == NULL ? 0 : lengths_near(h, addr);
 
-	if (h == NULL)
-		return NULL;
-	lengths = __atomic_load_n(&h->lengths4, __ATOMIC_RELAXED);
 	while (lengths != 0) {
-		unsigned plen = 63 - (unsigned)__builtin_clzll(lengths);
-		uint64_t w = addr & (UINT32_MAX ^ (uint32_t)(UINT64_C(0xffffffff) >> plen));
+		unsigned n = 0;
 
-		if ((e = hash_search(h, FW_KEYED_IP4, plen, &w, 1)) != NULL)
-			return e;
-		lengths ^= UINT64_C(1) << plen;
+		for (; n < AHEAD && lengths != 0; n++) {
+			unsigned plen = 63 - (unsigned)__builtin_clzll(lengths);
+
+			search_begin(h, &search[n], addr, plen);
+			lengths ^= UINT64_C(1) << plen;
+		}
+		for (const struct search *s = search; s < search + n; s++)
+			if ((e = search_from(h, s->hash, FW_KEYED_IP4, s->plen, &s->w, 1)) != NULL)
+				return e;
 	}
 	return NULL;
 }
@@ -216,6 +261,12 @@ fw_hash_flow_fields(const struct fw_hash *h)
 
 /* --- the upper half -------------------------------------------------------- */
 
+static size_t
+nets_bytes(uint64_t slots)
+{
+	return slots >= NETS_FROM_SLOTS ? NETS * sizeof(uint32_t) : 0;
+}
+
 struct fw_hash *
 fw_hash_new(uint32_t entries)
 {
@@ -227,9 +278,11 @@ fw_hash_new(uint32_t entries)
 		slots *= 2;
 	if (slots > UINT64_C(1) << 31)
 		return NULL;
-	h = vnet_malloc(sizeof(*h) + slots * sizeof(h->slot[0]));
+	h = vnet_malloc(sizeof(*h) + slots * sizeof(h->slot[0]) + nets_bytes(slots));
 	if (h == NULL)
 		return NULL;
+	if (nets_bytes(slots) > 0)
+		h->net_lengths = (uint32_t *)&h->slot[slots];
 	rng_seed(&rng, rng_process_seed + hash_seeds++, "ipfw table");
 	h->seed = rng_u64(&rng);
 	h->mask = (uint32_t)(slots - 1);
@@ -253,6 +306,7 @@ fw_hash_size(const struct fw_hash *h)
 {
 	return h == NULL ? 0 :
 			   (uint32_t)(sizeof(*h) + ((size_t)h->mask + 1) * sizeof(h->slot[0]) +
+			       nets_bytes((uint64_t)h->mask + 1) +
 			       h->live * (sizeof(struct fw_table_entry) + sizeof(uint64_t)));
 }
 
@@ -285,6 +339,19 @@ length_count(struct fw_hash *h, const struct fw_table_entry *e, int change)
 	__atomic_store_n(bits, *n > 0 ? *bits | bit : *bits & ~bit, __ATOMIC_RELAXED);
 }
 
+/* Before the entry can be found. A length that has gone stays, until the table is made anew. */
+static void
+nets_note(struct fw_hash *h, const struct fw_table_entry *e)
+{
+	uint32_t first = (uint32_t)e->w[0] >> 16, n = e->plen >= 16 ? 1 : 1u << (16 - e->plen);
+
+	if (h->net_lengths == NULL || e->kind != FW_KEYED_IP4 || e->plen == 0)
+		return;
+	for (uint32_t i = first; i < first + n; i++)
+		__atomic_store_n(&h->net_lengths[i],
+		    h->net_lengths[i] | UINT32_C(1) << (e->plen - 1), __ATOMIC_RELAXED);
+}
+
 void
 fw_hash_insert(struct fw_hash *h, struct fw_table_entry *e)
 {
@@ -295,6 +362,7 @@ fw_hash_insert(struct fw_hash *h, struct fw_table_entry *e)
 		i++;
 	h->used += slot_load(h, i) == SLOT_EMPTY;
 	h->live++;
+	nets_note(h, e);
 	__atomic_store_n(&h->slot[i & h->mask], slot_of(e, hash), __ATOMIC_RELEASE);
 	length_count(h, e, 1);
 }

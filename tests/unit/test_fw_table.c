@@ -589,6 +589,105 @@ test_a_table_agrees_with_a_plain_list_at_every_step(void **state)
 	}
 }
 
+/* --- large ones: lengths are known by net ----------------------------------------- */
+
+enum { PREFIXES = 400, FILLERS = 40000 };
+
+struct prefix {
+	uint32_t net;
+	uint8_t plen;
+	bool gone;
+};
+
+static void
+change_prefix(struct fw_table *t, enum fw_table_how how, uint32_t net, uint8_t plen, uint32_t value)
+{
+	struct fw_table_change c = {
+		.key = { .kind = FW_KEYED_IP4, .plen = plen, .words = 1, .w = { net } },
+		.value.number = value
+	};
+
+	assert_int_equal(fw_table_apply(t, how, &c, 1, false), 0);
+}
+
+static bool
+is_in_prefix(uint32_t addr, const struct prefix *p)
+{
+	return p->plen == 0 || (addr ^ p->net) >> (32 - p->plen) == 0;
+}
+
+/* The value that a plain list gives; -1. */
+static int64_t
+longest_of(const struct prefix *p, uint32_t addr)
+{
+	int64_t best = -1;
+
+	for (int i = 0; i < PREFIXES; i++)
+		if (!p[i].gone && is_in_prefix(addr, &p[i]) &&
+		    (best < 0 || p[i].plen >= p[best].plen))
+			best = i;
+	return best;
+}
+
+static void
+check_prefixes(const struct fw_table *t, const struct prefix *p, struct rng *rng)
+{
+	struct fw_value v;
+
+	for (int i = 0; i < 20000; i++) {
+		/* mostly inside some prefix, at its edges too */
+		const struct prefix *in = &p[rng_below(rng, PREFIXES)];
+		uint32_t addr = in->net ^ (uint32_t)(rng_u64(rng) >> 32 >> rng_below(rng, 32));
+		int64_t expected = longest_of(p, addr);
+
+		if (addr >> 24 == 240)
+			continue;
+		assert_int_equal(
+		    fw_table_find4(t->index, __builtin_bswap32(addr), &v), expected >= 0);
+		if (expected >= 0)
+			assert_int_equal(p[v.number].plen, p[expected].plen);
+	}
+}
+
+static void
+test_a_large_table_finds_prefixes_of_all_lengths(void **state)
+{
+	static struct prefix p[PREFIXES];
+	struct fw_table *t;
+	struct rng rng;
+
+	(void)state;
+	rng_seed(&rng, 5, "prefixes");
+	assert_int_equal(fw_table_make("1", &t), 0);
+	for (uint32_t i = 0; i < FILLERS; i++) /* in 240.0.0.0/8 */
+		change_prefix(t, FW_TABLE_ADD, 0xf0000000 + i * 409, 32, UINT32_MAX);
+	for (int i = 0; i < PREFIXES; i++) {
+		p[i].plen = (uint8_t)(i % 33);
+		p[i].net = p[i].plen == 0 ?
+		    0 :
+		    (uint32_t)rng_below(&rng, 0xf0000000) >> (32 - p[i].plen) << (32 - p[i].plen);
+		change_prefix(t, FW_TABLE_SET, p[i].net, p[i].plen, (uint32_t)i);
+	}
+	check_prefixes(t, p, &rng);
+	/* lengths and nets that nobody has any more, and one that comes back */
+	for (int i = 0; i < PREFIXES; i++) {
+		struct fw_table_change c = { .key = { .kind = FW_KEYED_IP4,
+						 .plen = p[i].plen,
+						 .words = 1,
+						 .w = { p[i].net } } };
+
+		if (p[i].plen == 0 || p[i].plen == 9 || i % 3 == 0) {
+			(void)fw_table_apply(t, FW_TABLE_DELETE, &c, 1, false);
+			for (int k = 0; k < PREFIXES; k++) /* its twins */
+				p[k].gone |= p[k].net == p[i].net && p[k].plen == p[i].plen;
+		}
+	}
+	check_prefixes(t, p, &rng);
+	p[0].gone = false;
+	change_prefix(t, FW_TABLE_ADD, p[0].net, p[0].plen, 0);
+	check_prefixes(t, p, &rng);
+}
+
 static void
 test_a_million_entries_come_and_go(void **state)
 {
@@ -650,6 +749,7 @@ main(void)
 		FW_TEST(test_a_full_table_refuses_and_counts),
 		FW_TEST(test_there_are_only_so_many_tables),
 		FW_TEST(test_a_table_agrees_with_a_plain_list_at_every_step),
+		FW_TEST(test_a_large_table_finds_prefixes_of_all_lengths),
 		FW_TEST(test_a_million_entries_come_and_go),
 		FW_TEST(test_a_stack_ends_with_its_tables),
 	};
