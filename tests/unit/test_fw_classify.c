@@ -675,6 +675,72 @@ test_the_sysctl_takes_the_classifier_away(void **state)
 	assert_non_null(V_fw_map->classifier);
 }
 
+/* --- many rules of few nets ----------------------------------------------------------------- */
+
+enum { DENSE_RULES = 4000, DENSE_PACKETS = 3000 };
+
+/* What the rules count of the same packets, in order. */
+static void
+count_dense(struct fw_rule *const *r, uint64_t seed, uint64_t *packets)
+{
+	static const char *const nets[] = { "10.0.0", "10.0.1", "10.0.255", "10.1.0", "10.0.2" };
+	struct rng packets_rng;
+	char src[32], dst[32];
+
+	rng_seed(&packets_rng, seed, "dense");
+	for (int i = 0; i < DENSE_PACKETS; i++) {
+		struct fw_verdict v;
+		struct fw_packet p;
+		struct mbuf *m;
+
+		snprintf(src, sizeof(src), "%s.%u", nets[rng_below(&packets_rng, 5)],
+		    (unsigned)rng_below(&packets_rng, 256));
+		snprintf(dst, sizeof(dst), "%s.%u", nets[rng_below(&packets_rng, 5)],
+		    (unsigned)rng_below(&packets_rng, 256));
+		m = udp(src, 1, dst, 2, 0);
+		p = read_in(m);
+		fw_check(V_fw_map, &p, 0, NULL, NULL, &v);
+		m_free(m);
+	}
+	for (int i = 0; i < DENSE_RULES; i++) {
+		packets[i] = r[i]->count.packets;
+		r[i]->count.packets = 0;
+	}
+}
+
+/* Hosts and ranges that stand close: full leaves of the look-up, and many lines of one class. */
+static void
+test_rules_that_crowd_in_few_nets_are_told_apart(void **state)
+{
+	static struct fw_rule *r[DENSE_RULES];
+	static uint64_t expected[DENSE_RULES], got[DENSE_RULES];
+	char line[128];
+
+	(void)state;
+	rng_seed(&rng, 3, "dense rules");
+	fw_change_begin();
+	for (int i = 0; i < DENSE_RULES; i++) {
+		bool src = rng_below(&rng, 2) == 0;
+		unsigned len = i % 3 == 0 ? 20 + (unsigned)rng_below(&rng, 13) : 32;
+
+		snprintf(line, sizeof(line), "%d count ip from %s10.0.%u.%u/%u%s", i + 1,
+		    src ? "" : "any to ", (unsigned)rng_below(&rng, 3),
+		    (unsigned)rng_below(&rng, 256), len, src ? " to any" : "");
+		r[i] = add(line);
+	}
+	assert_int_equal(fw_change_end(), 0);
+	command("sysctl net.inet.ip.fw.compile=0");
+	count_dense(r, 7, expected);
+	command("sysctl net.inet.ip.fw.compile=1");
+	assert_non_null(V_fw_map->classifier);
+	for (int lanes = FW_LANES_PLAIN; lanes <= FW_LANES_AVX512; lanes++) {
+		if (!fw_lanes_choose((enum fw_lanes)lanes))
+			continue;
+		count_dense(r, 7, got);
+		assert_memory_equal(got, expected, sizeof(got));
+	}
+}
+
 int
 main(void)
 {
@@ -682,6 +748,7 @@ main(void)
 		INET6_TEST(test_more_matches_than_there_is_room_for_come_in_order),
 		INET6_TEST(test_prefixes_of_all_lengths_that_contain_each_other),
 		INET6_TEST(test_a_net_of_256_hosts_of_which_each_has_a_rule),
+		INET6_TEST(test_rules_that_crowd_in_few_nets_are_told_apart),
 		INET6_TEST(test_one_rule_that_is_not_compiled_is_not_decided),
 		INET6_TEST(test_a_rule_follows_the_name_of_an_interface),
 		INET6_TEST(test_changes_are_followed_and_compiled_in_the_end),
