@@ -15,6 +15,7 @@ struct listing {
 	unsigned flags;
 	int packets_width, bytes_width;
 	uint32_t shown;
+	uint64_t numbers[(FW_NUMBER_MAX + 1) / 64]; /* that words named, by bit */
 };
 
 static int
@@ -69,6 +70,10 @@ list_selection(struct listing *l, const char *word)
 	if (!fw_selection_parse(word, l->o, &s))
 		return verb_error(
 		    l->v, EX_DATAERR_, "%s: rule numbers are 1 to 65535, ranges A-B", word);
+	for (uint32_t number = s.lo; number <= s.hi; number++)
+		l->numbers[number / 64] |= UINT64_C(1) << number % 64;
+	if (l->o->only_dynamic)
+		return 0;
 	l->shown = 0;
 	fw_foreach(&s, list_one, l);
 	if (l->shown > 0)
@@ -95,6 +100,18 @@ list_words(struct listing *l, int argc, char **argv)
 	return status;
 }
 
+static void
+list_states(const struct listing *l, bool all)
+{
+	const struct fw_state_listing what = { .expired = l->o->expired,
+		.sets = l->o->only_sets,
+		.numbers = all ? NULL : l->numbers,
+		.packets_width = l->packets_width,
+		.bytes_width = l->bytes_width };
+
+	fw_state_show(l->v->out, &what);
+}
+
 static int
 list_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
 {
@@ -104,13 +121,13 @@ list_run(struct verb_run *v, const struct fw_options *o, int argc, char **argv)
 
 	fw_foreach(&all, widen, &l);
 	emit_list(v->out, "rule");
-	if (argc > 0 && !o->only_dynamic)
+	if (argc > 0)
 		status = list_words(&l, argc, argv);
 	else if (!o->only_dynamic)
 		fw_foreach(&all, list_one, &l);
 	emit_end(v->out);
 	if (o->dynamic || o->only_dynamic)
-		fw_state_show(v->out, o->expired, l.packets_width, l.bytes_width);
+		list_states(&l, argc == 0);
 	return status;
 }
 FW_SUBCOMMAND_DEFINE(list, .name = "list", .run = list_run,

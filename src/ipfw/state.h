@@ -30,7 +30,13 @@ int fw_state_add(struct fw_rule *r, const struct fw_insn *insn, struct fw_packet
 void fw_state_forget(struct fw_rule *r);
 /* How many there are in curvnet. */
 uint32_t fw_state_count(void);
-/* `ipfw -d list`: "## Dynamic rules (N):" and a line each; expired ones too if asked. */
-void fw_state_show(struct emitter *e, bool expired, int packets_width, int bytes_width);
+/* `ipfw -d list`: "## Dynamic rules (N):" and a line each. */
+struct fw_state_listing {
+	bool expired;            /* those that have ended, too */
+	uint32_t sets;           /* of rules in these sets, by bit; 0 = all */
+	const uint64_t *numbers; /* of rules with these numbers, by bit; NULL = all */
+	int packets_width, bytes_width;
+};
+void fw_state_show(struct emitter *e, const struct fw_state_listing *what);
 
 #endif

@@ -17,8 +17,7 @@
 struct show {
 	struct emitter *e;
 	struct fw_states *t;
-	bool expired;
-	int packets_width, bytes_width;
+	const struct fw_state_listing *what;
 	uint32_t n;
 };
 
@@ -34,7 +33,7 @@ seconds_left(const struct fw_state *s)
 static bool
 is_shown(const struct show *show, const struct fw_state *s)
 {
-	return show->expired || state_is_live(s, state_now_ms()) ||
+	return show->what->expired || state_is_live(s, state_now_ms()) ||
 	    (state_is_parent(s) && s->children > 0);
 }
 
@@ -84,9 +83,9 @@ show_state(const struct show *show, const struct fw_state *s)
 	state_flow_of(s, &flow);
 	emit_object(e, NULL);
 	emit_uint(e, "rule", "%05" PRIu64, s->rule->number);
-	snprintf(text, sizeof(text), " %*" PRIu64, show->packets_width, s->packets);
+	snprintf(text, sizeof(text), " %*" PRIu64, show->what->packets_width, s->packets);
 	emit_text(e, "%s", text);
-	snprintf(text, sizeof(text), " %*" PRIu64, show->bytes_width, s->bytes);
+	snprintf(text, sizeof(text), " %*" PRIu64, show->what->bytes_width, s->bytes);
 	emit_text(e, "%s", text);
 	emit_uint(e, "packets", NULL, s->packets);
 	emit_uint(e, "bytes", NULL, s->bytes);
@@ -104,6 +103,16 @@ show_state(const struct show *show, const struct fw_state *s)
 	emit_end(e);
 }
 
+/* Has the rule states that were asked for? */
+static bool
+is_asked_for(const struct show *show, const struct fw_rule *r)
+{
+	const uint64_t *numbers = show->what->numbers;
+
+	return r->states > 0 &&
+	    (numbers == NULL || (numbers[r->number / 64] >> r->number % 64 & 1));
+}
+
 static int
 count_rule(struct fw_rule *r, bool enabled, void *ctx)
 {
@@ -111,7 +120,7 @@ count_rule(struct fw_rule *r, bool enabled, void *ctx)
 	struct fw_state *s;
 
 	(void)enabled;
-	if (r->states > 0)
+	if (is_asked_for(show, r))
 		TAILQ_FOREACH(s, &r->state_list, of_rule)
 			show->n += is_shown(show, s);
 	return 0;
@@ -124,7 +133,7 @@ show_rule(struct fw_rule *r, bool enabled, void *ctx)
 	struct fw_state *s;
 
 	(void)enabled;
-	if (r->states > 0)
+	if (is_asked_for(show, r))
 		TAILQ_FOREACH(s, &r->state_list, of_rule)
 			if (is_shown(show, s))
 				show_state(show, s);
@@ -132,15 +141,15 @@ show_rule(struct fw_rule *r, bool enabled, void *ctx)
 }
 
 void
-fw_state_show(struct emitter *e, bool expired, int packets_width, int bytes_width)
+fw_state_show(struct emitter *e, const struct fw_state_listing *what)
 {
-	const struct fw_selection all = { 0 };
-	struct show show = { e, V_fw_states, expired, packets_width, bytes_width, 0 };
+	const struct fw_selection rules = { .sets = what->sets };
+	struct show show = { e, V_fw_states, what, 0 };
 
-	fw_foreach(&all, count_rule, &show);
+	fw_foreach(&rules, count_rule, &show);
 	emit_text(e, "## Dynamic rules (%" PRIu32 "):\n", show.n);
 	emit_list(e, "dynamic");
 	if (show.t != NULL)
-		fw_foreach(&all, show_rule, &show);
+		fw_foreach(&rules, show_rule, &show);
 	emit_end(e);
 }

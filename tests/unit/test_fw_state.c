@@ -720,6 +720,10 @@ test_stateful_router_lets_answers_in_and_lists_its_states(void **state)
 	    "00200 8 672 (5s) STATE icmp 10.1.0.1 0 <-> 10.2.0.2 0\n"));
 	assert_int_equal(tool(&t, "n2", "ipfw -D list"), 0);
 	assert_ptr_equal(strstr(t.out, "## Dynamic rules (1):\n00200 8 672 "), t.out);
+	assert_int_equal(tool(&t, "n2", "ipfw -D list 300"), 0);
+	assert_string_equal(t.out, "## Dynamic rules (0):\n"); /* of other rules */
+	assert_int_equal(tool(&t, "n2", "ipfw -d list 100,200-300"), 0);
+	assert_non_null(strstr(t.out, "## Dynamic rules (1):\n00200 8 672 "));
 	assert_int_equal(tool(&t, "n2", "ipfw -a list 200"), 0);
 	assert_non_null(strstr(t.out, "00200 8 672 "));
 	pass_s(7);
