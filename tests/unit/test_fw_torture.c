@@ -131,6 +131,30 @@ test_stacks_that_use_all_of_it_leave_memory_flat(void **state)
 	assert_int_equal(vnet_memory(), vnet_bytes);
 }
 
+/* Who only looks, and packets that pass, take nothing. */
+static void
+test_a_stack_that_never_heard_of_rules_has_nothing_of_them(void **state)
+{
+	static const char *const looks[] = { "ipfw list", "ipfw -d show", "ipfw set show",
+		"ipfw nat show config", "ipfw table all list", "ipfw auth show",
+		"ipfw -n add allow ip from any to any", "sysctl net.inet.ip.fw",
+		"sysctl net.link.ether.ipfw" };
+	uint64_t before;
+
+	(void)state;
+	command("jail -c name=n vnet persist");
+	command_in("n", "ifconfig lo0 inet 127.0.0.1/8 up");
+	pass_s(60);
+	send_tcp("n", "127.0.0.1", 1, "127.0.0.1", 2, SYN, 1, 0);
+	rcu_synchronize();
+	before = vnet_memory();
+	for (size_t i = 0; i < sizeof(looks) / sizeof(looks[0]); i++)
+		command_in("n", looks[i]);
+	send_tcp("n", "127.0.0.1", 1, "127.0.0.1", 2, SYN, 1, 0);
+	rcu_synchronize();
+	assert_int_equal(vnet_memory(), before);
+}
+
 /* --- interfaces ----------------------------------------------------------------------------------- */
 
 /* Rules and tables know names: that of today counts. */
@@ -402,6 +426,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		INET_TEST(test_stacks_that_use_all_of_it_leave_memory_flat),
+		INET_TEST(test_a_stack_that_never_heard_of_rules_has_nothing_of_them),
 		INET_TEST(test_rules_follow_an_interfaces_name),
 		INET_TEST(test_states_and_nat_survive_an_interface_that_leaves),
 		INET6_TEST(test_rules_may_go_while_packets_wait_for_a_judge),
