@@ -150,6 +150,31 @@ test_rule_translates_what_the_stack_forwards(void **state)
 	assert_int_equal(tool(&t, "n1", "ping -c 1 -s 4000 10.2.0.2"), 0);
 }
 
+/* `nat global` lets in what an instance knows; a table's 0 is no instance, and not that word. */
+static void
+test_rules_say_global_and_tables_do_not(void **state)
+{
+	struct tool t;
+	uint64_t before;
+
+	(void)state;
+	chain(3);
+	command_in("n2", "ipfw -q nat 1 config if epair2a deny_in");
+	command_in("n2", "ipfw table 1 add 10.1.0.1 1 10.2.0.2 0");
+	command_in("n2", "ipfw -q add 100 nat tablearg ip from table(1) to any out xmit epair2a");
+	command_in("n2", "ipfw -q add 110 nat global ip from any to any in recv epair2a");
+	command_in("n2", "ipfw -q add 200 allow ip from any to any");
+	command_in("n3", "route delete 10.1.0.0/24");
+	assert_int_equal(tool(&t, "n1", "ping -c 2 10.2.0.2"), 0);
+	command_in("n2", "ipfw -q add 50 nat tablearg ip from table(1) to any in recv epair2a");
+	{
+		VNET_SCOPE(prison_find(&prison0, "n2")->vnet);
+		before = drops("ipfw.nooutlet");
+		assert_int_not_equal(tool(&t, "n1", "ping -c 1 -t 1 10.2.0.2"), 0);
+		assert_int_equal(drops("ipfw.nooutlet"), before + 1);
+	}
+}
+
 /* --- FTP ----------------------------------------------------------------------------------- */
 
 static struct mbuf *
@@ -300,6 +325,7 @@ main(void)
 		INET_TEST(test_config_again_replaces_what_was_said_and_keeps_links),
 		INET_TEST(test_what_is_wrong_is_named_and_changes_nothing),
 		INET_TEST(test_rule_translates_what_the_stack_forwards),
+		INET_TEST(test_rules_say_global_and_tables_do_not),
 		INET_TEST(test_ftp_port_is_rewritten_and_the_data_connection_comes_in),
 		INET_TEST(test_ftp_several_commands_add_up),
 		INET_TEST(test_ftp_leaves_other_lines_alone),
