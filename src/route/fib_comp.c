@@ -302,8 +302,11 @@ dirty_add(struct fib_comp *c, uint32_t i)
 static void
 hop_put(struct fib_comp *c, uint16_t hop)
 {
-	if (fib_hop_put(&c->hops, hop))
-		fib_arena_give_hop(c, hop);
+	if (!fib_hop_put(&c->hops, hop))
+		return;
+	fib_arena_give(c, c->plain[hop], FIB_PLAIN_WORDS);
+	c->plain[hop] = 0;
+	fib_arena_give_hop(c, hop);
 }
 
 /*

@@ -13,6 +13,7 @@ enum {
 	FIB_ROOT_WORDS = 1 << FIB_ROOT_BITS,
 	FIB_DIRTY_MOST = 1 << 14, /* words of the root; with more it is quicker to compile all */
 	FIB_NODE_MOST = 1 + FIB_SLOTS * 2 / 8 + FIB_SLOTS * 4 / 8, /* words of a node */
+	FIB_PLAIN_WORDS = 2,                                       /* of one with one answer */
 };
 
 struct fib_waste;
@@ -39,6 +40,7 @@ struct fib_comp {
 	uint32_t jumps[FIB_JUMPS]; /* blocks at their depths */
 	uint64_t live;             /* words of the arena in use */
 	struct fib_arena places;   /* of nodes, in it */
+	uint32_t plain[FIB_HOPS];  /* IPv4: places of nodes with that one answer, 0 = none */
 	bool unmeasured;           /* blocks are stale whose words `live` doesn't know yet */
 	uint32_t
 	    dirty; /* words of the root to be compiled at the next flush, FIB_DIRTY_MOST: all */

@@ -2,8 +2,8 @@
  * fib_compile.c - what packets read of a large table, written: a multibit trie whose nodes are
  * compressed by runs.
  *
- * The first 18 bits of an address choose a word of the root: the number of a next hop, or the place
- * of a node. A node stands for the next 6 bits: 64 slots, each with a next hop or a further node (a
+ * The first 18 bits of an address choose a word of the root: the place of a node, or (IPv6) the number
+ * of a next hop. A node stands for the next 6 bits: 64 slots, each with a next hop or a further node (a
  * kid) for the 6 bits after. Neighbouring slots with one answer are a run; the node has one bit for
  * each slot at which a run begins, then the runs' values. The run of a slot is found by counting
  * bits, as in Lulea tries (Degermark et al. 1997) and poptries (Asai and Ohara 2015); other than
@@ -259,20 +259,46 @@ fib_root_hop(const struct fib_comp *c, uint32_t i)
 	return bits == 0 ? 0 : c->shorter[1u << bits | i >> (FIB_ROOT_BITS - bits)];
 }
 
+/* What stands in the root where the answer is known. False if the arena has no room. */
+static bool
+root_answer(struct fib_comp *c, uint16_t hop, uint32_t *word)
+{
+	uint64_t *node;
+	uint32_t place;
+
+	if (c->family == AF_INET6) {
+		*word = FIB_ANSWER | hop;
+		return true;
+	}
+	if (hop != 0 && c->plain[hop] == 0) {
+		if ((place = fib_arena_take(c, FIB_PLAIN_WORDS)) == 0)
+			return false;
+		node = c->pop->arena + place;
+		node[0] = 1;
+		memcpy(&node[1], &hop, sizeof(hop));
+		c->plain[hop] = place;
+	}
+	*word = c->plain[hop];
+	return true;
+}
+
 /* A word of the root anew, and the nodes below that need it. False if the arena has no room. */
 bool
 fib_root_compile(struct fib_comp *c, uint32_t i, bool all)
 {
 	struct fib_block *b = c->block[i];
 	uint16_t hop = fib_root_hop(c, i);
-	uint32_t word = hop;
+	uint32_t word;
 
-	if (b != NULL) {
+	if (b == NULL) {
+		if (!root_answer(c, hop, &word))
+			return false;
+	} else {
 		if ((all || b->stale || b->above != hop) &&
 		    !fib_block_compile(
 			c, b, hop, (fib_key)i << (128 - FIB_ROOT_BITS), FIB_ROOT_BITS, all))
 			return false;
-		word = b->place | FIB_NODE;
+		word = b->place;
 	}
 	__atomic_store_n(&c->pop->root[i], word, __ATOMIC_RELEASE);
 	return true;
@@ -344,12 +370,12 @@ int
 fib_compile_all(struct fib_comp *c)
 {
 	struct fib_pop *old = c->pop, *p;
-	uint64_t room, bytes;
+	uint64_t room, bytes, words;
 
 	if (c->unmeasured)
 		measure_all(c);
-	bytes = fib_big_bytes(
-	    sizeof(*p) + (2 * c->live + ARENA_SPARE + jump_sizes(c)) * sizeof(p->arena[0]));
+	words = 2 * c->live + (uint64_t)FIB_PLAIN_WORDS * c->hops.live + ARENA_SPARE;
+	bytes = fib_big_bytes(sizeof(*p) + (words + jump_sizes(c)) * sizeof(p->arena[0]));
 	room = (bytes - sizeof(*p)) / sizeof(p->arena[0]) - jump_sizes(c);
 	room &= ~(uint64_t)(LINE - 1);
 	if (room > ARENA_MOST || (p = fib_big_alloc(bytes)) == NULL) {
@@ -366,6 +392,7 @@ fib_compile_all(struct fib_comp *c)
 		memcpy(p->hop + 1, c->hops.hop + 1, (c->hops.used - 1) * sizeof(p->hop[0]));
 	c->pop = p;
 	fib_arena_open(c);
+	memset(c->plain, 0, sizeof(c->plain));
 	for (uint32_t i = 0; i < FIB_ROOT_WORDS; i++)
 		if (!fib_root_compile(c, i, true))
 			abort(); /* it has been measured */
