@@ -3,8 +3,9 @@
  * ours and their peers are both given.
  *
  * The table is shared/data/rib/bart-fulltable-v4v6.prefixes.txt.gz (901,899 and 160,147 prefixes),
- * or the file that WARREN_RIB names. It has no next hops: each prefix gets one of RIB_HOPS by a
- * seeded draw, the worst case for what merges neighbours.
+ * or the file that WARREN_RIB names; looked for beside the working directory, or beside the sources
+ * that WARREN_SOURCE names. It has no next hops: each prefix gets one of RIB_HOPS by a seeded draw,
+ * the worst case for what merges neighbours.
  */
 #ifndef WARREN_BENCH_RIB_H
 #define WARREN_BENCH_RIB_H
@@ -62,14 +63,15 @@ rib_table_read(struct rib_table *t)
 {
 	static const char name[] = "data/rib/bart-fulltable-v4v6.prefixes.txt.gz";
 	static const char *const beside[] = { "shared", "../shared", "../../shared" };
-	const char *given = getenv("WARREN_RIB");
-	char line[128], path[256];
+	const char *given = getenv("WARREN_RIB"), *source = getenv("WARREN_SOURCE");
+	char line[128], path[512];
 	uint64_t seed = 1;
 	gzFile f = given != NULL ? gzopen(given, "r") : NULL;
 
 	for (size_t i = 0; f == NULL && given == NULL && i < sizeof(beside) / sizeof(beside[0]);
 	     i++) {
-		snprintf(path, sizeof(path), "%s/%s", beside[i], name);
+		snprintf(
+		    path, sizeof(path), "%s/%s/%s", source == NULL ? "." : source, beside[i], name);
 		f = gzopen(path, "r");
 	}
 	if (f == NULL)

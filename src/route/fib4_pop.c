@@ -1,68 +1,41 @@
 /*
  * fib4_pop.c - IPv4 look-ups in the compiled form of a large table (fib_pop.h), a batch at a time.
  *
- * Each step is a loop of its own over the batch, that either reads memory at places known before, so
- * that the processor has many reads under way at once, or computes, which the compiler makes vectors
- * of. What has no node looks into an empty one, and what is read there is thrown away: no branch
- * depends on the table but that for kids, which are behind /24.
+ * First the words of the root are read, of the whole batch, so that the processor has many reads under
+ * way at once, and the nodes' lines are asked for; then the nodes. Every word of the root leads to a
+ * node: no branch depends on the table but that for kids, which are behind /24.
  */
 #include "base/mbuf.h"
 #include "route/fib_pop.h"
 
 #define INLINE static inline __attribute__((always_inline))
 
-/* A batch on its way. */
-struct way {
-	uint32_t host[BATCH_MAX];
-	uint32_t at[BATCH_MAX];   /* where it goes on */
-	uint32_t word[BATCH_MAX]; /* of the root */
-};
-
-/* The places of the addresses in the root, or in the table of 2^24 answers. */
-INLINE void
-start(struct way *w, const uint32_t *dst, unsigned n, unsigned bits)
-{
-	for (unsigned i = 0; i < n; i++) {
-		w->host[i] = __builtin_bswap32(dst[i]);
-		w->at[i] = w->host[i] >> (32 - bits);
-	}
-}
-
-/* The words of the root, and the places of the nodes. */
-INLINE void
-read_root(const struct fib_pop *p, struct way *w, unsigned n)
-{
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++)
-		w->word[i] = __atomic_load_n(&p->root[w->at[i]], __ATOMIC_CONSUME);
-	for (unsigned i = 0; i < n; i++)
-		w->at[i] = fib_root_place(w->word[i]);
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch(p->arena + w->at[i]);
-}
-
 INLINE struct nexthop *
-answer(const struct fib_pop *p, uint32_t host, uint32_t value)
+answer(const struct fib_pop *p, uint32_t dst, uint32_t value)
 {
 	if (__builtin_expect(value & FIB_KID, 0))
-		value = fib_pop_find(p, fib4_key(host));
+		value = fib_pop_find(p, fib4_key(__builtin_bswap32(dst)));
 	return fib_pop_hop(p, value);
 }
 
 INLINE void
 look_compact(const struct fib_pop *p, const uint32_t *dst, struct nexthop **nh, unsigned n)
 {
-	struct way w;
+	uint32_t place[BATCH_MAX];
 
-	start(&w, dst, n, FIB_ROOT_BITS);
-	read_root(p, &w, n);
 #pragma GCC unroll 8
 	for (unsigned i = 0; i < n; i++) {
-		uint32_t value = fib_node_value(
-		    p->arena + w.at[i], w.host[i] >> 8 & (FIB_SLOTS - 1));
+		uint32_t first = __builtin_bswap32(dst[i]) >> (32 - FIB_ROOT_BITS);
 
-		nh[i] = answer(p, w.host[i], w.word[i] & FIB_NODE ? value : w.word[i]);
+		place[i] = __atomic_load_n(&p->root[first], __ATOMIC_CONSUME);
+		__builtin_prefetch(p->arena + place[i]);
+	}
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i++) {
+		/* the last 6 bits of 24 */
+		unsigned slot = dst[i] >> 16 & (FIB_SLOTS - 1);
+
+		nh[i] = answer(p, dst[i], fib_node_value(p->arena + place[i], slot));
 	}
 }
 
@@ -70,15 +43,15 @@ INLINE void
 look_direct(const struct fib_pop *p, const struct fib_direct *d, const uint32_t *dst,
     struct nexthop **nh, unsigned n)
 {
-	struct way w;
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i++)
+		__builtin_prefetch(&d->value[__builtin_bswap32(dst[i]) >> 8]);
+#pragma GCC unroll 8
+	for (unsigned i = 0; i < n; i++) {
+		uint32_t first = __builtin_bswap32(dst[i]) >> 8;
 
-	start(&w, dst, n, 24);
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++)
-		__builtin_prefetch(&d->value[w.at[i]]);
-#pragma GCC unroll 8
-	for (unsigned i = 0; i < n; i++)
-		nh[i] = answer(p, w.host[i], __atomic_load_n(&d->value[w.at[i]], __ATOMIC_CONSUME));
+		nh[i] = answer(p, dst[i], __atomic_load_n(&d->value[first], __ATOMIC_CONSUME));
+	}
 }
 
 /* At most BATCH_MAX look-ups. */

@@ -138,9 +138,9 @@ look_root(const struct fib_pop *p, struct way *w, unsigned n)
 		uint64_t high = __builtin_bswap64(load64(w->dst[i]->b));
 		uint32_t word = root_word(p, high);
 
-		w->value[i] = word;
+		w->value[i] = (uint16_t)word;
 		w->high[left] = high / BATCH_MAX * BATCH_MAX + i;
-		left += word / FIB_NODE;
+		left += 1 - word / FIB_ANSWER;
 	}
 	w->left = left;
 }
@@ -205,8 +205,7 @@ look_some(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop 
 	for (unsigned j = 0; j < FIB_JUMPS; j++)
 		look_jump(p, &w, j);
 	for (unsigned i = 0; i < w.left; i++)
-		walk_later(
-		    &w, who_of(w.high[i]), fib_root_place(root_word(p, w.high[i])), FIB_ROOT_BITS);
+		walk_later(&w, who_of(w.high[i]), root_word(p, w.high[i]), FIB_ROOT_BITS);
 	walk(p, &w);
 	for (unsigned i = 0; i < n; i++)
 		nh[i] = fib_pop_hop(p, w.value[i]);

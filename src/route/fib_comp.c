@@ -3,9 +3,9 @@
  *
  * Beside each node that packets read stands its block: the prefixes that end in it, and its kids. From
  * that the node is compiled anew when it changes (fib_compile.c), into a new place of the arena, and
- * one store of 32 bits lets packets see it (Read-Copy-Update; an old node is never written again).
- * When the arena is full, everything is compiled into a new one, and the old one goes behind the
- * readers. Prefixes of up to 18 bits stand in one array as a binary heap; what they cover is written
+ * one store of 32 bits lets packets see it (Read-Copy-Update; an old node is not written before all
+ * packets that may read it are gone, fib_arena.c). When the arena is full, everything is compiled into
+ * a new one, and the old one goes behind the readers. Prefixes of up to 18 bits stand in one array as a binary heap; what they cover is written
  * into the root's words. The default route is number 0 in all of them: changing it is one store.
  */
 #include "kern/sysctl.h"
@@ -157,6 +157,7 @@ lose_all(struct fib_comp *c)
 	if (c->pop != NULL)
 		rcu_call(&c->pop->rcu, fib_pop_free);
 	c->pop = NULL;
+	fib_arena_close(c);
 	c->unmeasured = true;
 	direct_publish(c, NULL);
 	VNET(fib_lost)++;
@@ -299,6 +300,30 @@ dirty_add(struct fib_comp *c, uint32_t i)
 }
 
 static void
+hop_put(struct fib_comp *c, uint16_t hop)
+{
+	if (!fib_hop_put(&c->hops, hop))
+		return;
+	fib_arena_give(c, c->plain[hop], FIB_PLAIN_WORDS);
+	c->plain[hop] = 0;
+	fib_arena_give_hop(c, hop);
+}
+
+/*
+ * A number for the next hop; 0: FIB_HOPS - 1 others are there. Those that wait for packets are free
+ * at once in a new block.
+ */
+static uint16_t
+hop_get(struct fib_comp *c, struct nexthop *nh)
+{
+	uint16_t hop = fib_hop_get(&c->hops, nh);
+
+	if (hop != 0 || c->hops.live == FIB_HOPS - 1 || fib_compile_all(c) != 0)
+		return hop;
+	return fib_hop_get(&c->hops, nh);
+}
+
+static void
 default_set(struct fib_comp *c, struct nexthop *nh)
 {
 	c->deflt = nh;
@@ -357,7 +382,8 @@ fib_comp_set(struct fib_comp *c, const struct rt_addr *dst, struct nexthop *nh, 
 		default_set(c, nh);
 		return 0;
 	}
-	if ((hop = fib_hop_get(&c->hops, nh)) == 0)
+	fib_arena_collect(c);
+	if ((hop = hop_get(c, nh)) == 0)
 		return -ENOSPC;
 	if (c->pop != NULL)
 		rcu_publish(&c->pop->hop[hop], c->hops.hop[hop]);
@@ -367,13 +393,13 @@ fib_comp_set(struct fib_comp *c, const struct rt_addr *dst, struct nexthop *nh, 
 		/* of a short prefix packets may have seen a part */
 		if (dst->plen <= FIB_ROOT_BITS && show(c, dst) != 0)
 			lose_all(c);
-		fib_hop_put(&c->hops, hop);
+		hop_put(c, hop);
 		return error;
 	}
 	if (error != 0)
 		lose_all(c);
 	c->routes += old == 0;
-	fib_hop_put(&c->hops, old);
+	hop_put(c, old);
 	return 0;
 }
 
@@ -387,12 +413,13 @@ fib_comp_clear(struct fib_comp *c, const struct rt_addr *dst)
 		default_set(c, NULL);
 		return;
 	}
+	fib_arena_collect(c);
 	if ((old = take(c, dst)) == 0)
 		return;
 	c->routes--;
 	if (show(c, dst) != 0)
 		lose_all(c);
-	fib_hop_put(&c->hops, old);
+	hop_put(c, old);
 }
 
 int
@@ -447,6 +474,7 @@ fib_comp_free(struct fib_comp *c)
 	for (uint32_t i = 0; i < FIB_ROOT_WORDS; i++)
 		block_free_all(c, c->block[i]);
 	direct_publish(c, NULL);
+	fib_arena_close(c);
 	if (c->pop != NULL)
 		rcu_call(&c->pop->rcu, fib_pop_free);
 	for (uint32_t i = 0; i < c->hops.used; i++)

@@ -2,8 +2,8 @@
  * fib_compile.c - what packets read of a large table, written: a multibit trie whose nodes are
  * compressed by runs.
  *
- * The first 18 bits of an address choose a word of the root: the number of a next hop, or the place
- * of a node. A node stands for the next 6 bits: 64 slots, each with a next hop or a further node (a
+ * The first 18 bits of an address choose a word of the root: the place of a node, or (IPv6) the number
+ * of a next hop. A node stands for the next 6 bits: 64 slots, each with a next hop or a further node (a
  * kid) for the 6 bits after. Neighbouring slots with one answer are a run; the node has one bit for
  * each slot at which a run begins, then the runs' values. The run of a slot is found by counting
  * bits, as in Lulea tries (Degermark et al. 1997) and poptries (Asai and Ohara 2015); other than
@@ -24,9 +24,8 @@
 
 enum {
 	HUGE_PAGE = 1 << 21,
-	NODE_MOST = 1 + FIB_SLOTS * 2 / 8 + FIB_SLOTS * 4 / 8, /* words of a node */
-	LINE = 8,                                              /* words of a cache line */
-	ARENA_SPARE = 1 << 14,                                 /* of a small table */
+	LINE = 8,              /* words of a cache line */
+	ARENA_SPARE = 1 << 14, /* of a small table */
 	ARENA_MOST = 1 << 28,
 };
 
@@ -97,25 +96,16 @@ node_words(unsigned runs, unsigned kids)
 }
 
 /*
- * Write a node at the arena's end; values with FIB_KID are the kids in order, kid[] their places.
- * How many words it has, 0 = there is no room.
+ * Write a node that begins runs at these slots; values with FIB_KID are the kids in order, kid[]
+ * their places.
  */
-static unsigned
-node_write(struct fib_pop *p, const uint16_t value[FIB_SLOTS], const uint32_t *kid, unsigned kids)
+static void
+node_write(uint64_t *node, uint64_t starts, const uint16_t value[FIB_SLOTS], const uint32_t *kid,
+    unsigned kids)
 {
-	uint64_t starts = run_starts(value), *node;
 	unsigned before = words_before_kids(fib_bits_in(starts));
-	unsigned words = node_words(fib_bits_in(starts), kids);
-	unsigned left_of_line = LINE - p->used % LINE;
-	uint16_t *run;
+	uint16_t *run = (uint16_t *)(void *)(node + 1);
 
-	/* what fits a cache line is not in two */
-	if (left_of_line < words && words <= LINE)
-		p->used += left_of_line;
-	if (p->used + words + NODE_MOST > p->room)
-		return 0;
-	node = p->arena + p->used;
-	run = (uint16_t *)(void *)(node + 1);
 	*node = starts;
 	for (uint64_t left = starts; left != 0; left &= left - 1) {
 		uint16_t v = value[__builtin_ctzll(left)];
@@ -123,8 +113,6 @@ node_write(struct fib_pop *p, const uint16_t value[FIB_SLOTS], const uint32_t *k
 		*run++ = v & FIB_KID ? (uint16_t)(v + before) : v;
 	}
 	memcpy((uint32_t *)(void *)node + before, kid, kids * sizeof(*kid));
-	p->used += words;
-	return words;
 }
 
 /* --- the jump table ------------------------------------------------------- */
@@ -201,8 +189,9 @@ fib_block_compile(
     struct fib_comp *c, struct fib_block *b, uint16_t above, fib_key key, unsigned depth, bool all)
 {
 	uint16_t value[FIB_SLOTS];
-	uint32_t kid[FIB_SLOTS];
+	uint32_t kid[FIB_SLOTS], place;
 	unsigned kids = 0, words;
+	uint64_t starts;
 
 	fib_block_paint(b, above, value);
 	for (uint64_t left = b->kids; left != 0; left &= left - 1, kids++) {
@@ -216,10 +205,14 @@ fib_block_compile(
 		kid[kids] = k->place;
 		value[slot] = (uint16_t)(FIB_KID | kids);
 	}
-	words = node_write(c->pop, value, kid, kids);
-	if (words == 0)
+	starts = run_starts(value);
+	words = node_words(fib_bits_in(starts), kids);
+	if ((place = fib_arena_take(c, words)) == 0)
 		return false;
-	b->place = c->pop->used - words;
+	node_write(c->pop->arena + place, starts, value, kid, kids);
+	if (!all)
+		fib_arena_give(c, b->place, b->words);
+	b->place = place;
 	block_set_words(c, b, words);
 	b->above = above;
 	b->stale = false;
@@ -227,12 +220,12 @@ fib_block_compile(
 	return true;
 }
 
-/* A block without prefixes and kids; its node stays as long as packets may read it. */
 void
 fib_block_end(struct fib_comp *c, struct fib_block *b, fib_key key, unsigned depth)
 {
 	fib_jump_count(c, depth, -1);
 	jump_set(c, key, depth, 0);
+	fib_arena_give(c, b->place, b->words);
 	c->live -= b->words;
 	fib_block_free(&c->blocks_bytes, b);
 }
@@ -266,20 +259,46 @@ fib_root_hop(const struct fib_comp *c, uint32_t i)
 	return bits == 0 ? 0 : c->shorter[1u << bits | i >> (FIB_ROOT_BITS - bits)];
 }
 
+/* What stands in the root where the answer is known. False if the arena has no room. */
+static bool
+root_answer(struct fib_comp *c, uint16_t hop, uint32_t *word)
+{
+	uint64_t *node;
+	uint32_t place;
+
+	if (c->family == AF_INET6) {
+		*word = FIB_ANSWER | hop;
+		return true;
+	}
+	if (hop != 0 && c->plain[hop] == 0) {
+		if ((place = fib_arena_take(c, FIB_PLAIN_WORDS)) == 0)
+			return false;
+		node = c->pop->arena + place;
+		node[0] = 1;
+		memcpy(&node[1], &hop, sizeof(hop));
+		c->plain[hop] = place;
+	}
+	*word = c->plain[hop];
+	return true;
+}
+
 /* A word of the root anew, and the nodes below that need it. False if the arena has no room. */
 bool
 fib_root_compile(struct fib_comp *c, uint32_t i, bool all)
 {
 	struct fib_block *b = c->block[i];
 	uint16_t hop = fib_root_hop(c, i);
-	uint32_t word = hop;
+	uint32_t word;
 
-	if (b != NULL) {
+	if (b == NULL) {
+		if (!root_answer(c, hop, &word))
+			return false;
+	} else {
 		if ((all || b->stale || b->above != hop) &&
 		    !fib_block_compile(
 			c, b, hop, (fib_key)i << (128 - FIB_ROOT_BITS), FIB_ROOT_BITS, all))
 			return false;
-		word = b->place | FIB_NODE;
+		word = b->place;
 	}
 	__atomic_store_n(&c->pop->root[i], word, __ATOMIC_RELEASE);
 	return true;
@@ -344,30 +363,36 @@ jump_place(const struct fib_comp *c, struct fib_pop *p)
 
 /*
  * Everything anew in a new block of memory of twice the size: less than half goes to gaps at the
- * ends of lines, the rest is for changes. 0 or -ENOMEM, and packets still have the old one.
+ * ends of lines, even if no node fits one (of the full table: 1 %). The rest is for what changes need
+ * until the places that they give back are free. 0 or -ENOMEM, and packets still have the old one.
  */
 int
 fib_compile_all(struct fib_comp *c)
 {
 	struct fib_pop *old = c->pop, *p;
-	uint64_t room, bytes;
+	uint64_t room, bytes, words;
 
 	if (c->unmeasured)
 		measure_all(c);
-	bytes = fib_big_bytes(
-	    sizeof(*p) + (2 * c->live + ARENA_SPARE + jump_sizes(c)) * sizeof(p->arena[0]));
+	words = 2 * c->live + (uint64_t)FIB_PLAIN_WORDS * c->hops.live + ARENA_SPARE;
+	bytes = fib_big_bytes(sizeof(*p) + (words + jump_sizes(c)) * sizeof(p->arena[0]));
 	room = (bytes - sizeof(*p)) / sizeof(p->arena[0]) - jump_sizes(c);
 	room &= ~(uint64_t)(LINE - 1);
-	if (room > ARENA_MOST || (p = fib_big_alloc(bytes)) == NULL)
+	if (room > ARENA_MOST || (p = fib_big_alloc(bytes)) == NULL) {
+		/* the change that wanted room has given back what packets still find */
+		fib_arena_close(c);
 		return -ENOMEM;
+	}
 	p->room = (uint32_t)room;
-	p->used = NODE_MOST; /* behind the empty node */
+	p->used = FIB_NODE_MOST; /* behind the empty node */
 	jump_place(c, p);
 	p->direct = c->direct;
 	p->hop[0] = c->deflt;
 	if (c->hops.used > 0)
 		memcpy(p->hop + 1, c->hops.hop + 1, (c->hops.used - 1) * sizeof(p->hop[0]));
 	c->pop = p;
+	fib_arena_open(c);
+	memset(c->plain, 0, sizeof(c->plain));
 	for (uint32_t i = 0; i < FIB_ROOT_WORDS; i++)
 		if (!fib_root_compile(c, i, true))
 			abort(); /* it has been measured */

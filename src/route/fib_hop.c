@@ -8,9 +8,9 @@
  * packets of them all; a route of a compiled table has no count of its own. Groups are not shared,
  * and keep counting for each path.
  *
- * A number is given back with its last reference, but not given out again before the block of
- * memory that packets read (fib_pop.h) has been replaced: a packet that has just read the number
- * there looks up the next hop behind it a moment later.
+ * A number is given back with its last reference, but not given out again before the packets of
+ * that moment are gone (fib_arena.c): one that has just read the number looks up the next hop behind
+ * it a moment later.
  */
 #include "route/fib_hop.h"
 
@@ -76,13 +76,8 @@ share(struct nexthop *nh)
 static uint16_t
 number_new(struct fib_hops *h)
 {
-	if (h->nspare > 0) {
-		uint16_t number = h->spare[--h->nspare];
-
-		/* those that wait lie behind the spare ones: close the gap with the last of them */
-		h->spare[h->nspare] = h->spare[h->nspare + h->nwaiting];
-		return number;
-	}
+	if (h->nspare > 0)
+		return h->spare[--h->nspare];
 	if (h->used == 0)
 		h->used = 1;
 	return h->used < FIB_HOPS ? (uint16_t)h->used++ : 0;
@@ -99,6 +94,7 @@ fib_hop_get(struct fib_hops *h, struct nexthop *nh)
 			return 0;
 		h->hop[number] = share(nh);
 		h->bucket[b] = number;
+		h->live++;
 	}
 	h->refs[number]++;
 	return number;
@@ -123,21 +119,30 @@ bucket_empty(struct fib_hops *h, uint32_t b)
 	h->bucket[hole] = 0;
 }
 
-void
+bool
 fib_hop_put(struct fib_hops *h, uint16_t number)
 {
 	if (number == 0 || --h->refs[number] > 0)
-		return;
+		return false;
 	bucket_empty(h, bucket_find(h, h->hop[number]));
 	if (fib_hop_is_shared(h->hop[number]))
 		rib_entry_retire(h->hop[number]->rt);
 	h->hop[number] = NULL;
-	h->spare[h->nspare + h->nwaiting++] = number;
+	h->live--;
+	return true;
+}
+
+void
+fib_hop_free(struct fib_hops *h, uint16_t number)
+{
+	h->spare[h->nspare++] = number;
 }
 
 void
 fib_hop_new_block(struct fib_hops *h)
 {
-	h->nspare += h->nwaiting;
-	h->nwaiting = 0;
+	h->nspare = 0;
+	for (uint32_t number = 1; number < h->used; number++)
+		if (h->hop[number] == NULL)
+			fib_hop_free(h, (uint16_t)number);
 }

@@ -14,13 +14,10 @@ struct fib_hops {
 	struct nexthop *hop[FIB_HOPS]; /* NULL = free; as packets get it */
 	uint32_t refs[FIB_HOPS];
 	uint16_t bucket[FIB_HOP_HASH]; /* open addressing, 0 = empty */
-	/*
-	 * Numbers that are free again, and behind them those that readers of the present block may
-	 * still hold: they wait for the next block.
-	 */
-	uint16_t spare[FIB_HOPS];
-	uint32_t nspare, nwaiting;
+	uint16_t spare[FIB_HOPS];      /* numbers that are free again */
+	uint32_t nspare;
 	uint32_t used; /* numbers below it were given out before */
+	uint32_t live; /* numbers with a reference */
 };
 
 /*
@@ -28,14 +25,19 @@ struct fib_hops {
  * there.
  */
 uint16_t fib_hop_get(struct fib_hops *h, struct nexthop *nh);
-void fib_hop_put(struct fib_hops *h, uint16_t number);
+/*
+ * True: that was the last one, and the number is not given out again before fib_hop_free, since
+ * packets may hold it. 0 is nobody's number.
+ */
+bool fib_hop_put(struct fib_hops *h, uint16_t number);
+void fib_hop_free(struct fib_hops *h, uint16_t number);
 /* Is it what several routes share, and not the next hop of one of them or a group? */
 static inline bool
 fib_hop_is_shared(const struct nexthop *nh)
 {
 	return nh->rt != NULL && nh->rt->dst.family == 0;
 }
-/* A new block has no number any more that has no reference. */
+/* Packets have a new block, in which no number is that has no reference: all those are free. */
 void fib_hop_new_block(struct fib_hops *h);
 
 #endif

@@ -40,8 +40,12 @@ fib_jump_depth(unsigned jump)
 	return FIB_JUMP_MOST - FIB_STRIDE * jump;
 }
 
-/* In a word of the root: the rest is the place of a node, not the number of a next hop. */
-#define FIB_NODE UINT32_C(0x80000000)
+/*
+ * A word of the root is the place of a node; IPv6: or, with this bit, the number of a next hop.
+ * IPv4's look-up is quicker if there is always a node, so it has one for each next hop of the root
+ * (bench fib: in the prefixes 7.4 -> 5.5 ns).
+ */
+#define FIB_ANSWER UINT32_C(0x80000000)
 
 /* 2^24 answers by the first 24 bits: a next hop's number, or FIB_KID: look in the compact form. */
 struct fib_direct {
@@ -60,17 +64,10 @@ struct fib_pop {
 	uint32_t root[1 << FIB_ROOT_BITS];
 	/*
 	 * Nodes: a word of bits, one where a run of equal values begins; the runs' values, 16 bits
-	 * each; the kids' places, 32 bits each.
+	 * each; the kids' places, 32 bits each. Place 0: an empty one, whose answer is number 0.
 	 */
 	uint64_t arena[] __attribute__((aligned(64)));
 };
-
-/* Where the node is that a word of the root leads to; 0, an empty one, if it is no node's. */
-static inline __attribute__((always_inline)) uint32_t
-fib_root_place(uint32_t word)
-{
-	return word & ~FIB_NODE & -(word / FIB_NODE);
-}
 
 /* The value that a node has for a slot. */
 static inline __attribute__((always_inline)) uint16_t
@@ -150,10 +147,10 @@ static inline __attribute__((always_inline)) uint16_t
 fib_pop_find(const struct fib_pop *p, unsigned __int128 key)
 {
 	uint32_t word = __atomic_load_n(&p->root[key >> (128 - FIB_ROOT_BITS)], __ATOMIC_CONSUME);
-	const uint64_t *node = p->arena + (word & ~FIB_NODE);
+	const uint64_t *node = p->arena + word;
 	uint16_t value;
 
-	if (!(word & FIB_NODE))
+	if (word & FIB_ANSWER)
 		return (uint16_t)word;
 	for (unsigned depth = FIB_ROOT_BITS;; depth += FIB_STRIDE) {
 		value = fib_node_value(node, fib_slot(key, depth));

@@ -19,6 +19,7 @@
 #include <string.h>
 
 enum { ARENA_FIRST = 4, ARENA_MOST = 512 };
+enum { NEAR = 6 }; /* steps up from the last insertion, before the way down begins at the root */
 
 /* A piece of the arena: behind this, at the next cache line, its nodes. */
 struct arena_chunk {
@@ -31,6 +32,7 @@ struct radix_tree {
 	struct radix_node *root;
 	unsigned max_bits;
 	size_t objects;
+	struct radix_node *last; /* inserted last; NULL: an object has left since */
 	/* the arena: `room` branching nodes in all, `spare` of them (linked by child[0]) unused */
 	struct arena_chunk *chunks;
 	struct radix_node *free;
@@ -236,16 +238,22 @@ take_place(struct radix_tree *t, struct radix_node *old, struct radix_node *n)
 	}
 }
 
+static inline bool
+node_covers(const struct radix_node *n, const uint8_t *key, unsigned plen)
+{
+	return n->plen <= plen && key_common(n->key, key, n->plen) == n->plen;
+}
+
 /*
- * The node with exactly this prefix, object or not; or NULL, then *stop is the last node that
- * covers the prefix.
+ * The node with exactly this prefix, object or not, from n on; or NULL, then *stop is the last node
+ * that covers the prefix.
  */
 static struct radix_node *
-descend(const struct radix_tree *t, const uint8_t *key, unsigned plen, struct radix_node **stop)
+descend_from(struct radix_node *n, const uint8_t *key, unsigned plen, struct radix_node **stop)
 {
-	struct radix_node *n = t->root, *covers = NULL;
+	struct radix_node *covers = NULL;
 
-	while (n != NULL && n->plen <= plen && key_common(n->key, key, n->plen) == n->plen) {
+	while (n != NULL && node_covers(n, key, plen)) {
 		if (n->plen == plen)
 			return n;
 		covers = n;
@@ -254,6 +262,27 @@ descend(const struct radix_tree *t, const uint8_t *key, unsigned plen, struct ra
 	if (stop != NULL)
 		*stop = covers;
 	return NULL;
+}
+
+static struct radix_node *
+descend(const struct radix_tree *t, const uint8_t *key, unsigned plen, struct radix_node **stop)
+{
+	return descend_from(t->root, key, plen, stop);
+}
+
+/*
+ * Where a prefix that comes now may be looked for: prefixes come in order most often (a file, a
+ * routing daemon's table), and then the last one is few steps away, where the root is 20.
+ */
+static struct radix_node *
+insert_from(const struct radix_tree *t, const uint8_t *key, unsigned plen)
+{
+	struct radix_node *n = t->last;
+
+	for (unsigned up = 0; n != NULL && up < NEAR; up++, n = n->parent)
+		if (node_covers(n, key, plen))
+			return n;
+	return t->root;
 }
 
 static void
@@ -283,7 +312,7 @@ radix_insert(
 
 	if (plen > t->max_bits)
 		return -EINVAL;
-	at = descend(t, whole.b, plen, &covers);
+	at = descend_from(insert_from(t, whole.b, plen), whole.b, plen, &covers);
 	if (at != NULL && at->has_object && !allow_dup)
 		return -EEXIST;
 	if (arena_reserve(t, t->objects + 1) != 0)
@@ -296,6 +325,7 @@ radix_insert(
 		dup_append(at, n);
 		return 0;
 	}
+	t->last = n;
 	if (at != NULL) {
 		take_place(t, at, n);
 		branch_free(t, at);
@@ -356,6 +386,7 @@ prefix_delete(struct radix_tree *t, struct radix_node *n)
 	struct radix_node *p = n->parent, *only, *branch;
 
 	t->objects--;
+	t->last = NULL;
 	if (dup_delete(t, n))
 		return;
 	if (n->child[0] != NULL && n->child[1] != NULL) {

@@ -7,7 +7,7 @@
 
 #include "base/rng.h"
 #include "kern/sysctl.h"
-#include "route/rib.h"
+#include "route/fib_trie.h"
 
 #include <stdio.h>
 
@@ -572,6 +572,65 @@ test_routes_that_lead_one_way_share_a_next_hop(void **state)
 	if_free(ifp);
 }
 
+static void
+test_changes_that_go_on_never_compile_all(void **state)
+{
+	uintptr_t table;
+	struct rt_addr a;
+
+	(void)state;
+	set_sysctl("net.route.fib_compile", "1");
+	for (uint32_t i = 0; i < 4000; i++) {
+		a = p4(i * 0x10307 << 8, 20 + i % 13);
+		assert_int_equal(fib_set(0, &a, &hop[i % HOPS]), 0);
+	}
+	table = VNET(fib4_table)[0];
+	for (uint32_t i = 0; i < 200000; i++) {
+		a = p4(i % 4000 * 0x10307 << 8, 20 + i % 4000 % 13);
+		fib_clear(0, &a);
+		assert_int_equal(fib_set(0, &a, &hop[i % 7 * 3]), 0);
+		assert_ptr_equal(fib_lookup4(0, load32(a.addr)), &hop[i % 7 * 3]);
+		rcu_poll();
+	}
+	assert_int_equal(VNET(fib4_table)[0], table);
+	for (uint32_t i = 0; i < 4000; i++) {
+		a = p4(i * 0x10307 << 8, 20 + i % 13);
+		fib_clear(0, &a);
+	}
+}
+
+/* One route, that leads another way each time: numbers and places come back behind the readers. */
+static void
+test_next_hops_that_come_and_go_use_their_numbers_again(void **state)
+{
+	enum { MANY = 100000 };
+	struct nexthop *many = aligned_alloc(64, MANY * sizeof(*many));
+	struct rt_addr a = p4(0x0a000000, 24), b = p4(0x0b000000, 24);
+	uintptr_t table;
+
+	(void)state;
+	memset(many, 0, MANY * sizeof(*many));
+	set_sysctl("net.route.fib_compile", "1");
+	assert_int_equal(fib_set(0, &a, &hop[0]), 0);
+	assert_int_equal(fib_set(0, &b, &hop[1]), 0);
+	table = VNET(fib4_table)[0];
+	for (uint32_t i = 0; i < MANY; i++) {
+		assert_int_equal(fib_set(0, &a, &many[i]), 0);
+		assert_ptr_equal(fib_lookup4(0, load32(a.addr)), &many[i]);
+		assert_ptr_equal(fib_lookup4(0, load32(b.addr)), &hop[1]);
+		rcu_poll();
+	}
+	assert_int_equal(VNET(fib4_table)[0], table);
+	/* nobody polls: the numbers that wait are to be had in a new block */
+	for (uint32_t i = 0; i < MANY; i++)
+		assert_int_equal(fib_set(0, &a, &many[i]), 0);
+	assert_true(is_compiled(0));
+	assert_ptr_equal(fib_lookup4(0, load32(a.addr)), &many[MANY - 1]);
+	fib_clear(0, &a);
+	fib_clear(0, &b);
+	free(many);
+}
+
 int
 main(void)
 {
@@ -586,6 +645,8 @@ main(void)
 		KERN_TEST(test_what_is_lost_without_memory_comes_back_by_itself),
 		KERN_TEST(test_the_direct_table_comes_and_goes_with_its_sysctl),
 		KERN_TEST(test_routes_that_lead_one_way_share_a_next_hop),
+		KERN_TEST(test_changes_that_go_on_never_compile_all),
+		KERN_TEST(test_next_hops_that_come_and_go_use_their_numbers_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
