@@ -165,7 +165,8 @@ find_nodes(const struct fib_pop *p, const struct way *w, unsigned jump, uint32_t
 
 		x &= -(uint64_t)(x < 1u << FIB_PLACE_BITS);
 		y &= -(uint64_t)(y < 1u << FIB_PLACE_BITS);
-		place[i] = (uint32_t)(x | y);
+		/* not of both: between the two reads the key may have moved */
+		place[i] = (uint32_t)(x != 0 ? x : y);
 		__builtin_prefetch(p->arena + place[i]);
 	}
 }
@@ -191,6 +192,18 @@ look_jump(const struct fib_pop *p, struct way *w, unsigned jump)
 	w->left = left;
 }
 
+/* What no jump table has walks from the root, which may have an answer by now. */
+INLINE void
+look_below_root(const struct fib_pop *p, struct way *w, uint64_t high)
+{
+	uint32_t word = root_word(p, high);
+
+	if (__builtin_expect(word & FIB_ANSWER, 0))
+		w->value[who_of(high)] = (uint16_t)word;
+	else
+		walk_later(w, who_of(high), word, FIB_ROOT_BITS);
+}
+
 /* --- a batch -------------------------------------------------------------- */
 
 /* At most BATCH_MAX look-ups. */
@@ -205,7 +218,7 @@ look_some(const struct fib_pop *p, const struct in6 *const *dst, struct nexthop 
 	for (unsigned j = 0; j < FIB_JUMPS; j++)
 		look_jump(p, &w, j);
 	for (unsigned i = 0; i < w.left; i++)
-		walk_later(&w, who_of(w.high[i]), root_word(p, w.high[i]), FIB_ROOT_BITS);
+		look_below_root(p, &w, w.high[i]);
 	walk(p, &w);
 	for (unsigned i = 0; i < n; i++)
 		nh[i] = fib_pop_hop(p, w.value[i]);
