@@ -166,7 +166,8 @@ find_nodes(const struct fib_pop *p, const struct way *w, unsigned jump, uint32_t
 		x &= -(uint64_t)(x < 1u << FIB_PLACE_BITS);
 		y &= -(uint64_t)(y < 1u << FIB_PLACE_BITS);
 		/* not of both: between the two reads the key may have moved */
-		place[i] = (uint32_t)(x != 0 ? x : y);
+		y &= -(uint64_t)(x == 0);
+		place[i] = (uint32_t)(x | y);
 		__builtin_prefetch(p->arena + place[i]);
 	}
 }
