@@ -79,12 +79,7 @@ struct pipe {
 static uint64_t pipe_live; /* atomic */
 static struct event_tag *arrival_tag, *departure_tag;
 
-static uint64_t
-pipe_audit(void)
-{
-	return __atomic_load_n(&pipe_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(pipe, "pipe", pipe_audit);
+AUDIT_COUNTER(pipe, "pipe", pipe_live);
 
 /* --- the sender's side ------------------------------------------------------------------------ */
 

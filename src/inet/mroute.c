@@ -46,20 +46,8 @@ MROUTE_LIMIT(wrongvif_interval, 0, 86400,
 LINKERSET_DECLARE(mroute_proto, const struct mroute_proto);
 
 static uint64_t vifs_live, entries_live; /* until their memory goes */
-
-static uint64_t
-mroute_vifs_live(void)
-{
-	return vifs_live;
-}
-AUDIT_DEFINE(mroute_vif, "mroute_vif", mroute_vifs_live);
-
-static uint64_t
-mroute_entries_live(void)
-{
-	return entries_live;
-}
-AUDIT_DEFINE(mroute_entry, "mroute_entry", mroute_entries_live);
+AUDIT_COUNTER(mroute_vif, "mroute_vif", vifs_live);
+AUDIT_COUNTER(mroute_entry, "mroute_entry", entries_live);
 
 static int
 entry_compare(const struct mroute_entry *a, const struct mroute_entry *b)

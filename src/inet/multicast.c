@@ -67,20 +67,8 @@ maxsocksrc(int family)
 }
 
 static uint64_t members_live, groups_live; /* written by the upper half only */
-
-static uint64_t
-mcast_members_live(void)
-{
-	return members_live;
-}
-AUDIT_DEFINE(mcast_member, "mcast_member", mcast_members_live);
-
-static uint64_t
-mcast_groups_live(void)
-{
-	return groups_live;
-}
-AUDIT_DEFINE(mcast_group, "mcast_group", mcast_groups_live);
+AUDIT_COUNTER(mcast_member, "mcast_member", members_live);
+AUDIT_COUNTER(mcast_group, "mcast_group", groups_live);
 
 static int
 group_compare(const struct mcast_group *a, const struct mcast_group *b)

@@ -65,13 +65,7 @@ VNET_DEFINE_STATIC(struct ping_list, pings);
 VNET_DEFINE_STATIC(uint16_t, ping_next_id);
 
 static uint64_t ping_live; /* atomic */
-
-static uint64_t
-ping_audit(void)
-{
-	return __atomic_load_n(&ping_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(ping, "ping", ping_audit);
+AUDIT_COUNTER(ping, "ping", ping_live);
 
 /* --- out -------------------------------------------------------------------------------------- */
 

@@ -69,12 +69,7 @@ VNET_DEFINE_STATIC(struct reass_tables, reass_tables);
 static uint64_t reass_live; /* queues of all stacks; atomic */
 static struct event_tag *departure_tag;
 
-static uint64_t
-reass_audit(void)
-{
-	return __atomic_load_n(&reass_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(reass, "reassembly queue", reass_audit);
+AUDIT_COUNTER(reass, "reassembly queue", reass_live);
 
 static inline struct piece
 piece_of(const struct mbuf *m)

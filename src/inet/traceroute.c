@@ -24,13 +24,7 @@
 VNET_DEFINE_STATIC(uint16_t, trace_next_id);
 
 static uint64_t trace_live; /* atomic */
-
-static uint64_t
-trace_audit(void)
-{
-	return __atomic_load_n(&trace_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(traceroute, "traceroute", trace_audit);
+AUDIT_COUNTER(traceroute, "traceroute", trace_live);
 
 static void trace_next(struct trace *t);
 

@@ -37,13 +37,7 @@ VNET_DEFINE_STATIC(struct udp_table *, udp_table); /* NULL before the first endp
 enum { BUCKETS_MIN = 8 };
 
 static uint64_t udp_live; /* endpoints of all stacks; atomic */
-
-static uint64_t
-udp_audit(void)
-{
-	return __atomic_load_n(&udp_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(udp, "udp endpoint", udp_audit);
+AUDIT_COUNTER(udp, "udp endpoint", udp_live);
 
 /* --- the table -------------------------------------------------------------------------------- */
 

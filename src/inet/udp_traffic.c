@@ -64,13 +64,7 @@ LIST_HEAD(udp_sender_list, udp_sender);
 VNET_DEFINE_STATIC(struct udp_sender_list, udp_senders);
 
 static uint64_t traffic_live; /* senders and sinks of all stacks; atomic */
-
-static uint64_t
-traffic_audit(void)
-{
-	return __atomic_load_n(&traffic_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(udp_traffic, "udp traffic", traffic_audit);
+AUDIT_COUNTER(udp_traffic, "udp traffic", traffic_live);
 
 /* FNV-1a: short, and the same everywhere. */
 static uint32_t

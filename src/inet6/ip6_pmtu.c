@@ -49,13 +49,7 @@ VNET_DEFINE_STATIC(struct pmtu_table *, ip6_pmtu_table); /* NULL before the firs
 #define V_pmtu_table VNET(ip6_pmtu_table)
 
 static uint64_t pmtu_live; /* entries of all stacks; atomic */
-
-static uint64_t
-pmtu_audit(void)
-{
-	return __atomic_load_n(&pmtu_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(ip6_pmtu, "path MTU", pmtu_audit);
+AUDIT_COUNTER(ip6_pmtu, "path MTU", pmtu_live);
 
 static struct pmtu **
 bucket_of(struct pmtu_table *t, const struct in6 *dst)

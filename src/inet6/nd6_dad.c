@@ -45,12 +45,7 @@ struct nd6_dad {
 };
 
 static uint64_t dads_live_;
-static uint64_t
-dads_live(void)
-{
-	return __atomic_load_n(&dads_live_, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_dad, "nd6-dad", dads_live);
+AUDIT_COUNTER(nd6_dad, "nd6-dad", dads_live_);
 
 /* --- asking ----------------------------------------------------------------------------------- */
 

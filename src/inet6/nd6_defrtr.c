@@ -30,20 +30,8 @@ SYSCTL_VNET_UINT(net_inet6_ip6_maxifroutes, "net.inet6.ip6.maxifroutes", SYSCTL_
     0, 4096, "routes learned from options of advertisements (RFC 4191), per interface; 0 = none");
 
 static uint64_t routers_live, routes_live;
-
-static uint64_t
-router_live(void)
-{
-	return __atomic_load_n(&routers_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_router, "nd6-router", router_live);
-
-static uint64_t
-route_live(void)
-{
-	return __atomic_load_n(&routes_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_route, "nd6-route", route_live);
+AUDIT_COUNTER(nd6_router, "nd6-router", routers_live);
+AUDIT_COUNTER(nd6_route, "nd6-route", routes_live);
 
 enum nd6_pref
 nd6_pref_of(uint8_t flags)

@@ -22,13 +22,7 @@ SYSCTL_VNET_UINT(net_inet6_ip6_maxifprefixes, "net.inet6.ip6.maxifprefixes", SYS
     ip6_maxifprefixes, 0, 4096, "prefixes learned from advertisements, per interface");
 
 static uint64_t prefixes_live;
-
-static uint64_t
-prefix_live(void)
-{
-	return __atomic_load_n(&prefixes_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_prefix, "nd6-prefix", prefix_live);
+AUDIT_COUNTER(nd6_prefix, "nd6-prefix", prefixes_live);
 
 /* --- on the link ------------------------------------------------------------------------------ */
 

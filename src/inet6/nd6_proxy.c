@@ -18,12 +18,7 @@ struct nd6_proxy {
 VNET_DEFINE_STATIC(LIST_HEAD(nd6_proxies, nd6_proxy), nd6_proxies);
 
 static uint64_t proxies_live_;
-static uint64_t
-proxies_live(void)
-{
-	return __atomic_load_n(&proxies_live_, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_proxy, "nd6-proxy", proxies_live);
+AUDIT_COUNTER(nd6_proxy, "nd6-proxy", proxies_live_);
 
 const struct llentry *
 nd6_proxy_for(const struct ifnet *ifp, const struct in6 *target)

@@ -44,13 +44,7 @@ LIST_HEAD(rtsol_runs, rtsol_run);
 VNET_DEFINE_STATIC(struct rtsol_runs, rtsol_runs);
 
 static uint64_t rtsols_live;
-
-static uint64_t
-rtsol_live(void)
-{
-	return __atomic_load_n(&rtsols_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(rtsol, "rtsol", rtsol_live);
+AUDIT_COUNTER(rtsol, "rtsol", rtsols_live);
 
 /* --- who waits -------------------------------------------------------------------------------- */
 

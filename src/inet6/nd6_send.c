@@ -167,12 +167,7 @@ VNET_DEFINE_STATIC(struct nd6_delayed_head, nd6_delayed);
 VNET_DEFINE_STATIC(uint32_t, nd6_ndelayed);
 
 static uint64_t delayed_live_;
-static uint64_t
-delayed_live(void)
-{
-	return __atomic_load_n(&delayed_live_, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_delayed, "nd6-delayed", delayed_live);
+AUDIT_COUNTER(nd6_delayed, "nd6-delayed", delayed_live_);
 
 static void
 delayed_free(struct nd6_delayed *d)

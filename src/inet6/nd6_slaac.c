@@ -47,13 +47,7 @@ struct nd6_temp {
 };
 
 static uint64_t temps_live;
-
-static uint64_t
-temp_live(void)
-{
-	return __atomic_load_n(&temps_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nd6_temp, "nd6-temp", temp_live);
+AUDIT_COUNTER(nd6_temp, "nd6-temp", temps_live);
 
 bool
 nd6_slaac_owns(const struct nd6_prefix *pr, const struct in6_ifaddr *ia)

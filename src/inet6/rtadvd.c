@@ -62,13 +62,7 @@ struct rtadv_if {
 };
 
 static uint64_t rtadvs_live;
-
-static uint64_t
-rtadv_live(void)
-{
-	return __atomic_load_n(&rtadvs_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(rtadv, "rtadvd", rtadv_live);
+AUDIT_COUNTER(rtadv, "rtadvd", rtadvs_live);
 
 static struct rtadv_if *
 rtadv_of(const struct ifnet *ifp)

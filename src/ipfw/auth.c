@@ -57,13 +57,7 @@ SYSCTL_VNET_UINT(net_inet_ip_fw_auth_bytes, "net.inet.ip.fw.auth_bytes", SYSCTL_
     1, 65535, "bytes of a packet that its judge sees");
 
 static uint64_t held_live; /* of all stacks; atomic */
-
-static uint64_t
-fw_held_live(void)
-{
-	return __atomic_load_n(&held_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_held, "fw_held", fw_held_live);
+AUDIT_COUNTER(fw_held, "fw_held", held_live);
 
 static int
 held_compare(const struct fw_held *a, const struct fw_held *b)

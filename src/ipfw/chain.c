@@ -52,12 +52,7 @@ SYSCTL_UINT(net_inet_ip_fw_default_rule, "net.inet.ip.fw.default_rule", SYSCTL_R
 SYSCTL_BOOL(net_inet_ip_fw_default_to_accept, "net.inet.ip.fw.default_to_accept", SYSCTL_RDTUN,
     fw_default_to_accept, "the default rule lets packets pass");
 
-static uint64_t
-fw_maps_live(void)
-{
-	return __atomic_load_n(&maps_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_map, "fw_map", fw_maps_live);
+AUDIT_COUNTER(fw_map, "fw_map", maps_live);
 
 /* --- packets search ------------------------------------------------------- */
 

@@ -21,13 +21,7 @@ enum { PENDING_FEW = 32, PENDING_MAX = 512, GONE_SHARE = 4 };
 VNET_DEFINE_STATIC(bool, fw_compile) = true;
 
 static uint64_t classifiers_live;
-
-static uint64_t
-fw_classifiers_live(void)
-{
-	return __atomic_load_n(&classifiers_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_classifier, "fw_classifier", fw_classifiers_live);
+AUDIT_COUNTER(fw_classifier, "fw_classifier", classifiers_live);
 
 /* The same rules in a new map, with a classifier or without. */
 static void

@@ -15,13 +15,7 @@ VNET_DEFINE_STATIC(struct fw_listeners, fw_listeners);
 #define V_fw_listeners VNET(fw_listeners)
 
 static uint64_t listeners_live;
-
-static uint64_t
-fw_listeners_live(void)
-{
-	return __atomic_load_n(&listeners_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_listener, "fw_listener", fw_listeners_live);
+AUDIT_COUNTER(fw_listener, "fw_listener", listeners_live);
 
 static int
 listener_compare(const struct fw_listener *a, const struct fw_listener *b)

@@ -27,13 +27,7 @@
 VNET_DEFINE(struct nat_stack *, nat_stack);
 
 static uint64_t nats_live; /* of all stacks; atomic */
-
-static uint64_t
-nat_live(void)
-{
-	return __atomic_load_n(&nats_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_nat, "fw_nat", nat_live);
+AUDIT_COUNTER(fw_nat, "fw_nat", nats_live);
 
 /* --- instances ----------------------------------------------------------------------------- */
 

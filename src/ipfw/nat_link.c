@@ -61,13 +61,7 @@ SYSCTL_VNET_UINT(net_inet_ip_fw_nat_frag_id, "net.inet.ip.fw.nat_frag_id", SYSCT
     1, LIFETIME_MAX_S, "seconds that later fragments follow the first one");
 
 static uint64_t links_live; /* of all stacks; atomic */
-
-static uint64_t
-link_live(void)
-{
-	return __atomic_load_n(&links_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_nat_link, "fw_nat_link", link_live);
+AUDIT_COUNTER(fw_nat_link, "fw_nat_link", links_live);
 
 /* --- tables -------------------------------------------------------------------------------- */
 

@@ -15,13 +15,7 @@
 enum { CACHE_LINE = 64 };
 
 static uint64_t rules;
-
-static uint64_t
-rules_live(void)
-{
-	return __atomic_load_n(&rules, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_rule, "fw-rule", rules_live);
+AUDIT_COUNTER(fw_rule, "fw-rule", rules);
 
 static struct fw_rule *
 rule_alloc(size_t bytes)

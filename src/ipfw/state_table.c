@@ -31,13 +31,7 @@ struct state_chunk {
 };
 
 static uint64_t states_live; /* of all stacks; atomic */
-
-static uint64_t
-state_live(void)
-{
-	return __atomic_load_n(&states_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_state, "fw_state", state_live);
+AUDIT_COUNTER(fw_state, "fw_state", states_live);
 
 /* The table has as many from its first state on; so it can be set at any time. */
 static int

@@ -45,13 +45,7 @@ SYSCTL_VNET_U64(net_inet_ip_fw_table_refused, "net.inet.ip.fw.table_refused", SY
     fw_table_refused, "entries refused because a look-up table was full");
 
 static uint64_t tables_live;
-
-static uint64_t
-tables_count(void)
-{
-	return __atomic_load_n(&tables_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_table, "fw_table", tables_count);
+AUDIT_COUNTER(fw_table, "fw_table", tables_live);
 
 /* --- packets look up ------------------------------------------------------- */
 

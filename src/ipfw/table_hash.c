@@ -44,13 +44,7 @@ struct fw_hash {
 };
 
 static uint64_t entries_live, hash_seeds;
-
-static uint64_t
-entries_count(void)
-{
-	return __atomic_load_n(&entries_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fw_table_entry, "fw_table_entry", entries_count);
+AUDIT_COUNTER(fw_table_entry, "fw_table_entry", entries_live);
 
 /* --- entries --------------------------------------------------------------- */
 

@@ -439,12 +439,7 @@ prison_reap_soon(void)
 	callout_reset(&reaper, 0);
 }
 
-static uint64_t
-prisons_live(void)
-{
-	return prison_count;
-}
-AUDIT_DEFINE(prisons, "prison", prisons_live);
+AUDIT_COUNTER(prisons, "prison", prison_count);
 
 void
 prison_init(void)

@@ -272,12 +272,7 @@ verb_fini(void)
 	}
 }
 
-static uint64_t
-jobs_live(void)
-{
-	return job_count;
-}
-AUDIT_DEFINE(jobs, "verb", jobs_live);
+AUDIT_COUNTER(jobs, "verb", job_count);
 
 /* The words of one command while verb_exec works out what they ask for. */
 struct request {

@@ -444,12 +444,7 @@ callout_leave(struct vnet *vnet)
 	vnet_scope_leave(&callout_saved);
 }
 
-static uint64_t
-vnets_live(void)
-{
-	return vnet_count;
-}
-AUDIT_DEFINE(vnets, "vnet", vnets_live);
+AUDIT_COUNTER(vnets, "vnet", vnet_count);
 AUDIT_DEFINE(vnet_memory, "vnet memory", vnet_memory);
 
 void

@@ -186,6 +186,13 @@ struct audit {
 #define AUDIT_DEFINE(ident, label, fn)                                                             \
 	static const struct audit audit_of_##ident = { label, fn };                                \
 	LINKERSET_ADD(audit, audit_of_##ident)
+/* The same for a room that keeps the number in a uint64_t, written atomically or by one thread. */
+#define AUDIT_COUNTER(ident, label, counter)                                                       \
+	static uint64_t audit_count_of_##ident(void)                                               \
+	{                                                                                          \
+		return __atomic_load_n(&(counter), __ATOMIC_RELAXED);                              \
+	}                                                                                          \
+	AUDIT_DEFINE(ident, label, audit_count_of_##ident)
 /* Counting waits for late frees (rcu.h): upper half only, never in a reader's section. */
 enum { AUDIT_MAX = 64 };
 struct audit_counts {

@@ -21,13 +21,7 @@ struct bpf_if {
 };
 
 static uint64_t listeners_live;
-
-static uint64_t
-bpf_live(void)
-{
-	return listeners_live;
-}
-AUDIT_DEFINE(bpf, "bpf listener", bpf_live);
+AUDIT_COUNTER(bpf, "bpf listener", listeners_live);
 
 int
 bpf_attach(struct bpf_listener *l, struct ifnet *ifp)

@@ -50,13 +50,7 @@ if_live(void)
 	return __atomic_load_n(&ifnets_live, __ATOMIC_RELAXED);
 }
 AUDIT_DEFINE(ifnet, "ifnet", if_live);
-
-static uint64_t
-ifaddr_live(void)
-{
-	return __atomic_load_n(&ifaddrs_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(ifaddr, "ifaddr", ifaddr_live);
+AUDIT_COUNTER(ifaddr, "ifaddr", ifaddrs_live);
 
 /* Event lists live for ever: looked up once. */
 void

@@ -55,13 +55,7 @@ struct if_multi {
 };
 
 static uint64_t entries_live; /* written by the upper half only */
-
-static uint64_t
-if_multi_live(void)
-{
-	return entries_live;
-}
-AUDIT_DEFINE(if_multi, "if_multi", if_multi_live);
+AUDIT_COUNTER(if_multi, "if_multi", entries_live);
 
 static int
 entry_compare(const struct if_multi_entry *a, const struct if_multi_entry *b)

@@ -46,13 +46,7 @@ lle_live(void)
 	return __atomic_load_n(&entries_live, __ATOMIC_RELAXED);
 }
 AUDIT_DEFINE(llentry, "llentry", lle_live);
-
-static uint64_t
-lltable_live(void)
-{
-	return __atomic_load_n(&tables_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(lltable, "lltable", lltable_live);
+AUDIT_COUNTER(lltable, "lltable", tables_live);
 
 /* --- hash ---------------------------------------------------------------- */
 

@@ -91,13 +91,7 @@ struct capture {
 };
 
 static uint64_t captures_live;
-
-static uint64_t
-capture_live(void)
-{
-	return captures_live;
-}
-AUDIT_DEFINE(capture, "capture", capture_live);
+AUDIT_COUNTER(capture, "capture", captures_live);
 
 /* --- out ----------------------------------------------------------------- */
 

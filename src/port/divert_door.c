@@ -52,13 +52,7 @@ SYSCTL_VNET_UINT(net_inet_ip_fw_door_queue, "net.inet.ip.fw.door_queue", SYSCTL_
     "packets that wait for a program behind a door of the firewall, its socket being full");
 
 static uint64_t doors_live; /* of all stacks; atomic */
-
-static uint64_t
-divert_doors_live(void)
-{
-	return __atomic_load_n(&doors_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(divert_door, "divert_door", divert_doors_live);
+AUDIT_COUNTER(divert_door, "divert_door", doors_live);
 
 /* --- to the program --------------------------------------------------------------------------- */
 

@@ -57,13 +57,7 @@ SYSCTL_VNET_UINT(net_route_fpm_hold, "net.route.fpm_hold", SYSCTL_RW, fpm_hold_s
     "seconds that a routing daemon's routes stay without being said again by a new connection");
 
 static uint64_t fpm_servers; /* of all stacks; atomic */
-
-static uint64_t
-fpm_servers_live(void)
-{
-	return __atomic_load_n(&fpm_servers, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(fpm, "fpm", fpm_servers_live);
+AUDIT_COUNTER(fpm, "fpm", fpm_servers);
 
 /* --- interfaces ------------------------------------------------------------------------------- */
 

@@ -51,13 +51,7 @@ VNET_DEFINE_STATIC(struct punt_stack *, punt_stack); /* NULL: there are none */
 #define V_punt_stack VNET(punt_stack)
 
 static uint64_t punts_live; /* of all stacks; atomic */
-
-static uint64_t
-punt_live(void)
-{
-	return __atomic_load_n(&punts_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(punt, "punt", punt_live);
+AUDIT_COUNTER(punt, "punt", punts_live);
 
 /* The punt of an interface, or of a tap; NULL. */
 static struct punt *

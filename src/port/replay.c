@@ -58,13 +58,7 @@ struct replay {
 };
 
 static uint64_t replays_live;
-
-static uint64_t
-replay_live(void)
-{
-	return replays_live;
-}
-AUDIT_DEFINE(replay, "replay", replay_live);
+AUDIT_COUNTER(replay, "replay", replays_live);
 
 /* --- reading ------------------------------------------------------------- */
 

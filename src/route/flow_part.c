@@ -71,13 +71,7 @@ SYSCTL_PROC(net_inet_flowtable_nmbflows, "net.inet.flowtable.nmbflows", SYSCTL_R
     "flows that a worker's part of a flow table holds; can only grow, to 16777216");
 
 static uint64_t flows_live;
-
-static uint64_t
-flow_live(void)
-{
-	return __atomic_load_n(&flows_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(flow, "flow", flow_live);
+AUDIT_COUNTER(flow, "flow", flows_live);
 
 /* --- where a flow is ---------------------------------------------------------------------- */
 

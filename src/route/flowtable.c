@@ -58,13 +58,7 @@ SYSCTL_DEFINE_(net_inet_flowtable_ports, .name = "net.inet.flowtable.ports", .ty
 struct lltable *(*flow_lltable[AF_SLOTS])(const struct ifnet *ifp);
 
 static uint64_t tables_live;
-
-static uint64_t
-flowtable_live(void)
-{
-	return __atomic_load_n(&tables_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(flowtable, "flowtable", flowtable_live);
+AUDIT_COUNTER(flowtable, "flowtable", tables_live);
 
 /* --- look-ups ------------------------------------------------------------------------------ */
 

@@ -14,21 +14,10 @@
 #include <string.h>
 
 static uint64_t routes_live, nexthops_live, routes_trash; /* atomic: freed behind the readers */
-
-static uint64_t
-route_live(void)
-{
-	return __atomic_load_n(&routes_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(route, "route", route_live);
+AUDIT_COUNTER(route, "route", routes_live);
 
 /* Next hops that hold a neighbour entry. */
-static uint64_t
-nexthop_live(void)
-{
-	return __atomic_load_n(&nexthops_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nexthop, "nexthop", nexthop_live);
+AUDIT_COUNTER(nexthop, "nexthop", nexthops_live);
 
 uint64_t
 rib_trash(void)

@@ -27,13 +27,7 @@ SYSCTL_VNET_UINT(net_route_maxpaths, "net.route.maxpaths", SYSCTL_RW, maxpaths, 
     "most routes that one prefix may have at once; 1 switches multipath off");
 
 static uint64_t groups_live; /* atomic: freed behind the readers */
-
-static uint64_t
-group_live(void)
-{
-	return __atomic_load_n(&groups_live, __ATOMIC_RELAXED);
-}
-AUDIT_DEFINE(nexthop_group, "nexthop group", group_live);
+AUDIT_COUNTER(nexthop_group, "nexthop group", groups_live);
 
 static void *
 group_alloc(size_t bytes)
