@@ -13,6 +13,7 @@
  */
 #include "inet/mroute_internal.h"
 
+#include "base/hash.h"
 #include "base/rng.h"
 #include "kern/eventhandler.h"
 #include "kern/sysctl.h"
@@ -57,28 +58,18 @@ entry_compare(const struct mroute_entry *a, const struct mroute_entry *b)
 	return c != 0 ? c : ipaddr_compare(&a->source, &b->source);
 }
 
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_GENERATE_INTERNAL(mroute_entries, mroute_entry, node, entry_compare, UNUSED_STATIC)
+RB_TREE_STATIC(mroute_entries, mroute_entry, node, entry_compare)
 
 /* --- the hash --------------------------------------------------------------------------------- */
 
-static inline uint64_t
-mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Both halves of products, with a key (as in lltable.c); odd, as in_hash.h wants digests to be. */
+/* With a key (as in lltable.c); odd, as in_hash.h wants digests to be. */
 static inline uint64_t
 digest(const struct mroute *mr, const struct ipaddr *source, const struct ipaddr *group)
 {
-	uint64_t s = mix(load64(source->b) ^ mr->key[0], load64(source->b + 8) ^ mr->key[1]);
-	uint64_t g = mix(load64(group->b) ^ mr->key[1], load64(group->b + 8) ^ mr->key[0]);
+	uint64_t s = hash_fold(load64(source->b) ^ mr->key[0], load64(source->b + 8) ^ mr->key[1]);
+	uint64_t g = hash_fold(load64(group->b) ^ mr->key[1], load64(group->b + 8) ^ mr->key[0]);
 
-	return mix(s ^ mr->key[0], g ^ mr->key[1]) | 1;
+	return hash_fold(s ^ mr->key[0], g ^ mr->key[1]) | 1;
 }
 
 struct mroute_entry *

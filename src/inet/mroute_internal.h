@@ -6,10 +6,9 @@
 #define WARREN_INET_MROUTE_INTERNAL_H
 
 #include "base/rcu.h"
+#include "base/tree.h"
 #include "inet/in_hash.h"
 #include "inet/mroute.h"
-
-#include <bsd/sys/tree.h>
 
 struct mroute_vif {
 	struct ifnet *ifp; /* with a reference */

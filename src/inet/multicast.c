@@ -76,9 +76,7 @@ group_compare(const struct mcast_group *a, const struct mcast_group *b)
 	return ipaddr_compare(&a->group, &b->group);
 }
 
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_GENERATE_INTERNAL(mcast_groups, mcast_group, node, group_compare, UNUSED_STATIC)
+RB_TREE_STATIC(mcast_groups, mcast_group, node, group_compare)
 
 /* --- filters ---------------------------------------------------------------------------------- */
 

@@ -18,9 +18,7 @@ count_compare(const struct mcast_count *a, const struct mcast_count *b)
 	return ipaddr_compare(&a->source, &b->source);
 }
 
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_GENERATE_INTERNAL(mcast_counts, mcast_count, node, count_compare, UNUSED_STATIC)
+RB_TREE_STATIC(mcast_counts, mcast_count, node, count_compare)
 
 /* --- filters ---------------------------------------------------------------------------------- */
 

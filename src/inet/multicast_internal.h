@@ -8,9 +8,8 @@
 
 #include "base/callout.h"
 #include "base/rcu.h"
+#include "base/tree.h"
 #include "inet/multicast.h"
-
-#include <bsd/sys/tree.h>
 
 struct emitter;
 struct netstat_opts;

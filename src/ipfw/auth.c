@@ -64,8 +64,7 @@ held_compare(const struct fw_held *a, const struct fw_held *b)
 {
 	return a->question < b->question ? -1 : a->question > b->question;
 }
-#define UNUSED_STATIC __attribute__((unused)) static
-RB_GENERATE_INTERNAL(fw_held_tree, fw_held, link, held_compare, UNUSED_STATIC)
+RB_TREE_STATIC(fw_held_tree, fw_held, link, held_compare)
 
 /* --- holding ---------------------------------------------------------------------------------- */
 

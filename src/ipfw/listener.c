@@ -23,9 +23,7 @@ listener_compare(const struct fw_listener *a, const struct fw_listener *b)
 	return a->kind != b->kind ? a->kind - b->kind : a->number - b->number;
 }
 
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC __attribute__((unused)) static
-RB_GENERATE_INTERNAL(fw_listeners, fw_listener, link, listener_compare, UNUSED_STATIC)
+RB_TREE_STATIC(fw_listeners, fw_listener, link, listener_compare)
 
 struct fw_listener *
 fw_listener_of(uint8_t kind, uint16_t number)

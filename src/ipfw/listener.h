@@ -8,9 +8,8 @@
 #ifndef WARREN_IPFW_LISTENER_H
 #define WARREN_IPFW_LISTENER_H
 
+#include "base/tree.h"
 #include "ipfw/hook.h"
-
-#include <bsd/sys/tree.h>
 
 struct fw_listener {
 	RB_ENTRY(fw_listener) link;

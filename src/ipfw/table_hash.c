@@ -17,6 +17,7 @@
  */
 #include "ipfw/table_hash.h"
 
+#include "base/hash.h"
 #include "base/rng.h"
 
 #include <string.h>
@@ -97,23 +98,14 @@ fw_entry_compare(const struct fw_table_entry *a, const struct fw_table_entry *b)
 
 /* --- slots ----------------------------------------------------------------- */
 
-/* A product of 128 bits, folded: every bit of a and b is in every bit of it (Lehmer 1951; wyhash). */
-static inline uint64_t
-mix(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
 static inline uint64_t
 key_hash(const struct fw_hash *h, unsigned kind, unsigned plen, const uint64_t *w, unsigned words)
 {
 	uint64_t hash = h->seed ^ (kind << 8 | plen);
 
 	for (unsigned i = 0; i < words; i++)
-		hash = mix(hash ^ w[i], UINT64_C(0x9e3779b97f4a7c15) ^ h->seed);
-	return mix(hash, UINT64_C(0xd6e8feb86659fd93));
+		hash = hash_fold(hash ^ w[i], UINT64_C(0x9e3779b97f4a7c15) ^ h->seed);
+	return hash_fold(hash, UINT64_C(0xd6e8feb86659fd93));
 }
 
 static inline struct fw_table_entry *

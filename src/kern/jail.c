@@ -38,10 +38,8 @@ by_jid_compare(const struct prison *a, const struct prison *b)
 
 RB_HEAD(prison_names, prison);
 RB_HEAD(prison_jids, prison);
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_GENERATE_INTERNAL(prison_names, prison, by_name, by_name_compare, UNUSED_STATIC)
-RB_GENERATE_INTERNAL(prison_jids, prison, by_jid, by_jid_compare, UNUSED_STATIC)
+RB_TREE_STATIC(prison_names, prison, by_name, by_name_compare)
+RB_TREE_STATIC(prison_jids, prison, by_jid, by_jid_compare)
 
 static struct prison_names names = RB_INITIALIZER(&names);
 static struct prison_jids jids = RB_INITIALIZER(&jids);

@@ -8,9 +8,8 @@
 #ifndef WARREN_KERN_JAIL_H
 #define WARREN_KERN_JAIL_H
 
+#include "base/tree.h"
 #include "kern/vnet.h"
-
-#include <bsd/sys/tree.h>
 
 enum { PRISON_NAME_MAX = 64, PRISON_IP4_MAX = 16 };
 

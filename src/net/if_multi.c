@@ -18,8 +18,8 @@
 #include "net/if_multi.h"
 
 #include "base/bytes.h"
+#include "base/tree.h"
 
-#include <bsd/sys/tree.h>
 #include <errno.h>
 #include <string.h>
 
@@ -62,9 +62,7 @@ entry_compare(const struct if_multi_entry *a, const struct if_multi_entry *b)
 {
 	return memcmp(a->group, b->group, sizeof(a->group));
 }
-/* RB_GENERATE_STATIC of libbsd says __unused, which only its own <sys/cdefs.h> knows. */
-#define UNUSED_STATIC static __attribute__((unused))
-RB_GENERATE_INTERNAL(if_multi_tree, if_multi_entry, node, entry_compare, UNUSED_STATIC)
+RB_TREE_STATIC(if_multi_tree, if_multi_entry, node, entry_compare)
 
 /* --- the packets' table ----------------------------------------------------------------------- */
 

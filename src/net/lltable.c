@@ -12,6 +12,7 @@
 #include "net/lltable.h"
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "base/rng.h"
 #include "net/ethernet.h"
 #include "net/generation.h"
@@ -57,8 +58,8 @@ hash_block_of(struct llentry **hash)
 }
 
 /*
- * Both halves of a product (as in Wang Yi's wyhash), with a key: addresses that differ in their last
- * bytes only, or that somebody chose so that they meet, are spread all the same.
+ * With a key: addresses that differ in their last bytes only, or that somebody chose so that they
+ * meet, are spread all the same.
  */
 static inline uint32_t
 addr_hash(const struct lltable *t, const void *addr)
@@ -66,10 +67,8 @@ addr_hash(const struct lltable *t, const void *addr)
 	const uint8_t *a = addr;
 	uint64_t first = t->addrlen == 4 ? load32(a) : load64(a);
 	uint64_t last = t->addrlen == 4 ? 0 : load64(a + 8);
-	unsigned __int128 product = (unsigned __int128)(first ^ t->hash_key[0]) *
-	    (last ^ t->hash_key[1]);
 
-	return (uint32_t)(product ^ product >> 64);
+	return (uint32_t)hash_fold(first ^ t->hash_key[0], last ^ t->hash_key[1]);
 }
 
 static inline bool

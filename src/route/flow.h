@@ -9,6 +9,7 @@
 #define WARREN_ROUTE_FLOW_H
 
 #include "base/bytes.h"
+#include "base/hash.h"
 #include "net/in6addr.h"
 
 /* Do this protocol's headers begin with two ports? TCP, UDP, DCCP, SCTP, UDP-Lite. */
@@ -18,14 +19,11 @@ flow_has_ports(uint8_t proto)
 	return proto == 6 || proto == 17 || proto == 33 || proto == 132 || proto == 136;
 }
 
-/* The mixer of wyhash: both halves of a product. */
+/* Without a secret: the same flow has the same hash in every process. */
 static inline uint64_t
 flow_mix(uint64_t a, uint64_t b)
 {
-	unsigned __int128 product = (unsigned __int128)(a ^ UINT64_C(0xa0761d6478bd642f)) *
-	    (b ^ UINT64_C(0xe7037ed1a0b428db));
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
+	return hash_fold(a ^ UINT64_C(0xa0761d6478bd642f), b ^ UINT64_C(0xe7037ed1a0b428db));
 }
 
 /* Never 0, which means that nobody has computed it. `rest`: ports as they lie, or a flow label. */

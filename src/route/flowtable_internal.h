@@ -6,6 +6,7 @@
 #define WARREN_ROUTE_FLOWTABLE_INTERNAL_H
 
 #include "base/callout.h"
+#include "base/hash.h"
 #include "route/flowtable.h"
 
 /*
@@ -81,27 +82,16 @@ flow_identity(uint64_t word0)
 	return word0 << 8;
 }
 
-/*
- * Both halves of a product (as in Wang Yi's wyhash), with a key: nobody outside can choose flows so
- * that they meet.
- */
-static inline uint64_t
-flow_fold(uint64_t a, uint64_t b)
-{
-	unsigned __int128 product = (unsigned __int128)a * b;
-
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
+/* With a key: nobody outside can choose flows so that they meet. */
 static inline __attribute__((always_inline)) uint64_t
 flow_hash_of(const struct flow_part *p, const struct flow_key *k, unsigned words)
 {
-	uint64_t h = flow_fold(
+	uint64_t h = hash_fold(
 	    flow_identity(k->word[0]) ^ p->hash_key[0], k->word[1] ^ p->hash_key[1]);
 
 	if (words == FLOW_KEY_WORDS) {
-		h = flow_fold(h ^ k->word[2], k->word[3] ^ p->hash_key[2]);
-		h = flow_fold(h ^ p->hash_key[0], k->word[4] ^ p->hash_key[1]);
+		h = hash_fold(h ^ k->word[2], k->word[3] ^ p->hash_key[2]);
+		h = hash_fold(h ^ p->hash_key[0], k->word[4] ^ p->hash_key[1]);
 	}
 	return h;
 }
