@@ -74,6 +74,10 @@ struct dn_flow {
 		};
 	};
 };
+/*
+ * A packet's; no fragment has ports, so that none overtakes the others of its datagram (dn_flow.c).
+ */
+void dn_flow_read(const struct mbuf *m, struct dn_flow *f);
 /* A mask for both families at once. */
 struct dn_mask {
 	uint8_t proto;

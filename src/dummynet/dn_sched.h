@@ -137,6 +137,20 @@ dn_sched_own(struct dn_sched_instance *si)
 	return si->own;
 }
 
+/* --- what parts ask of their surroundings ----------------------------------------------------- */
+
+/*
+ * Memory, zeroed; NULL without. In a stack it is the stack's (dn_alloc.c), counted and given back
+ * with it. dn_free takes NULL.
+ */
+void *dn_alloc(size_t bytes);
+void dn_free(void *p);
+/*
+ * dn_flow.c: the same number for all packets of a flow (addresses, protocol, ports), that nobody who
+ * doesn't know seed can aim at.
+ */
+uint64_t dn_flow_hash(const struct mbuf *m, uint64_t seed);
+
 /* --- what parts do with queues ---------------------------------------------------------------- */
 
 /* Append m; true: q was empty before. m->when_ns is the time at which it came. */
