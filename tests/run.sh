@@ -134,27 +134,47 @@ one_program() {
 	rm -f "$log.tally"
 }
 
-# run_labs SUITE BUILD: labs don't share anything, so as many at once as there are processors.
-run_labs() {
-	local suite=$1 dir=$2 lab running=0 most
-	most=$(nproc)
-	for lab in tests/lab/*.lab.yml examples/*.lab.yml; do
-		[ -f "$lab" ] || continue
-		if [ "$running" -ge "$most" ]; then
-			wait -n
-			running=$((running - 1))
-		fi
-		one_program "$suite" "$dir" 120 "$(basename "$lab" .lab.yml)" "$dir/warren" test "$lab" &
-		running=$((running + 1))
-	done
+# beside COMMAND...: what shares nothing with others, as many at once as there are processors.
+running=0
+beside() {
+	if [ "$running" -ge "$(nproc)" ]; then
+		wait -n
+		running=$((running - 1))
+	fi
+	"$@" &
+	running=$((running + 1))
+}
+all_done() {
 	wait
+	running=0
 }
 
-# run_programs SUITE BUILD FOLDER [WRAPPER]
+# run_labs SUITE BUILD
+run_labs() {
+	local suite=$1 dir=$2 lab
+	for lab in tests/lab/*.lab.yml examples/*.lab.yml; do
+		[ -f "$lab" ] || continue
+		beside one_program "$suite" "$dir" 120 "$(basename "$lab" .lab.yml)" "$dir/warren" test "$lab"
+	done
+	all_done
+}
+
+# run_programs SUITE BUILD FOLDER [WRAPPER]: one beside the other, the longest texts first (they have
+# most to do), and then alone those that say that they measure time.
 run_programs() {
-	local suite=$1 dir=$2 folder=$3 wrapper=${4-} limit=${long:+1800} program
-	for program in "$folder"/*; do
+	local suite=$1 dir=$2 folder=$3 wrapper=${4-} limit=${long:+1800} program alone=
+	# shellcheck disable=SC2012,SC2045	# names are ours
+	for program in $(ls -S "$folder"/*); do
 		[ -f "$program" ] && [ -x "$program" ] || continue
+		if grep -q '^# Measures time' "$program"; then
+			alone="$alone $program"
+			continue
+		fi
+		# shellcheck disable=SC2086	# the wrapper is words
+		beside one_program "$suite" "$dir" "${limit:-180}" "$(basename "$program")" $wrapper "$program"
+	done
+	all_done
+	for program in $alone; do
 		# shellcheck disable=SC2086	# the wrapper is words
 		one_program "$suite" "$dir" "${limit:-180}" "$(basename "$program")" $wrapper "$program"
 	done
