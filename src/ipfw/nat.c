@@ -372,8 +372,8 @@ translate(struct nat_link *l, struct fw_packet *p, enum nat_side side)
 		return FW_NAT_DROP;
 	if (is_segment && side == NAT_OUT && !nat_ftp_out(l, p))
 		return FW_NAT_DROP;
-	if (is_segment && side == NAT_IN && l->shift != NULL)
-		nat_shift_in(l, p);
+	if (is_segment && l->shift != NULL)
+		nat_shift_packet(l->shift, p, side);
 	nat_rewrite(p, (enum nat_kind)to->kind, side == NAT_OUT, to->near, to->near_port);
 	return FW_NAT_OK;
 }

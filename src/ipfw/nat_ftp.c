@@ -6,10 +6,7 @@
  *	EPRT |1|address|port|
  *
  * A command is changed if it stands in one segment and names the client itself; another stays as it
- * is. What comes to the port becomes a link of its own. When the text changes its length, all later
- * numbers of the connection move: from us by the difference, acknowledgements to us back. Each
- * change is remembered by where it happened, the last three of them, so that what is sent again
- * gets the same numbers.
+ * is. What comes to the port becomes a link of its own. The text may change its length (nat_shift.c).
  */
 #include "ipfw/nat_internal.h"
 
@@ -20,75 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FTP_CONTROL = 21, SHIFTS = 3, LINE_MAX = 64 };
-enum { TCP_SEQ = 4, TCP_ACK = 8, TCP_OFF = 12, TCP_FLAGS = 13, TCP_SUM = 16, ACK_FLAG = 0x10 };
-
-/* From `from` on (as the client counts) numbers are `by` higher than the client says. */
-struct nat_shift {
-	struct {
-		uint32_t from;
-		int32_t by;
-	} at[SHIFTS]; /* the latest first; from == by == 0: nothing as yet */
-};
-
-static uint32_t
-number_at(const uint8_t *at)
-{
-	return __builtin_bswap32(load32(at));
-}
-
-/* A number of TCP's header becomes another, and the checksum follows. */
-static void
-set_number(uint8_t *th, unsigned at, uint32_t number)
-{
-	const be32 new = to_be32(number);
-
-	store16(th + TCP_SUM, nat_sum_fix(load16(th + TCP_SUM), th + at, &new, sizeof(new)));
-	memcpy(th + at, &new, sizeof(new));
-}
+enum { FTP_CONTROL = 21, LINE_MAX = 64 };
+enum { TCP_SEQ = 4, TCP_OFF = 12, TCP_SUM = 16 };
 
 static uint8_t *
 tcp_of(const struct fw_packet *p)
 {
 	return p->m->data + p->l4;
-}
-
-/* How far the client's number seq is moved. */
-static int32_t
-shift_of(const struct nat_shift *s, uint32_t seq)
-{
-	for (unsigned i = 0; i < SHIFTS; i++)
-		if ((int32_t)(seq - s->at[i].from) >= 0)
-			return s->at[i].by;
-	return 0;
-}
-
-static void
-shift_seq(const struct nat_shift *s, uint8_t *th)
-{
-	const uint32_t seq = number_at(th + TCP_SEQ);
-
-	set_number(th, TCP_SEQ, seq + (uint32_t)shift_of(s, seq));
-}
-
-void
-nat_shift_in(struct nat_link *l, struct fw_packet *p)
-{
-	const struct nat_shift *s = l->shift;
-	uint8_t *th = tcp_of(p);
-	uint32_t ack = number_at(th + TCP_ACK);
-
-	if (!(th[TCP_FLAGS] & ACK_FLAG))
-		return;
-	for (unsigned i = 0; i < SHIFTS; i++)
-		if ((int32_t)(ack - (s->at[i].from + (uint32_t)s->at[i].by)) >= 0) {
-			ack -= (uint32_t)s->at[i].by;
-			/* in the midst of a longer line: no further than the client has sent */
-			if (i > 0 && (int32_t)(ack - s->at[i - 1].from) > 0)
-				ack = s->at[i - 1].from;
-			set_number(th, TCP_ACK, ack);
-			return;
-		}
 }
 
 /* --- commands ------------------------------------------------------------------------------ */
@@ -186,29 +121,6 @@ line_write(char line[LINE_MAX], uint32_t addr, uint16_t port, bool extended)
 					 b[1], b[2], b[3], port >> 8u, port & 255u));
 }
 
-/* Numbers behind seq + len are `by` further on than those before it. False without memory. */
-static bool
-remember(struct nat_link *l, uint32_t seq, uint32_t len, int32_t by)
-{
-	struct nat_shift *s = l->shift;
-
-	if (by == 0)
-		return true;
-	if (s == NULL) {
-		if ((s = l->shift = vnet_malloc(sizeof(*s))) == NULL)
-			return false;
-		/* before the first change: a number that is certainly behind */
-		for (unsigned i = 0; i < SHIFTS; i++)
-			s->at[i].from = seq;
-	}
-	if ((int32_t)(seq + len - s->at[0].from) <= 0)
-		return true; /* sent again */
-	memmove(&s->at[1], &s->at[0], (SHIFTS - 1) * sizeof(s->at[0]));
-	s->at[0].from = seq + len;
-	s->at[0].by = s->at[1].by + by;
-	return true;
-}
-
 /* What its checksum says: 0 = right; with the field 0, what to write there. */
 static uint16_t
 segment_sum(const struct fw_packet *p)
@@ -244,7 +156,7 @@ rewrite_line(struct nat_link *l, struct fw_packet *p)
 {
 	const uint32_t at = p->l4 + (uint32_t)(tcp_of(p)[TCP_OFF] >> 4) * 4;
 	const uint32_t end = p->l3 + (uint32_t)p->ip_len;
-	const uint32_t seq = number_at(tcp_of(p) + TCP_SEQ);
+	const uint32_t seq = __builtin_bswap32(load32(tcp_of(p) + TCP_SEQ));
 	struct ftp_port fp;
 	char line[LINE_MAX];
 	uint16_t port;
@@ -260,7 +172,7 @@ rewrite_line(struct nat_link *l, struct fw_packet *p)
 	if ((port = expect(l, &fp)) == 0)
 		return true;
 	len = line_write(line, l->key[NAT_IN].near, port, fp.extended);
-	if (!remember(l, seq, end - at, (int32_t)(len - (end - at))))
+	if (!nat_shift_remember(l, seq, end - at, (int32_t)(len - (end - at))))
 		return false;
 	replace_payload(p, at, line, len);
 	return true;
@@ -269,9 +181,5 @@ rewrite_line(struct nat_link *l, struct fw_packet *p)
 bool
 nat_ftp_out(struct nat_link *l, struct fw_packet *p)
 {
-	if (l->key[NAT_OUT].far_port == FTP_CONTROL && !rewrite_line(l, p))
-		return false;
-	if (l->shift != NULL)
-		shift_seq(l->shift, tcp_of(p));
-	return true;
+	return l->key[NAT_OUT].far_port != FTP_CONTROL || rewrite_line(l, p);
 }

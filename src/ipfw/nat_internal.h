@@ -50,7 +50,7 @@ struct nat_link {
 	struct fw_wheel_entry due;
 	uint64_t expire_ns;
 	struct nat *nat;
-	struct nat_shift *shift; /* TCP whose segments changed their length (nat_ftp.c); NULL */
+	struct nat_shift *shift; /* TCP whose text changed its length (nat_shift.c); NULL */
 	uint8_t flags;
 };
 
@@ -187,11 +187,19 @@ bool nat_icmp_is_error(uint8_t type);
 /* An ICMP error that passes to this side: it and what it quotes. */
 enum fw_nat_result nat_icmp_error(struct nat *n, struct fw_packet *p, enum nat_side side);
 
+/* --- nat_shift.c ---------------------------------------------------------------------------- */
+
+/* Numbers of the near end as the far one knows them, and acknowledgements of those back. */
+uint32_t nat_shift_seq(const struct nat_shift *s, uint32_t seq);
+uint32_t nat_shift_ack(const struct nat_shift *s, uint32_t ack);
+/* Those of a segment on its way out, or in. */
+void nat_shift_packet(const struct nat_shift *s, struct fw_packet *p, enum nat_side side);
+/* len bytes from seq on (near) have become by more, or less. False without memory. */
+bool nat_shift_remember(struct nat_link *l, uint32_t seq, uint32_t len, int32_t by);
+
 /* --- nat_ftp.c ------------------------------------------------------------------------------ */
 
 /* A segment of TCP, its ports and addresses not yet rewritten. False: no memory. */
 bool nat_ftp_out(struct nat_link *l, struct fw_packet *p);
-/* The answer: numbers of a connection whose segments changed their length. */
-void nat_shift_in(struct nat_link *l, struct fw_packet *p);
 
 #endif
