@@ -14,6 +14,7 @@
  * protocols that carry addresses (but FTP, nat_ftp.c), which want a program beside the path.
  */
 #include "ipfw/nat_internal.h"
+#include "ipfw/segment.h"
 
 #include "inet/in.h"
 #include "inet/ip.h"
@@ -472,4 +473,44 @@ fw_nat(uint32_t instance, struct fw_packet *p)
 	if (!m_writable(p->m) && (p->m = m_unshare(p->m)) == NULL)
 		return FW_NAT_DROP;
 	return n != NULL ? nat_packet(n, p, false) : nat_global(p);
+}
+
+/* --- what is made here --------------------------------------------------------------------- */
+
+/* On the way out the near end sends, on the way in it gets: the side is its place. */
+static struct nat_link *
+link_of_segment(const struct fw_segment *s, enum nat_side side)
+{
+	const struct nat_key k = { .near = s->addr4[side],
+		.far = s->addr4[!side],
+		.near_port = s->port[side],
+		.far_port = s->port[!side],
+		.proto = IPPROTO_TCP_,
+		.kind = NAT_TCP };
+	struct nat_link *l = NULL;
+	struct nat *n;
+
+	LIST_FOREACH(n, &V_nat_stack->all, link)
+		if ((l = nat_link_find(n, side, &k)) != NULL)
+			break;
+	return l;
+}
+
+void
+fw_nat_segment(struct fw_segment *s)
+{
+	const struct nat_link *l;
+
+	if (s->v6 || V_nat_stack == NULL)
+		return;
+	for (int side = NAT_OUT; side <= NAT_IN; side++) {
+		if ((l = link_of_segment(s, (enum nat_side)side)) == NULL)
+			continue;
+		s->addr4[side] = l->key[!side].near;
+		s->port[side] = l->key[!side].near_port;
+		if (l->shift != NULL && side == NAT_OUT)
+			s->seq = nat_shift_seq(l->shift, s->seq);
+		else if (l->shift != NULL)
+			s->ack = nat_shift_ack(l->shift, s->ack);
+	}
 }

@@ -6,6 +6,7 @@
 
 #include "ipfw/packet.h"
 
+struct fw_segment;
 struct verb_run;
 struct fw_options;
 
@@ -22,6 +23,11 @@ enum { FW_NAT_GLOBAL = 0 };
  * memory, freed). p is read anew by the caller.
  */
 enum fw_nat_result fw_nat(uint32_t instance, struct fw_packet *p);
+/*
+ * The ends and numbers of a segment made here for a flow become those by which its receiver knows
+ * it, whichever side of a NAT it was made for. Without a link it stays as it is.
+ */
+void fw_nat_segment(struct fw_segment *s);
 /* `ipfw nat …`, words behind "nat". Exit status. */
 int fw_nat_command(struct verb_run *v, const struct fw_options *o, int argc, char **argv);
 

@@ -12,19 +12,8 @@
 
 #include "inet/icmp.h"
 #include "inet6/icmp6.h"
-
-struct tcp_hdr {
-	be16 sport, dport;
-	be32 seq, ack;
-	uint8_t off, flags;
-	be16 window;
-	uint16_t sum;
-	be16 urgent;
-} __attribute__((packed));
-_Static_assert(sizeof(struct tcp_hdr) == 20, "wire");
-enum { TH_FIN = 1, TH_SYN = 2, TH_RST = 4, TH_ACK = 0x10 };
-
-DROP_DEFINE(DROP_FW_REJECT_NOMEM, "ipfw", "rejectnomem", "no memory for a reset");
+#include "ipfw/nat.h"
+#include "ipfw/segment.h"
 
 /* --- may there be an answer? ------------------------------------------------------------------ */
 
@@ -89,66 +78,40 @@ segment_len(const struct fw_packet *p, const struct tcp_hdr *th)
 }
 
 /* RFC 9293 3.10.7.1: the sequence number that the segment acknowledges; else one that fits it. */
-static struct tcp_hdr
+static struct fw_segment
 reset_for(const struct fw_packet *p, const struct tcp_hdr *th)
 {
-	struct tcp_hdr r = {
-		.sport = th->dport, .dport = th->sport, .off = sizeof(r) / 4 << 4, .flags = TH_RST
-	};
+	const struct ifnet *link = p->in ? p->recv : p->xmit;
+	struct fw_segment r = { .v6 = p->ip == 6,
+		.flags = TH_RST,
+		.fib = p->m->fib,
+		.port = { p->dport, p->sport },
+		.addr4 = { p->dst, p->src } };
 
+	if (r.v6) {
+		r.addr6[0] = ip6_zoned(&p->dst6, link);
+		r.addr6[1] = ip6_zoned(&p->src6, link);
+	}
 	if (th->flags & TH_ACK) {
-		r.seq = th->ack;
+		r.seq = from_be32(th->ack);
 	} else {
-		r.ack = to_be32(from_be32(th->seq) + segment_len(p, th));
+		r.ack = from_be32(th->seq) + segment_len(p, th);
 		r.flags |= TH_ACK;
 	}
 	return r;
-}
-
-/* Takes m, the reset's TCP header. */
-static void
-send_reset4(struct mbuf *m, const struct fw_packet *p)
-{
-	struct tcp_hdr *th = mtod(m, struct tcp_hdr *);
-
-	th->sum = cksum_fold(
-	    cksum_add(ip_pseudo_sum(p->dst, p->src, IPPROTO_TCP_, sizeof(*th)), th, sizeof(*th)));
-	ip_output(m, p->dst, p->src, IPPROTO_TCP_, NULL);
-}
-
-static void
-send_reset6(struct mbuf *m, const struct fw_packet *p)
-{
-	const struct ifnet *link = p->in ? p->recv : p->xmit;
-	struct tcp_hdr *th = mtod(m, struct tcp_hdr *);
-	struct in6 src = ip6_zoned(&p->dst6, link), dst = ip6_zoned(&p->src6, link);
-
-	th->sum = cksum_fold(cksum_add(
-	    ip6_pseudo_sum(&p->dst6, &p->src6, IPPROTO_TCP_, sizeof(*th)), th, sizeof(*th)));
-	ip6_output(m, &src, &dst, IPPROTO_TCP_, NULL);
 }
 
 static void
 send_reset(const struct fw_packet *p)
 {
 	const struct tcp_hdr *th = (const void *)(p->m->data + p->l4);
-	struct tcp_hdr reset;
-	struct mbuf *m;
+	struct fw_segment reset;
 
 	if (!p->has_tcp || (th->flags & TH_RST))
 		return;
 	reset = reset_for(p, th);
-	if ((m = m_from(&reset, sizeof(reset))) == NULL) {
-		drop_count(&DROP_FW_REJECT_NOMEM, 1);
-		return;
-	}
-	m->when_ns = p->m->when_ns;
-	m->fib = p->m->fib;
-	m->flags |= M_PASSED_PFIL;
-	if (p->ip == 4)
-		send_reset4(m, p);
-	else
-		send_reset6(m, p);
+	fw_nat_segment(&reset);
+	fw_segment_send(&reset);
 }
 
 /* --- errors ----------------------------------------------------------------------------------- */
