@@ -15,10 +15,10 @@
 #include "control/ctl_proto.h"
 #include "kern/jail.h"
 #include "kern/verb.h"
+#include "kern/verb_folder.h"
 #include "warren.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -173,39 +173,6 @@ request_parse(struct ctl_request *rq, const uint8_t *payload, size_t len)
 	return r.bad || r.at != r.end ? -EPROTO : 0;
 }
 
-/*
- * File names of a command mean what they mean where its user stands. Only the upper half opens
- * files, so for the length of the command its folder can be the process's. Returns the way back.
- */
-static int
-folder_enter(const char *cwd)
-{
-	int back;
-
-	if (cwd[0] == '\0')
-		return -1;
-	back = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/*
-	 * A folder that we can't see: relative names must not be found, or made, somewhere else by
-	 * chance.
-	 */
-	if (back >= 0 && chdir(cwd) != 0 && chdir("/") != 0) {
-		close(back);
-		back = -1;
-	}
-	return back;
-}
-
-static void
-folder_leave(int back)
-{
-	if (back < 0)
-		return;
-	if (fchdir(back) != 0)
-		(void)!chdir("/");
-	close(back);
-}
-
 static void
 conn_run(struct ctl_conn *c, const struct ctl_request *rq)
 {
@@ -233,9 +200,9 @@ conn_run(struct ctl_conn *c, const struct ctl_request *rq)
 		conn_done(c, 1);
 		return;
 	}
-	back = folder_enter(rq->cwd);
+	back = verb_folder_enter(rq->cwd);
 	run = verb_exec((int)rq->argc, rq->argv, prison, (uint8_t)rq->fib, &io);
-	folder_leave(back);
+	verb_folder_leave(back);
 	/* NULL: conn_done was called. */
 	if (run != NULL)
 		c->run = run;

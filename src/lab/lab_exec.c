@@ -3,8 +3,11 @@
  *
  * A command that takes time (ping -c 3) goes on while the lab runs; it and what it wrote stay in
  * the lab's list for the report. One that is over at once and was silent leaves no trace.
+ *
+ * Names of files in commands are relative to the folder of the lab file, wherever it is run from.
  */
 #include "kern/verb.h"
+#include "kern/verb_folder.h"
 #include "lab/lab_model.h"
 
 #include <stdio.h>
@@ -75,7 +78,7 @@ lab_exec_start(
 	struct verb_run *run;
 	const char *why = NULL;
 	char **argv;
-	int argc;
+	int argc, back;
 
 	x->lab = lab;
 	x->node = node;
@@ -90,7 +93,9 @@ lab_exec_start(
 		exec_err(x, why, strlen(why));
 		return x;
 	}
+	back = verb_folder_enter(lab->folder);
 	run = verb_exec(argc, argv, node->prison, 0, &io);
+	verb_folder_leave(back);
 	if (!x->done)
 		x->run = run;
 	verb_split_free(argc, argv);

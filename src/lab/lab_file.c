@@ -260,6 +260,16 @@ name_of_file(struct lab *lab, const char *file)
 	return n > 0 ? lab_printf(lab, "%.*s", (int)n, base) : "lab";
 }
 
+static const char *
+folder_of_file(struct lab *lab, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+
+	if (slash == NULL)
+		return "";
+	return slash == file ? "/" : lab_printf(lab, "%.*s", (int)(slash - file), file);
+}
+
 /* It becomes the name of a folder. */
 static void
 check_name(struct ly *y, int id, const char *name)
@@ -334,6 +344,7 @@ lab_new(const char *file)
 	STAILQ_INIT(&lab->diffs);
 	lab->tunables = lab_alloc(lab, sizeof(char *));
 	lab->file = lab_strdup(lab, file);
+	lab->folder = folder_of_file(lab, file);
 	return lab;
 }
 

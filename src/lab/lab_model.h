@@ -257,7 +257,8 @@ enum lab_built { LAB_NOT_BUILT, LAB_BUILT, LAB_RAN };
 
 struct lab {
 	struct lab_chunk *arena;
-	const char *file; /* as given, for messages */
+	const char *file;   /* as given, for messages */
+	const char *folder; /* where it lies, which its files' names are relative to; "" = here */
 	const char *name;
 	uint64_t seed, for_ns;
 	const char **tunables; /* "name=value", NULL-terminated */

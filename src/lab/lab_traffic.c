@@ -337,11 +337,9 @@ ping_build(struct lab *lab, struct lab_flow *f, char **why)
 static const char *
 beside_lab(struct lab *lab, const char *file)
 {
-	const char *slash = strrchr(lab->file, '/');
-
-	if (file[0] == '/' || slash == NULL)
+	if (file[0] == '/' || lab->folder[0] == '\0')
 		return file;
-	return lab_printf(lab, "%.*s/%s", (int)(slash - lab->file), lab->file, file);
+	return lab_printf(lab, "%s/%s", lab->folder, file);
 }
 
 static int

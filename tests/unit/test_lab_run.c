@@ -66,11 +66,21 @@ slurp(const char *path, size_t *len)
 	return text;
 }
 
+static void
+spit(const char *path, const char *text)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
 static struct lab *
-start(const char *text, const struct lab_options *o)
+start_as(const char *file, const char *text, const struct lab_options *o)
 {
 	char *why = NULL;
-	struct lab *lab = lab_parse_text("t.lab.yml", text, strlen(text), &why);
+	struct lab *lab = lab_parse_text(file, text, strlen(text), &why);
 
 	if (lab == NULL)
 		fail_msg("%s", why);
@@ -79,6 +89,12 @@ start(const char *text, const struct lab_options *o)
 		fail_msg("%s", why);
 	free(why);
 	return lab;
+}
+
+static struct lab *
+start(const char *text, const struct lab_options *o)
+{
+	return start_as("t.lab.yml", text, o);
 }
 
 static void
@@ -417,6 +433,38 @@ test_lab_interrupted_run_ends_early_and_reports(void **state)
 	stop(lab);
 }
 
+/* Wherever it is run from; and the next command finds its files where it would without. */
+static void
+test_lab_finds_files_of_its_commands_beside_itself(void **state)
+{
+	static const char text[] =
+	    "nodes: {a: {run: [\"ipfw -q ./rules\", \"route -q -f routes\"]}}\n"
+	    "timeline: [{at: 1s, node: a, run: \"ipfw -q ./rules\"}]\n"
+	    "expect:\n"
+	    "  - {node: a, run: \"ipfw list\", contains: \"00200 count\"}\n"
+	    "  - {node: a, run: \"netstat -rn\", contains: \"10.9.0.0/24\"}\n";
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	char dir[] = "/tmp/test_lab_XXXXXX", file[64], rules[64], routes[64], here[512], after[512];
+	struct lab *lab;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	snprintf(file, sizeof(file), "%s/t.lab.yml", dir);
+	snprintf(rules, sizeof(rules), "%s/rules", dir);
+	snprintf(routes, sizeof(routes), "%s/routes", dir);
+	spit(rules, "add count ip from any to any\n");
+	spit(routes, "add 10.9.0.0/24 -iface lo0\n");
+	assert_non_null(getcwd(here, sizeof(here)));
+	lab = start_as(file, text, &o);
+	assert_int_equal(lab_run(lab), 0);
+	assert_non_null(getcwd(after, sizeof(after)));
+	assert_string_equal(here, after);
+	stop(lab);
+	unlink(rules);
+	unlink(routes);
+	rmdir(dir);
+}
+
 int
 main(void)
 {
@@ -437,6 +485,7 @@ main(void)
 		cmocka_unit_test(test_lab_tunables_that_were_not_set_are_not_passed_over),
 		cmocka_unit_test(test_lab_forwards_where_two_links_meet_unless_told_otherwise),
 		cmocka_unit_test(test_lab_interrupted_run_ends_early_and_reports),
+		cmocka_unit_test(test_lab_finds_files_of_its_commands_beside_itself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
