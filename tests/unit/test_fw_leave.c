@@ -267,6 +267,7 @@ test_b45_without_an_outlet_packets_are_dropped(void **state)
 		"100 netgraph 1 ip from any to any", "100 nat 99 ip from any to any" };
 
 	(void)state;
+	fw_outlets = (struct fw_outlets){ 0 };
 	router();
 	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
 		flush_rules();
