@@ -77,9 +77,12 @@ for size in ("100", "1k"):
     PEERS["forward_acl1_" + size] = ("nft_forward_acl1_" + size, "nft, the same rules, veth to veth")
 GOALS["forward_acl1_1k"] = "ratio >= 300"
 GOALS["linear"] = "<= 5"
+for size in ("100", "10k", "60k"):
+    GOALS["wait_" + size] = "<= 100"  # us; what is left of it is the machine's
+    PEERS["wait_" + size] = ("wait_quiet_" + size, "the same rules, unchanged")
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
             "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state",
-            "ipfw_table"]
+            "ipfw_table", "ipfw_wait"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -595,6 +595,39 @@ test_b44_a_place_survives_the_deletion_of_its_rule_among_65000(void **state)
 	assert_int_equal(map_now()->rule[fw_map_after(map_now(), &ref)]->number, 30011);
 }
 
+/* What a packet pays at a skipto. */
+static uint64_t
+steps_of_jump(const struct fw_rule *r, uint32_t slot)
+{
+	uint64_t before = chain_steps;
+
+	assert_int_equal(map_now()->rule[slot], r);
+	assert_int_equal(map_now()->rule[fw_map_jump(map_now(), slot, 64000)]->number, 64000);
+	return chain_steps - before;
+}
+
+static void
+test_b44_changes_of_65000_rules_cost_a_packet_log_n_steps_once(void **state)
+{
+	struct fw_rule *r;
+
+	(void)state;
+	fill(MANY);
+	r = add_jump(1, FW_ACT_SKIPTO);
+	assert_true(steps_of_jump(r, 1) <= LOG2_MANY);
+	assert_int_equal(steps_of_jump(r, 1), 1);
+	/* however much the upper half has in hand, it is nothing to packets until it is whole … */
+	fw_change_begin();
+	for (uint16_t i = 0; i < 1000; i++)
+		add(1);
+	assert_int_equal(delete_numbers(2, 50000), 49999);
+	assert_int_equal(steps_of_jump(r, 1), 1);
+	assert_int_equal(fw_change_end(), 0);
+	/* … and then each place is found anew, once */
+	assert_true(steps_of_jump(r, 1) <= LOG2_MANY);
+	assert_int_equal(steps_of_jump(r, 1), 1);
+}
+
 /* --- counters ----------------------------------------------------------------- */
 
 static void
@@ -646,6 +679,7 @@ main(void)
 		FW_TEST(test_call_may_go_back),
 		FW_TEST(test_a_jump_to_a_deleted_rule_goes_to_the_next),
 		FW_TEST(test_b44_with_65000_rules_searches_take_log_n_steps),
+		FW_TEST(test_b44_changes_of_65000_rules_cost_a_packet_log_n_steps_once),
 		FW_TEST(test_b44_a_skipto_costs_the_same_wherever_it_goes),
 		FW_TEST(test_b44_a_place_survives_the_deletion_of_its_rule_among_65000),
 		FW_TEST(test_zero_keeps_to_what_was_asked),

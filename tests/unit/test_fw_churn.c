@@ -5,10 +5,13 @@
  */
 #include "fw_stack.h"
 
+#include "base/mbuf.h"
 #include "ipfw/chain.h"
+#include "ipfw/check.h"
 #include "ipfw/table_internal.h"
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 
 enum { CHANGES = 3000 };
@@ -166,11 +169,121 @@ test_b44_no_reader_sees_half_a_change(void **state)
 	assert_true(s.reads > 0);
 }
 
+/* --- neither waits for the other ----------------------------------------------- */
+
+enum { CHECKS = 1000 };
+
+/* Packets of no kind, that all rules meet. */
+static void
+check_packets(const struct fw_map *map, uint8_t action)
+{
+	struct mbuf m = { .when_ns = clock_now() };
+	struct fw_packet p = { .m = &m, .in = true, .ip = 4 };
+	struct fw_verdict v;
+
+	for (uint32_t i = 0; i < CHECKS; i++) {
+		fw_check(map, &p, 0, NULL, NULL, &v);
+		assert_int_equal(v.action, action);
+	}
+}
+
+static void *
+checker(void *arg)
+{
+	const uint8_t *action = arg;
+
+	worker_attach(2, CLOCK_VIRTUAL);
+	{
+		VNET_SCOPE(vnet0);
+		rcu_read_lock();
+		check_packets(V_fw_map, *action);
+		rcu_read_unlock();
+	}
+	worker_detach();
+	return NULL;
+}
+
+/* Packets on a thread of their own, all of which get this verdict before it returns. */
+static void
+assert_others_pass(uint8_t action)
+{
+	pthread_t thread;
+
+	assert_int_equal(pthread_create(&thread, NULL, checker, &action), 0);
+	pthread_join(thread, NULL);
+}
+
+static void
+test_b44_packets_pass_while_a_change_is_half_made(void **state)
+{
+	(void)state;
+	run("ipfw -q add 100 allow ip from any to any");
+	fw_change_begin();
+	run("ipfw -q add 50 deny ip from any to any");
+	assert_others_pass(FW_ACT_ALLOW);
+	run("ipfw -q delete 100");
+	assert_others_pass(FW_ACT_ALLOW);
+	assert_int_equal(fw_change_end(), 0);
+	assert_others_pass(FW_ACT_DENY);
+}
+
+struct halted {
+	sem_t inside, go_on;
+};
+
+/* It stands between two rules, as it were. */
+static void *
+halted_packet(void *arg)
+{
+	struct halted *h = arg;
+	const struct fw_map *map;
+
+	worker_attach(1, CLOCK_VIRTUAL);
+	{
+		VNET_SCOPE(vnet0);
+		rcu_read_lock();
+		map = V_fw_map;
+		sem_post(&h->inside);
+		sem_wait(&h->go_on);
+		check_packets(map, FW_ACT_ALLOW);
+		rcu_read_unlock();
+	}
+	worker_detach();
+	return NULL;
+}
+
+static void
+test_b44_changes_are_made_while_a_packet_is_halted_in_the_rules(void **state)
+{
+	struct halted h;
+	pthread_t thread;
+
+	(void)state;
+	run("ipfw -q add 100 allow ip from any to any");
+	sem_init(&h.inside, 0, 0);
+	sem_init(&h.go_on, 0, 0);
+	assert_int_equal(pthread_create(&thread, NULL, halted_packet, &h), 0);
+	sem_wait(&h.inside);
+	run("ipfw -q delete 100");
+	for (uint16_t i = 0; i < CHANGES; i++) {
+		assert_int_equal(fw_add(rule_of(10)), 0);
+		rcu_poll();
+	}
+	run("ipfw -q -f flush");
+	assert_others_pass(FW_ACT_DENY);
+	sem_post(&h.go_on);
+	pthread_join(thread, NULL);
+	sem_destroy(&h.inside);
+	sem_destroy(&h.go_on);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		FW_TEST(test_b44_no_reader_sees_half_a_change),
+		FW_TEST(test_b44_packets_pass_while_a_change_is_half_made),
+		FW_TEST(test_b44_changes_are_made_while_a_packet_is_halted_in_the_rules),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
