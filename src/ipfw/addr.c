@@ -10,6 +10,7 @@
 #include "ipfw/language.h"
 
 #include "inet/in.h"
+#include "inet/ip_names.h"
 #include "inet/ipaddr.h"
 #include "kern/verb.h"
 
@@ -51,7 +52,7 @@ fw_print_protocol(struct fw_text *t, const struct fw_insn *in)
 {
 	const char *word = in->op == FW_OP_IP4 ? "ip4" :
 	    in->op == FW_OP_IP6                ? "ip6" :
-						 fw_name_of(fw_protocols, in->n);
+						 ip_protocol_name(in->n);
 
 	if (word != NULL)
 		fw_put(t, "%s", word);

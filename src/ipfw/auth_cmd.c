@@ -6,6 +6,7 @@
  *	ipfw auth block all
  */
 #include "ipfw/auth.h"
+#include "inet/ip_names.h"
 #include "ipfw/command.h"
 #include "ipfw/names.h"
 
@@ -52,7 +53,7 @@ show_end(struct emitter *e, const struct fw_packet *p, bool src)
 static void
 show_packet(struct emitter *e, const struct fw_packet *p)
 {
-	const char *proto = fw_name_of(fw_protocols, p->proto);
+	const char *proto = ip_protocol_name(p->proto);
 
 	if (p->ip == 0) {
 		emit_uint(e, "ether-type", " type 0x%04" PRIx64, p->ether_type);

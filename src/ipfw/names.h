@@ -21,7 +21,6 @@ bool fw_name_find(const struct fw_word *names, const char *word, uint32_t *value
 /* The first word of a number; NULL. */
 const char *fw_name_of(const struct fw_word *names, uint32_t value);
 
-extern const struct fw_word fw_protocols[];
 extern const struct fw_word fw_ether_types[];
 extern const struct fw_word fw_dscps[];
 extern const struct fw_word fw_unreach_codes[], fw_unreach6_codes[];

@@ -12,6 +12,7 @@
 
 #include "inet/in.h"
 #include "inet/ip.h"
+#include "inet/ip_names.h"
 #include "ipfw/names.h"
 #include "kern/verb.h"
 
@@ -387,7 +388,7 @@ put_servers(FILE *f, const struct nat_redirect *r)
 static void
 put_proto(FILE *f, uint8_t proto)
 {
-	const char *name = fw_name_of(fw_protocols, proto);
+	const char *name = ip_protocol_name(proto);
 
 	if (name != NULL)
 		fprintf(f, " %s", name);

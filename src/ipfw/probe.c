@@ -12,6 +12,7 @@
  */
 #include "ipfw/probe.h"
 
+#include "inet/ip_names.h"
 #include "inet6/ip6.h"
 #include "ipfw/language.h"
 #include "ipfw/packet.h"
@@ -632,7 +633,7 @@ void
 fw_packet_text(const struct fw_packet *p, char *text, size_t len)
 {
 	struct fw_text t = { .text = text, .room = len };
-	const char *name = fw_name_of(fw_protocols, p->proto);
+	const char *name = ip_protocol_name(p->proto);
 
 	text[0] = '\0';
 	if (p->ip == 0)

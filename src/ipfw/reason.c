@@ -8,6 +8,7 @@
 #include "ipfw/reason.h"
 
 #include "inet/ip.h"
+#include "inet/ip_names.h"
 #include "ipfw/check.h"
 #include "ipfw/language.h"
 #include "ipfw/match_internal.h"
@@ -99,7 +100,7 @@ put_address_is(struct fw_text *t, const struct fw_packet *p, bool src)
 static void
 put_protocol(struct fw_text *t, const struct fw_packet *p)
 {
-	const char *name = fw_name_of(fw_protocols, p->proto);
+	const char *name = ip_protocol_name(p->proto);
 
 	if (p->ip == 0)
 		fw_put(t, "it is not IP");

@@ -7,6 +7,7 @@
 #include "ipfw/state_internal.h"
 
 #include "inet/in.h"
+#include "inet/ip_names.h"
 #include "ipfw/chain.h"
 #include "ipfw/names.h"
 #include "kern/sysctl.h"
@@ -51,7 +52,7 @@ show_type(struct emitter *e, const struct fw_state *s)
 static void
 show_proto(struct emitter *e, uint8_t proto)
 {
-	const char *name = fw_name_of(fw_protocols, proto);
+	const char *name = ip_protocol_name(proto);
 
 	if (name != NULL)
 		emit_str(e, "proto", " %s", name);
