@@ -50,6 +50,12 @@ struct dn_aqm_queue {
 	uint64_t drops, marks;
 };
 
+static inline void *
+dn_aqm_own(struct dn_aqm_queue *a)
+{
+	return a + 1;
+}
+
 struct dn_aqm_policy {
 	enum dn_aqm_kind kind;
 	const char *name; /* "codel" */
@@ -65,14 +71,25 @@ struct dn_aqm_policy {
 	void (*config_changed)(struct dn_aqm_queue *a);
 };
 
+/* Policies are found by themselves: one of each kind. */
+#define DN_AQM_DEFINE(ident) LINKERSET_ADD(dn_aqm_policy, ident)
+
 void dn_aqm_defaults(struct dn_aqm_config *c, enum dn_aqm_kind kind);
 /* A sentence of what is wrong with it; NULL: nothing. */
 const char *dn_aqm_check(const struct dn_aqm_config *c);
-/* A state for a queue (NULL for DN_AQM_NONE, or without memory: *error). Freed with dn_aqm_free. */
+/*
+ * A state for a queue; NULL for DN_AQM_NONE (*error 0) or without memory (-ENOMEM). Freed with
+ * dn_aqm_free. c stays where it is as long as the state is there; what it says may change:
+ * dn_aqm_config_changed.
+ */
 struct dn_aqm_queue *dn_aqm_new(
     const struct dn_aqm_config *c, struct rng *rng, uint64_t now_ns, int *error);
 void dn_aqm_free(struct dn_aqm_queue *a);
-/* Takes in what a configuration has become; another kind is a new state. */
+/* The same in memory of the caller's, of dn_aqm_size() bytes, which needs no end. */
+size_t dn_aqm_size(void);
+void dn_aqm_init(
+    struct dn_aqm_queue *a, const struct dn_aqm_config *c, struct rng *rng, uint64_t now_ns);
+/* Takes in what *a->config has become; of another kind, the state begins anew (NONE: passes all). */
 void dn_aqm_config_changed(struct dn_aqm_queue *a);
 
 /*
@@ -80,6 +97,17 @@ void dn_aqm_config_changed(struct dn_aqm_queue *a);
  * drop it; counted in a->drops.
  */
 bool dn_aqm_admit(struct dn_aqm_queue *a, struct dn_queue *q, struct mbuf *m, uint64_t now_ns);
+
+/*
+ * dn_aqm_words.c. A word of CoDel's or PIE's (c->kind) at argv[0], its value behind it: how many words
+ * it took, 0 = not one of them, -1 with a sentence in *why; then *c is as it was.
+ */
+int dn_aqm_word(struct dn_aqm_config *c, int argc, char **argv, const char **why);
+/* The same back as words: "target 5ms interval 100ms noecn". "" for other kinds. */
+void dn_aqm_text(const struct dn_aqm_config *c, char *text, size_t len);
+enum { DN_TIME_TEXT = 24 };
+/* "5ms", "1500us": in the largest unit that leaves it whole. */
+const char *dn_time_text(uint64_t ns, char text[DN_TIME_TEXT]);
 
 /*
  * dn_ecn.c: set Congestion Experienced in an IPv4 or IPv6 packet that says it understands (ECT, RFC

@@ -14,7 +14,6 @@
 #include "base/hash.h"
 #include "base/sched.h"
 #include "dummynet/dn.h"
-#include "dummynet/dn_weak.h"
 
 #include <bsd/sys/queue.h>
 

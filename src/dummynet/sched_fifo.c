@@ -2,7 +2,6 @@
  * sched_fifo.c - first in, first out: one queue for all flows.
  */
 #include "dummynet/dn_sched.h"
-#include "dummynet/dn_weak.h"
 
 struct fifo {
 	struct dn_queue *q;

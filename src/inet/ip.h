@@ -67,6 +67,16 @@ ip_ttl_down(struct ip_hdr *ip, uint32_t by)
  */
 uint64_t cksum_add(uint64_t sum, const void *bytes, size_t len);
 uint16_t cksum_fold(uint64_t sum);
+/* A checksum, as on the wire, follows a word that changes from `was` to `is` (RFC 1624 eqn. 3). */
+static inline uint16_t
+cksum_follow(uint16_t sum, uint16_t was, uint16_t is)
+{
+	uint32_t s = (uint32_t)(uint16_t)~sum + (uint16_t)~was + is;
+
+	s = (s & 0xffff) + (s >> 16);
+	s = (s & 0xffff) + (s >> 16);
+	return (uint16_t)~s;
+}
 /* Header checksum of ip (sum field taken as is): 0 = right. */
 uint16_t ip_cksum(const struct ip_hdr *ip);
 uint64_t ip_pseudo_sum(uint32_t src, uint32_t dst, uint8_t proto, uint16_t len);

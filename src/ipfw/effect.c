@@ -20,17 +20,10 @@ writable(struct fw_packet *p)
 	return p->m != NULL;
 }
 
-/* A checksum follows a word that changes from `was` to `is` (RFC 1624 eqn. 3). */
 static void
 sum_follow(uint8_t *sum, uint16_t was, uint16_t is)
 {
-	uint32_t s = (uint16_t)~load16(sum);
-
-	s += (uint16_t)~was;
-	s += is;
-	s = (s & 0xffff) + (s >> 16);
-	s = (s & 0xffff) + (s >> 16);
-	store16(sum, (uint16_t)~s);
+	store16(sum, cksum_follow(load16(sum), was, is));
 }
 
 /* --- marks ------------------------------------------------------------------------------------ */
