@@ -23,6 +23,7 @@ nh_are_easy(const struct ifnet *rcvif, struct nexthop *const *nh, size_t n)
 	const struct ifnet *ifp = nh[0] != NULL ? nh[0]->ifp : NULL;
 	uint32_t flags = 0;
 
+#pragma GCC unroll 8
 	for (size_t i = 0; i < n; i++) {
 		if (nh[i] == NULL || nh[i]->ifp != ifp)
 			return false;

@@ -35,8 +35,9 @@ enum lle_flags {
 };
 
 struct llentry {
-	uint8_t header[16];      /* the link header, ready to copy: dst, src, type (14 bytes) */
+	/* what each packet reads: these 16 bytes are never in two cache lines */
 	volatile uint16_t flags; /* enum lle_flags */
+	uint8_t header[14];      /* the link header, ready to copy: dst, src, type */
 	uint8_t state;           /* the family's: ARP incomplete/reachable, ND states */
 	uint8_t asked;           /* requests sent in this burst */
 	uint32_t refs;
