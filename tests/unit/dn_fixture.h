@@ -19,6 +19,7 @@ static struct came {
 	uint32_t len[CAME_MAX];
 	uint32_t batches;
 	uint64_t bytes;
+	uint64_t first_ns, last_ns;
 } came;
 static void (*came_hook)(struct mbuf *m); /* borrows */
 
@@ -40,7 +41,9 @@ door_deliver(const struct dn_door *door, struct batch *b)
 			came.id[came.n] = packet_id(m);
 			came.len[came.n] = m->len;
 		}
-		came.n++;
+		if (came.n++ == 0)
+			came.first_ns = m->when_ns;
+		came.last_ns = m->when_ns;
 		came.bytes += m->len;
 		if (came_hook != NULL)
 			came_hook(m);
