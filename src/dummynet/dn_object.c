@@ -268,8 +268,7 @@ link_config_free(struct dn_link_config *link)
 {
 	if (link->rate_of[0] != '\0')
 		VNET(dn_followers)--;
-	if (link->profile != NULL)
-		dn_profile_rele(link->profile);
+	dn_profile_rele(link->profile);
 }
 
 static void
@@ -394,8 +393,7 @@ link_apply(struct dn_link_config *link, uint32_t set, const struct dn_link_confi
 		struct dn_profile *old = link->profile;
 
 		link->profile = said->profile != NULL ? dn_profile_ref(said->profile) : NULL;
-		if (old != NULL)
-			dn_profile_rele(old);
+		dn_profile_rele(old);
 	}
 }
 

@@ -51,8 +51,7 @@ aqm_attach(struct dn_flowq *fq)
 static void
 aqm_detach(struct dn_flowq *fq)
 {
-	if (fq->q.aqm != NULL)
-		dn_aqm_free(fq->q.aqm);
+	dn_aqm_free(fq->q.aqm);
 	fq->q.aqm = NULL;
 }
 
