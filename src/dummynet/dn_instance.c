@@ -281,7 +281,7 @@ instance_drop(struct dn_sched_instance *si, struct dn_queue *q, struct mbuf *m)
 
 	(void)q;
 	if ((si->part->flags & DN_SCHED_OWN_QUEUES) && inst->shared != NULL)
-		inst->shared->drops++;
+		inst->shared->q.dropped++;
 	V_dn_stat.io_pkt_drop++;
 	m_drop(m, &DROP_DN_AQM);
 }
@@ -455,5 +455,6 @@ dn_instance_is_idle(const struct dn_instance *inst, uint64_t now)
 struct mbuf *
 dn_instance_take(struct dn_instance *inst)
 {
-	return inst->si.packets > 0 ? inst->si.part->dequeue(&inst->si, clock_now()) : NULL;
+	/* At time 0 nothing has waited, so no policy of a queue inside drops: it is only moved. */
+	return inst->si.packets > 0 ? inst->si.part->dequeue(&inst->si, 0) : NULL;
 }
