@@ -10,7 +10,7 @@
 
 # Folders of floors and tests come and go; Meson looks for them only when it configures.
 MESON_FILES := meson.build meson_options.txt $(wildcard include/*.h) $(wildcard src/meson.build src/*/meson.build) \
-	$(wildcard src/cli/main.c) $(wildcard tests/meson.build tests/*/meson.build bench/meson.build fuzz/meson.build)
+	$(wildcard src/cli/main.c) $(wildcard tests/meson.build tests/*/meson.build bench/meson.build tools/meson.build fuzz/meson.build)
 TESTS := $(wildcard tests/unit/test_*.c) $(wildcard bench/bench_*.c) $(wildcard fuzz/fuzz_*.c)
 DEMOS := office replay
 
@@ -54,7 +54,7 @@ bench: deps
 	@python3 bench/run.py --build build --out build/bench.json $(BENCH)
 
 format:
-	@find src include tests fuzz bench examples -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format -i
+	@find src include tests fuzz bench tools examples -name '*.[ch]' -print0 2>/dev/null | xargs -0 -r clang-format -i
 
 clean:
 	rm -rf build build-asan build-tsan build-fuzz

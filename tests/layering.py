@@ -14,7 +14,7 @@ FLOORS = ['base', 'kern', 'net', 'route', 'inet', 'inet6', 'dummynet', 'ipfw', '
           'lab', 'cli']
 # The embedding API stands on control, the layout of datagrams on ipfw; floors below don't know them.
 PUBLIC = {'warren.h': 'control', 'warren-divert.h': 'ipfw'}
-TREES = ['src', 'include', 'tests', 'fuzz', 'bench', 'examples']
+TREES = ['src', 'include', 'tests', 'fuzz', 'bench', 'tools', 'examples']
 CODE = {'.c', '.h', '.py', '.sh'}
 MAX_LINES = 1000
 GRAB_BAGS = {'util', 'utils', 'common', 'misc', 'helper', 'helpers', 'stuff'}
