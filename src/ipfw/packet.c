@@ -14,6 +14,8 @@
  */
 #include "ipfw/packet.h"
 
+#include "inet/icmp.h"
+#include "inet6/icmp6.h"
 #include "inet6/ip6_ext.h"
 #include "ipfw/rule.h"
 #include "kern/sysctl.h"
@@ -39,12 +41,24 @@ read_ports(struct fw_packet *p, const uint8_t *h)
 	p->dport = __builtin_bswap16(load16(h + 2));
 }
 
-static inline void
-read_icmp(struct fw_packet *p, const uint8_t *h)
+static inline bool
+is_echo(const struct fw_packet *p)
 {
+	return p->ip == 4 ?
+	    p->icmp_type == ICMP_ECHO_ || p->icmp_type == ICMP_ECHOREPLY_ :
+	    p->icmp_type == ICMP6_ECHO_REQUEST_ || p->icmp_type == ICMP6_ECHO_REPLY_;
+}
+
+static inline void
+read_icmp(struct fw_packet *p, const uint8_t *h, uint32_t left)
+{
+	enum { ECHO_ID = 4 };
+
 	p->has_icmp = true;
 	p->icmp_type = h[0];
 	p->icmp_code = h[1];
+	if (is_echo(p) && left >= ECHO_ID + 2)
+		p->echo_id = __builtin_bswap16(load16(h + ECHO_ID));
 }
 
 /* The header at p->l4, of which `left` bytes are there; not of a later fragment. */
@@ -77,7 +91,7 @@ read_upper(struct fw_packet *p, uint32_t left)
 			return FW_PACKET_OK;
 		if (left < ICMP_MIN)
 			return FW_PACKET_SHORT;
-		read_icmp(p, h);
+		read_icmp(p, h, left);
 		return FW_PACKET_OK;
 	default:
 		return FW_PACKET_OK;

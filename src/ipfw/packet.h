@@ -30,6 +30,7 @@ struct fw_packet {
 	bool has_tcp, has_icmp;       /* the header is there (20 bytes; 4 bytes) */
 	uint8_t tcp_flags;            /* with has_tcp */
 	uint8_t icmp_type, icmp_code; /* with has_icmp: of either family */
+	uint16_t echo_id;             /* of an echo or its answer, host order; else 0 */
 	uint8_t tos;                  /* or traffic class */
 	uint8_t ttl;                  /* or hop limit */
 	uint16_t ether_type;          /* layer2, host order */

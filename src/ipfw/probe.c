@@ -39,7 +39,7 @@ struct ask {
 	struct in6 src, dst;
 	uint16_t sport, dport;
 	/* the headers; 0 = as usual */
-	uint32_t length, ttl, tos, id, frag, flow_id, flags, icmp_type, icmp_code;
+	uint32_t length, ttl, tos, id, frag, flow_id, flags, icmp_type, icmp_code, echo_id;
 	uint32_t seq, ack, win, mss, fib;
 	bool has_flags, has_icmp, more, is_fragment;
 	/* the place */
@@ -340,6 +340,7 @@ static const struct {
 	{ "id", offsetof(struct ask, id), UINT16_MAX },
 	{ "flow-id", offsetof(struct ask, flow_id), 0xfffff },
 	{ "code", offsetof(struct ask, icmp_code), UINT8_MAX },
+	{ "echo-id", offsetof(struct ask, echo_id), UINT16_MAX },
 	{ "seq", offsetof(struct ask, seq), UINT32_MAX },
 	{ "ack", offsetof(struct ask, ack), UINT32_MAX },
 	{ "win", offsetof(struct ask, win), UINT16_MAX },
@@ -486,6 +487,7 @@ build_upper(const struct ask *a, uint8_t *h, uint32_t len)
 			a->proto == IPPROTO_ICMP_ ? ECHO :
 						    ECHO6);
 		h[1] = (uint8_t)a->icmp_code;
+		put16(h + 4, a->echo_id);
 		return;
 	}
 	put16(h, a->sport);
@@ -625,6 +627,8 @@ put_upper(struct fw_text *t, const struct fw_packet *p)
 	}
 	if (p->has_icmp)
 		fw_put(t, " type %u code %u", p->icmp_type, p->icmp_code);
+	if (p->echo_id != 0)
+		fw_put(t, " echo-id %u", p->echo_id);
 	if (p->fragment)
 		fw_put(t, " frag %u", p->frag_off);
 }

@@ -7,8 +7,9 @@
  * A parent stands for what a limit tells apart (one source address, say) and counts the states that
  * were made for it. It is found by its key when one of them ends, so nobody points to it.
  *
- * Fragments behind the first have no ports: their flow is that of ports 0, as is that of protocols
- * that have none. ICMP errors are no packets of the flow that they quote.
+ * An echo's identifier stands for the port of both ends: two hosts behind NAT that ping a third are
+ * two flows. Fragments behind the first have no ports: their flow is that of ports 0, as is that of
+ * protocols that have none. ICMP errors are no packets of the flow that they quote.
  */
 #include "ipfw/state_lookup.h"
 
@@ -45,12 +46,25 @@ word_of(uint16_t first_port, uint16_t second_port, uint8_t proto, unsigned kind)
 	    (uint64_t)second_port << 16 | first_port;
 }
 
+/* Of what has neither port nor identifier 0; nothing has both. */
+static inline uint16_t
+from_port(const struct fw_packet *p)
+{
+	return p->sport | p->echo_id;
+}
+
+static inline uint16_t
+to_port(const struct fw_packet *p)
+{
+	return p->dport | p->echo_id;
+}
+
 /* Both ends in order, without a branch: which way a packet goes can't be foretold. */
 static inline void
 key4(struct state_key *k, const struct fw_packet *p)
 {
-	const uint64_t from = (uint64_t)p->src << 16 | p->sport;
-	const uint64_t to = (uint64_t)p->dst << 16 | p->dport;
+	const uint64_t from = (uint64_t)p->src << 16 | from_port(p);
+	const uint64_t to = (uint64_t)p->dst << 16 | to_port(p);
 	const uint64_t low = from < to ? from : to, high = from < to ? to : from;
 
 	k->swapped = from > to;
@@ -63,12 +77,12 @@ key6(struct state_key *k, const struct fw_packet *p)
 {
 	const int order = memcmp(&p->src6, &p->dst6, sizeof(p->src6));
 
-	k->swapped = order > 0 || (order == 0 && p->sport > p->dport);
+	k->swapped = order > 0 || (order == 0 && from_port(p) > to_port(p));
 	k->addr4 = 0;
 	k->addr6[k->swapped] = p->src6;
 	k->addr6[!k->swapped] = p->dst6;
-	k->word = k->swapped ? word_of(p->dport, p->sport, p->proto, STATE_V6) :
-			       word_of(p->sport, p->dport, p->proto, STATE_V6);
+	k->word = k->swapped ? word_of(to_port(p), from_port(p), p->proto, STATE_V6) :
+			       word_of(from_port(p), to_port(p), p->proto, STATE_V6);
 }
 
 /* False: not IP, so no flow. */
@@ -247,7 +261,7 @@ add_limited(struct fw_states *t, const struct state_key *k, struct fw_rule *r,
 	const struct state_flow flow = {
 		.v6 = p->ip == 6,
 		.proto = p->proto,
-		.port = { p->sport, p->dport },
+		.port = { from_port(p), to_port(p) },
 		.addr4 = { p->src, p->dst },
 		.addr6 = { p->src6, p->dst6 },
 	};

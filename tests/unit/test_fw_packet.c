@@ -56,6 +56,31 @@ test_a_tcp_segment_is_read(void **state)
 }
 
 static void
+test_echoes_and_their_answers_have_an_identifier(void **state)
+{
+	static const struct {
+		const char *src, *dst;
+		uint8_t type;
+		uint16_t id;
+	} of[] = { { "10.0.0.2", "10.0.0.1", 8, 0x1234 }, { "10.0.0.2", "10.0.0.1", 0, 0x1234 },
+		{ "10.0.0.2", "10.0.0.1", 3, 0 }, { "10.0.0.2", "10.0.0.1", 128, 0 },
+		{ "2001:db8::2", "2001:db8::1", 128, 0x1234 },
+		{ "2001:db8::2", "2001:db8::1", 129, 0x1234 },
+		{ "2001:db8::2", "2001:db8::1", 8, 0 } };
+	struct fw_packet p;
+
+	(void)state;
+	for (unsigned i = 0; i < sizeof(of) / sizeof(of[0]); i++) {
+		struct mbuf *m = icmp(of[i].src, of[i].dst, of[i].type, 0);
+
+		store16(upper_of(m) + 4, __builtin_bswap16(0x1234));
+		p = read_in(m);
+		assert_int_equal(p.echo_id, of[i].id);
+		m_free(m);
+	}
+}
+
+static void
 test_icmp_of_the_own_family_only_has_a_type(void **state)
 {
 	struct mbuf *m = icmp("10.0.0.2", "10.0.0.1", 8, 0);
@@ -270,6 +295,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		INET6_TEST(test_a_tcp_segment_is_read),
+		INET6_TEST(test_echoes_and_their_answers_have_an_identifier),
 		INET6_TEST(test_icmp_of_the_own_family_only_has_a_type),
 		INET6_TEST(test_later_fragments_have_no_ports),
 		INET6_TEST(test_headers_that_are_cut_off_are_a_fault),
