@@ -11,7 +11,7 @@
  *
  * Left out: later fragments that come before their first one pass like what nobody asked for (the
  * action `reass` before `nat` puts them in order); PPTP's call ids, IRC's DCC, SIP and the other
- * protocols that carry addresses (but FTP, nat_ftp.c), which want a program beside the path.
+ * protocols that carry addresses, but FTP (nat_ftp.c); docs/ipfw.md says why.
  */
 #include "ipfw/nat_internal.h"
 #include "ipfw/segment.h"

@@ -145,6 +145,8 @@ test_the_packets_value_is_said_of_every_word(void **state)
 		    "it has none" },
 		{ "allow icmp from any to any icmptypes 0", "icmp 10.0.0.1 -> 10.0.0.2 icmp 3.1",
 		    "icmptypes 0: it is type 3" },
+		{ "allow icmp from any to any icmptypes 0", "icmp 10.0.0.1 -> 10.0.0.2 echo-id 7",
+		    "type 8 code 0 echo-id 7" },
 		{ "allow ip from any to any icmptypes 0", "udp 10.0.0.1 -> 10.0.0.2",
 		    "it is no ICMP" },
 		{ "allow ip from any to any icmp6types 1", "icmp6 fe80::1 -> fe80::2",

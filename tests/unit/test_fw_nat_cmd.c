@@ -273,6 +273,87 @@ test_ftp_several_commands_add_up(void **state)
 	}
 }
 
+/* A server inside: what it answers, as the client outside sees it. */
+static struct mbuf *
+answer(uint32_t seq, const char *line)
+{
+	return out(tcp_to(INSIDE, 21, OUTSIDE, 1024, ACK, seq, 900, line));
+}
+
+static void
+test_ftp_server_inside_is_reached_by_passive_clients(void **state)
+{
+	unsigned h[4], p[2], port;
+	struct mbuf *m;
+	uint16_t data;
+
+	(void)state;
+	command("ipfw -q nat 1 config ip " ALIAS " deny_in redirect_port tcp " INSIDE ":21 21");
+	assert_ends(in(tcp_to(OUTSIDE, 1024, ALIAS, 21, SYN, 1, 0, "")), OUTSIDE, 1024, INSIDE, 21);
+	m = answer(100, "227 Entering Passive Mode (10,0,0,2,4,1).\r\n");
+	assert_non_null(m);
+	assert_sealed(m);
+	m->data[m->len - 1] = '\0';
+	assert_int_equal(
+	    sscanf((const char *)m->data + 40, "227 Entering Passive Mode (%u,%u,%u,%u,%u,%u).\r",
+		&h[0], &h[1], &h[2], &h[3], &p[0], &p[1]),
+	    6);
+	assert_string_equal((const char *)m->data + m->len - 4, ").\r");
+	assert_true(h[0] == 192 && h[1] == 0 && h[2] == 2 && h[3] == 1);
+	data = (uint16_t)(p[0] << 8 | p[1]);
+	m_free(m);
+	/* whom it was told to, and nobody else */
+	assert_dropped(in(tcp_to("203.0.113.9", 1025, ALIAS, data, SYN, 0, 0, "")));
+	assert_ends(
+	    in(tcp_to(OUTSIDE, 1025, ALIAS, data, SYN, 0, 0, "")), OUTSIDE, 1025, INSIDE, 1025);
+	assert_ends(out(tcp_to(INSIDE, 1025, OUTSIDE, 1025, SYN | ACK, 0, 1, "")), ALIAS, data,
+	    OUTSIDE, 1025);
+
+	m = answer(200, "229 Entering Extended Passive Mode (|||5|)\r\n");
+	assert_non_null(m);
+	assert_sealed(m);
+	assert_int_equal(sscanf((const char *)m->data + 40,
+			     "229 Entering Extended Passive Mode (|||%u|)", &port),
+	    1);
+	m_free(m);
+	assert_ends(in(tcp_to(OUTSIDE, 1026, ALIAS, (uint16_t)port, SYN, 0, 0, "")), OUTSIDE, 1026,
+	    INSIDE, 5);
+}
+
+static void
+test_ftp_answers_that_name_no_end_of_ours_stay(void **state)
+{
+	static const char *const lines[] = {
+		"227 Entering Passive Mode (10,0,0,3,4,1)\r\n", /* not the server's own address */
+		"227 Entering Passive Mode (10,0,0,2,4,256)\r\n",
+		"227 Entering Passive Mode (10,0,0,2,4,1)\r\n220 More\r\n",
+		"227 Entering Passive Mode (10,0,0,2,4,1)", /* not whole */
+		"229 Entering Extended Passive Mode (|||0|)\r\n",
+		"229 Entering Extended Passive Mode (|||70000|)\r\n",
+		"229 Entering Extended Passive Mode |||7|\r\n",
+		"PORT 10,0,0,2,4,1\r\n", /* servers don't say so */
+		"220 Welcome\r\n",
+		"227 \r\n\r\n",
+	};
+	struct mbuf *m;
+
+	(void)state;
+	command("ipfw -q nat 1 config ip " ALIAS " redirect_port tcp " INSIDE ":21 21");
+	for (unsigned i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		m = answer(100, lines[i]);
+		assert_non_null(m);
+		assert_int_equal(m->len - 40, strlen(lines[i]));
+		assert_memory_equal(m->data + 40, lines[i], strlen(lines[i]));
+		assert_sealed(m);
+		m_free(m);
+	}
+	assert_int_equal(links(), 1);
+	/* nor do clients answer */
+	m = client(ACK, 100, 900, "227 Entering Passive Mode (10,0,0,2,4,1)\r\n");
+	assert_memory_equal(m->data + 40, "227 Entering Passive Mode (10,0,0,2,4,1)\r\n", 42);
+	m_free(m);
+}
+
 static void
 test_ftp_leaves_other_lines_alone(void **state)
 {
@@ -283,6 +364,7 @@ test_ftp_leaves_other_lines_alone(void **state)
 		"PORT 10,0,0,2,4\r\n",
 		"PORT 10,0,0,2,4,1", /* not whole */
 		"PORT 10,0,0,2,4,1 and more\r\n",
+		"PORT 10,0,0,2,4,1\r\nNOOP\r\n",
 		"EPRT |2|2001:db8::1|99|\r\n",
 		"EPRT |1|10.0.0.2|0|\r\n",
 		"EPRT |1|10.0.0.2|70000|\r\n",
@@ -328,6 +410,8 @@ main(void)
 		INET_TEST(test_rules_say_global_and_tables_do_not),
 		INET_TEST(test_ftp_port_is_rewritten_and_the_data_connection_comes_in),
 		INET_TEST(test_ftp_several_commands_add_up),
+		INET_TEST(test_ftp_server_inside_is_reached_by_passive_clients),
+		INET_TEST(test_ftp_answers_that_name_no_end_of_ours_stay),
 		INET_TEST(test_ftp_leaves_other_lines_alone),
 	};
 
