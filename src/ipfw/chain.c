@@ -125,6 +125,7 @@ default_rule(void)
 	r->set = FW_SET_RESERVED;
 	r->id = ++VNET(fw_last_rule_id);
 	r->action = fw_default_to_accept ? FW_ACT_ALLOW : FW_ACT_DENY;
+	r->is_plain = fw_rule_is_plain(r);
 	return r;
 }
 
@@ -476,6 +477,7 @@ change_add(struct fw_rule *r)
 		r->number = fw_next_number();
 	r->id = next_rule_id(c);
 	r->count.log_left = rule_log_limit(r);
+	r->is_plain = fw_rule_is_plain(r);
 	at = change_place(c, r->number);
 	memmove(&c->entry[at + 1], &c->entry[at], (c->n - at) * sizeof(*c->entry));
 	c->entry[at] = (struct fw_entry){ r, true };

@@ -25,7 +25,7 @@
 enum { WAYS_BACK_MAX = 200 };
 enum { AHEAD = 8 };
 
-VNET_DEFINE_STATIC(uint32_t, fw_packet_serial);
+VNET_DEFINE(uint32_t, fw_packet_serial);
 
 struct walk {
 	const struct fw_map *map;
@@ -147,11 +147,8 @@ state_at(struct walk *w, const struct fw_rule *r)
 static inline void
 count_match(struct fw_rule *r, const struct fw_packet *p)
 {
-	if (p->dry)
-		return;
-	r->count.packets++;
-	r->count.bytes += p->ip != 0 ? p->ip_len : p->m->len;
-	r->count.last_ns = clock_epoch_ns() + clock_now();
+	if (!p->dry)
+		fw_rule_count(r, p, clock_epoch_ns());
 }
 
 /* False: the packet has been taken. */
@@ -311,6 +308,19 @@ act(struct walk *w, uint32_t slot, struct fw_rule *r, bool by_state)
 	default:
 		return end_with(w, r->action, slot, r, arg);
 	}
+}
+
+bool
+fw_rule_is_plain(const struct fw_rule *r)
+{
+	if (r->action != FW_ACT_ALLOW && r->action != FW_ACT_DENY)
+		return false;
+	for (const struct fw_insn *i = r->insn; i < r->insn + r->n_insns; i++)
+		if (i->op == FW_OP_PROB || i->op == FW_OP_KEEP_STATE || i->op == FW_OP_LIMIT ||
+		    i->op == FW_OP_DEFER)
+			return false;
+	return !r->log && r->altq[0] == '\0' && r->tag == 0 && !r->tag_by_tablearg &&
+	    r->untag == 0 && !r->untag_by_tablearg && !r->by_tablearg;
 }
 
 /* --- rules ------------------------------------------------------------------------------------ */

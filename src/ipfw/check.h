@@ -12,6 +12,7 @@
 #ifndef WARREN_IPFW_CHECK_H
 #define WARREN_IPFW_CHECK_H
 
+#include "base/clock.h"
 #include "ipfw/chain.h"
 #include "ipfw/packet.h"
 
@@ -32,6 +33,8 @@ enum fw_match {
 enum fw_match fw_rule_match(struct fw_rule *r, struct fw_packet *p);
 /* The instruction at which the rule does not match; NULL: it does. Makes no states. */
 const struct fw_insn *fw_rule_failed(const struct fw_rule *r, struct fw_packet *p);
+/* Whoever matches it passes or is dropped, and nothing else happens: no state, no chance, no word. */
+bool fw_rule_is_plain(const struct fw_rule *r);
 /*
  * The name under which the rule looks for a packet's state; "any": under all names. NULL: it is no
  * place where states are looked for.
@@ -83,6 +86,18 @@ struct fw_doer {
 	void (*log)(struct fw_doer *d, const struct fw_map *map, struct fw_rule *r, uint32_t arg,
 	    const struct fw_packet *p);
 };
+
+/* p has matched r. epoch_ns: clock_epoch_ns(), asked for once for many. */
+static inline void
+fw_rule_count(struct fw_rule *r, const struct fw_packet *p, uint64_t epoch_ns)
+{
+	r->count.packets++;
+	r->count.bytes += p->ip != 0 ? p->ip_len : p->m->len;
+	r->count.last_ns = epoch_ns + clock_now();
+}
+
+/* The serial number of the packet that met the rules last. */
+VNET_DECLARE(uint32_t, fw_packet_serial);
 
 /* Walk from `slot` on. With tracer != NULL, or without a classifier, every rule is tried in order. */
 void fw_check(const struct fw_map *map, struct fw_packet *p, uint32_t slot, struct fw_doer *d,

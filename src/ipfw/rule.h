@@ -261,6 +261,7 @@ struct fw_rule {
 	const char *comment; /* NULL = none */
 	char altq[16], state_name[16];
 	uint32_t logamount; /* with log_limited; 0 = no limit. Else net.inet.ip.fw.verbose_limit */
+	bool no_body;       /* check-state, comment only */
 	/* fwd: family 0 = by tablearg */
 	uint8_t fwd_family;
 	uint16_t fwd_port;   /* 0 = as in the packet */
@@ -274,7 +275,9 @@ struct fw_rule {
 	uint8_t action; /* enum fw_action */
 	uint32_t id;    /* serial number in its stack; never 0, never used again */
 	uint32_t arg;   /* the action's number */
-	bool by_tablearg, log, log_limited, no_body /* check-state, comment only */;
+	bool by_tablearg, log, log_limited;
+	bool
+	    is_plain; /* all that it does is to let pass or drop (fw_rule_is_plain); of the chain */
 	uint16_t n_insns;
 	uint16_t tag, untag; /* 0 = none, 65535 = by tablearg */
 	bool tag_by_tablearg, untag_by_tablearg;
