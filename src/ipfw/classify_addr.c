@@ -37,6 +37,7 @@ struct interval {
 /* The walk over one family's tree. */
 struct tree {
 	struct fw_compiled *c;
+	const struct fw_line *wild; /* rules that say nothing of addresses */
 	struct interval *interval;
 	uint32_t n, room;
 	struct fw_class *node; /* sums each */
@@ -180,7 +181,29 @@ grown(void *array, size_t used_bytes, size_t bytes, uint32_t *room, uint32_t nee
 	return p;
 }
 
-/* A class: the lines of full vector v that are not empty. Its number. */
+/* A class of few rules: all lines of full vector v, and those of `wild`. */
+static void
+node_fill_small(struct tree *t, struct fw_class *node, const struct fw_line *v)
+{
+	*node = (struct fw_class){ .sum = (1ull << t->c->lines) - 1, .first = t->n_lines };
+	for (uint32_t l = 0; l < t->c->lines; l++, t->n_lines++)
+		for (unsigned w = 0; w < FW_LINE_WORDS; w++)
+			t->line[t->n_lines].w[w] = v[l].w[w] | t->wild[l].w[w];
+}
+
+/* A class of many: in word s of the summary the lines of v that are not empty. */
+static void
+node_fill(struct tree *t, struct fw_class *node, const struct fw_line *v, uint32_t s)
+{
+	uint32_t lines = t->c->lines - s * 64 < 64 ? t->c->lines - s * 64 : 64;
+
+	fw_sum_make(&node[s].sum, v + s * 64, lines);
+	node[s].first = t->n_lines;
+	for (uint64_t sum = node[s].sum; sum != 0; sum &= sum - 1)
+		t->line[t->n_lines++] = v[s * 64 + (uint32_t)__builtin_ctzll(sum)];
+}
+
+/* A class whose rules are those of full vector v. Its number. */
 static uint32_t
 node_add(struct tree *t, const struct fw_line *v)
 {
@@ -194,14 +217,11 @@ node_add(struct tree *t, const struct fw_line *v)
 	if (t->failed)
 		return 0;
 	node = t->node + (size_t)t->n_nodes * c->sums;
-	for (uint32_t s = 0; s < c->sums; s++) {
-		uint32_t lines = c->lines - s * 64 < 64 ? c->lines - s * 64 : 64;
-
-		fw_sum_make(&node[s].sum, v + s * 64, lines);
-		node[s].first = t->n_lines;
-		for (uint64_t sum = node[s].sum; sum != 0; sum &= sum - 1)
-			t->line[t->n_lines++] = v[s * 64 + (uint32_t)__builtin_ctzll(sum)];
-	}
+	if (fw_is_small(c))
+		node_fill_small(t, node, v);
+	else
+		for (uint32_t s = 0; s < c->sums; s++)
+			node_fill(t, node, v, s);
 	return t->n_nodes++;
 }
 
@@ -528,7 +548,7 @@ addresses_fill(struct fw_addresses *a, struct fw_compiled *c, const struct fw_pl
 {
 	struct fw_line *v = fw_lines_alloc(NULL, (size_t)(OPEN_MAX + 1) * c->lines * sizeof(*v));
 	struct edges es[2] = { 0 };
-	struct tree t4 = { .c = c }, t6 = { .c = c };
+	struct tree t4 = { .c = c, .wild = a->wild }, t6 = t4;
 	bool ok = v != NULL && edges_make(es, v, plans, field);
 
 	if (ok) {
@@ -561,7 +581,7 @@ fw_addresses_make(struct fw_compiled *c, const struct fw_plans *plans, enum fw_f
 		return NULL;
 	a->wild = fw_lines_alloc(c, c->lines * sizeof(*a->wild));
 	a->wild_sum = fw_lines_alloc(c, c->sums * sizeof(*a->wild_sum));
-	if (a->wild == NULL || a->wild_sum == NULL || !addresses_fill(a, c, plans, field)) {
+	if (a->wild == NULL || a->wild_sum == NULL) {
 		fw_addresses_free(a);
 		return NULL;
 	}
@@ -569,6 +589,10 @@ fw_addresses_make(struct fw_compiled *c, const struct fw_plans *plans, enum fw_f
 		if (!(plans->plan[plans->order[pos]].used >> field & 1))
 			fw_bit_set(a->wild, pos);
 	fw_sum_make(a->wild_sum, a->wild, c->lines);
+	if (!addresses_fill(a, c, plans, field)) {
+		fw_addresses_free(a);
+		return NULL;
+	}
 	return a;
 }
 

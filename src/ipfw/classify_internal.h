@@ -14,6 +14,8 @@
  *
  *	src, dst	addresses: thousands of classes with few lines each. Each class has its lines
  *			that are not empty; rules that say nothing of the field are in `wild`.
+ *			With few rules each class has all lines, those of `wild` put in: then there
+ *			is nothing to choose from, and no summary is asked.
  *	dense fields	ports, what kind of packet, interfaces: few classes, full vectors.
  */
 #ifndef WARREN_IPFW_CLASSIFY_INTERNAL_H
@@ -24,7 +26,8 @@
 enum {
 	FW_LINE_WORDS = 8,
 	FW_LINE_BITS = 512,
-	FW_BATCH = 64, /* packets whose look-ups overlap */
+	FW_BATCH = 64,      /* packets whose look-ups overlap */
+	FW_SMALL_LINES = 2, /* up to so many, each class of addresses has all of them */
 	FW_DOMAIN_PORT = 65537,
 	FW_NO_PORT = 65536,
 };
@@ -184,6 +187,13 @@ struct fw_compiled {
 	 */
 	uint32_t *key;
 };
+
+/* Has each class of addresses all lines, those that are empty too? */
+static inline bool
+fw_is_small(const struct fw_compiled *c)
+{
+	return c->lines <= FW_SMALL_LINES;
+}
 
 /* How many keys there are: of each bit, and that of no rule. */
 static inline uint32_t

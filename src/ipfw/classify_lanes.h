@@ -141,6 +141,48 @@ LANES(word)(const struct fw_classifier *k, struct job *job, uint32_t s, uint32_t
 	LANES(heads)(k, job, n);
 }
 
+/* All of it when each class has all lines: nothing to choose, so no summaries. */
+LANES_TARGET static inline __attribute__((always_inline)) void
+LANES(small)(const struct fw_classifier *k, struct job *job, uint32_t lines, bool few)
+{
+	const struct fw_compiled *c = k->compiled;
+	const struct fw_class *class0 = c->src->class, *class1 = c->dst->class;
+	const struct fw_line *line0 = c->src->line, *line1 = c->dst->line;
+	const uint8_t *dense = (const uint8_t *)(c->dense.line + c->dense.head);
+	const uint32_t none = lines * FW_LINE_BITS, *keys = k->key;
+	const bool gone = k->gone != 0;
+	const uint32_t packets = job->n;
+
+	for (uint32_t i = 0; i < packets; i++) {
+		struct fw_walk *walk = job->walk[i];
+		const uint32_t *block = walk->dense;
+		const vector *x = (const vector *)(line0 + class0[job->class[0][i]].first);
+		const vector *y = (const vector *)(line1 + class1[job->class[1][i]].first);
+		const uint8_t *at = dense;
+		uint32_t n = 0, least = FW_SLOT_NONE;
+
+		for (uint32_t line = 0; line < lines; line++, at += sizeof(struct fw_line)) {
+			vector v = x[line] & y[line] & *(const vector *)(at + block[0]) &
+			    *(const vector *)(at + block[1]);
+			uint32_t first, key;
+
+			if (!few)
+				v &= *(const vector *)(at + block[2]) &
+				    *(const vector *)(at + block[3]);
+			first = LANES(first)((const uint64_t *)&v);
+			first = choose32(first >= FW_LINE_BITS, none, line * FW_LINE_BITS + first);
+			key = keys[first];
+			if (__builtin_expect(gone, 0) && key == FW_SLOT_NONE && first != none)
+				key = head_behind(k, walk, &first);
+			walk->head[n] = (struct fw_head){ key, first };
+			n += key != FW_SLOT_NONE;
+			least = key < least ? key : least;
+		}
+		walk->n = n;
+		walk->first = least;
+	}
+}
+
 LANES_TARGET static void
 LANES(match)(const struct fw_classifier *k, struct job *job)
 {
@@ -154,7 +196,11 @@ LANES(match)(const struct fw_classifier *k, struct job *job)
 		job->walk[i]->class[0] = job->class[0][i];
 		job->walk[i]->class[1] = job->class[1][i];
 	}
-	if (c->sums == 1 && !c->has_sport && !c->has_way)
+	if (fw_is_small(c) && !c->has_sport && !c->has_way)
+		LANES(small)(k, job, c->lines, true);
+	else if (fw_is_small(c))
+		LANES(small)(k, job, c->lines, false);
+	else if (c->sums == 1 && !c->has_sport && !c->has_way)
 		LANES(word)(k, job, 0, 1, true);
 	else if (c->sums == 1)
 		LANES(word)(k, job, 0, 1, false);
