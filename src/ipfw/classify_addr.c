@@ -12,9 +12,9 @@
 
 #include <stdlib.h>
 
-enum { LEAF_MAX = 32, FIRST_MAX = 1 << 23 };
-enum { START_PAD = 2 * LEAF_MAX }; /* wide compares read past the end */
-enum { OPEN_MAX = 129 };           /* prefixes that contain each other: of each length one */
+enum { LEAF_LINE = 32, LEAF_MAX = 2 * LEAF_LINE, FIRST_MAX = 1 << 23 };
+enum { START_PAD = 2 * LEAF_LINE }; /* wide compares read past the end */
+enum { OPEN_MAX = 129 };            /* prefixes that contain each other: of each length one */
 
 /* A rule's bit changes inside of a prefix. */
 struct edge {
@@ -181,26 +181,26 @@ grown(void *array, size_t used_bytes, size_t bytes, uint32_t *room, uint32_t nee
 	return p;
 }
 
-/* A class of few rules: all lines of full vector v, and those of `wild`. */
-static void
-node_fill_small(struct tree *t, struct fw_class *node, const struct fw_line *v)
-{
-	*node = (struct fw_class){ .sum = (1ull << t->c->lines) - 1, .first = t->n_lines };
-	for (uint32_t l = 0; l < t->c->lines; l++, t->n_lines++)
-		for (unsigned w = 0; w < FW_LINE_WORDS; w++)
-			t->line[t->n_lines].w[w] = v[l].w[w] | t->wild[l].w[w];
-}
-
-/* A class of many: in word s of the summary the lines of v that are not empty. */
+/*
+ * A class: in word s of the summary the lines of v that are not empty (of few rules: all), with the
+ * rules that say nothing of addresses put in.
+ */
 static void
 node_fill(struct tree *t, struct fw_class *node, const struct fw_line *v, uint32_t s)
 {
-	uint32_t lines = t->c->lines - s * 64 < 64 ? t->c->lines - s * 64 : 64;
+	const uint32_t lines = t->c->lines - s * 64 < 64 ? t->c->lines - s * 64 : 64;
 
-	fw_sum_make(&node[s].sum, v + s * 64, lines);
+	if (fw_is_small(t->c))
+		node->sum = (1ull << lines) - 1;
+	else
+		fw_sum_make(&node[s].sum, v + s * 64, lines);
 	node[s].first = t->n_lines;
-	for (uint64_t sum = node[s].sum; sum != 0; sum &= sum - 1)
-		t->line[t->n_lines++] = v[s * 64 + (uint32_t)__builtin_ctzll(sum)];
+	for (uint64_t sum = node[s].sum; sum != 0; sum &= sum - 1, t->n_lines++) {
+		uint32_t line = s * 64 + (uint32_t)__builtin_ctzll(sum);
+
+		for (unsigned w = 0; w < FW_LINE_WORDS; w++)
+			t->line[t->n_lines].w[w] = v[line].w[w] | t->wild[line].w[w];
+	}
 }
 
 /* A class whose rules are those of full vector v. Its number. */
@@ -217,11 +217,8 @@ node_add(struct tree *t, const struct fw_line *v)
 	if (t->failed)
 		return 0;
 	node = t->node + (size_t)t->n_nodes * c->sums;
-	if (fw_is_small(c))
-		node_fill_small(t, node, v);
-	else
-		for (uint32_t s = 0; s < c->sums; s++)
-			node_fill(t, node, v, s);
+	for (uint32_t s = 0; s < c->sums; s++)
+		node_fill(t, node, v, s);
 	return t->n_nodes++;
 }
 
@@ -387,9 +384,10 @@ leaf_make(struct leaves *l, uint32_t from, uint32_t to, uint32_t base)
 		}
 		return (l->uniform[node] - 1) << FW_LEAF_BITS;
 	}
-	/* In one line of 32 starts, if it can be. */
-	if (first % LEAF_MAX + (to - from) > LEAF_MAX)
-		l->n = first = (first + LEAF_MAX - 1) / LEAF_MAX * LEAF_MAX;
+	/* In one line of 32 starts, if it can be; else from the beginning of a line on. */
+	if (first % LEAF_LINE + (to - from) > LEAF_LINE)
+		l->n = first = (first + LEAF_LINE - 1) / LEAF_LINE * LEAF_LINE;
+	l->a->has_wide = l->a->has_wide || to - from > LEAF_LINE;
 	for (uint32_t i = from; i < to; i++)
 		leaf_put(
 		    l, l->t->interval[i].node, start_of(l->t, i) < base ? base : start_of(l->t, i));

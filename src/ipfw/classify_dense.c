@@ -467,7 +467,8 @@ dense_block(struct fw_compiled *c, const struct fw_line *v)
 	struct fw_dense *d = &c->dense;
 	struct fw_line *block = d->line + d->used;
 
-	fw_sum_make(block->w, v, c->lines);
+	if (d->head > 0)
+		fw_sum_make(block->w, v, c->lines);
 	memcpy(block + d->head, v, c->lines * sizeof(*v));
 	d->used += d->stride;
 }
@@ -478,7 +479,7 @@ dense_begin(struct fw_compiled *c)
 	struct fw_dense *d = &c->dense;
 	struct fw_line *all = fw_lines_alloc(NULL, c->lines * sizeof(*all));
 
-	d->head = (c->sums + FW_LINE_WORDS - 1) / FW_LINE_WORDS;
+	d->head = fw_is_small(c) ? 0 : (c->sums + FW_LINE_WORDS - 1) / FW_LINE_WORDS;
 	d->stride = d->head + c->lines;
 	c->stride = d->stride * (uint32_t)sizeof(struct fw_line);
 	if (all == NULL || !dense_reserve(c, 1)) {
@@ -541,11 +542,6 @@ fields_make(struct fw_compiled *c, struct fw_plans *plans, const enum fw_field *
 	for (unsigned f = 0; f < n && ok; stride *= s[f++].classes.n)
 		for (uint32_t v = 0; v < domains[f]; v++)
 			parts[f][v] = s[f].of[v] * stride;
-	if (field == FW_DENSE_KIND) {
-		c->has_shape = s[1].classes.n > 1;
-		c->has_tcp = s[2].classes.n > 1;
-		c->has_icmp = s[3].classes.n > 1;
-	}
 	ok = ok && product_make(s, n, &product, index, &cells) &&
 	    dense_take(c, &product, field, has);
 	c->bytes += cells * sizeof(**index);
@@ -553,6 +549,19 @@ fields_make(struct fw_compiled *c, struct fw_plans *plans, const enum fw_field *
 	for (unsigned f = 0; f < n; f++)
 		small_free(&s[f]);
 	return ok;
+}
+
+/* What flags and types add, to where packets look for it: those of no header, then the others. */
+static void
+upper_headers_spread(struct fw_compiled *c, const uint32_t *tcp, const uint32_t *icmp)
+{
+	for (uint32_t v = 0; v < 256; v++) {
+		c->tcp[v] = tcp[256];
+		c->tcp[256 + v] = tcp[v];
+		c->icmp[v] = c->icmp[512 + v] = icmp[512];
+		c->icmp[256 + v] = icmp[v];
+		c->icmp[768 + v] = icmp[256 + v];
+	}
 }
 
 bool
@@ -563,7 +572,8 @@ fw_dense_make(struct fw_compiled *c, struct fw_plans *plans)
 	static const enum fw_field way[] = { FW_FIELD_RECV, FW_FIELD_XMIT, FW_FIELD_VIA };
 	const uint32_t kind_domains[] = { FW_PROTOS, FW_SHAPES, FW_TCPS, FW_ICMPS };
 	const uint32_t names = plans->n_names + 2, way_domains[] = { names, names, names };
-	uint32_t *kind_parts[] = { c->proto, c->shape, c->tcp, c->icmp };
+	uint32_t tcp[FW_TCPS] = { 0 }, icmp[FW_ICMPS] = { 0 };
+	uint32_t *kind_parts[] = { c->proto, c->shape, tcp, icmp };
 	uint32_t *way_parts[3];
 
 	c->recv = calloc(names, sizeof(*c->recv));
@@ -574,10 +584,13 @@ fw_dense_make(struct fw_compiled *c, struct fw_plans *plans)
 	way_parts[0] = c->recv;
 	way_parts[1] = c->xmit;
 	way_parts[2] = c->via;
-	return dense_begin(c) && port_make(c, plans, FW_FIELD_SPORT, c->sport, &c->has_sport) &&
-	    port_make(c, plans, FW_FIELD_DPORT, c->dport, &c->has_dport) &&
-	    fields_make(c, plans, kind, 4, kind_parts, kind_domains, FW_DENSE_KIND, &c->kind,
-		&c->has_kind) &&
-	    fields_make(
-		c, plans, way, 3, way_parts, way_domains, FW_DENSE_WAY, &c->way, &c->has_way);
+	if (!dense_begin(c) || !port_make(c, plans, FW_FIELD_SPORT, c->sport, &c->has_sport) ||
+	    !port_make(c, plans, FW_FIELD_DPORT, c->dport, &c->has_dport) ||
+	    !fields_make(c, plans, kind, 4, kind_parts, kind_domains, FW_DENSE_KIND, &c->kind,
+		&c->has_kind) ||
+	    !fields_make(
+		c, plans, way, 3, way_parts, way_domains, FW_DENSE_WAY, &c->way, &c->has_way))
+		return false;
+	upper_headers_spread(c, tcp, icmp);
+	return true;
 }

@@ -43,7 +43,7 @@ enum fw_field {
 	FW_FIELD_SPORT,
 	FW_FIELD_DPORT,
 	FW_FIELD_PROTO, /* value: protocol; 256 = not IP */
-	FW_FIELD_SHAPE, /* in, layer2, later fragment, IP version: enum fw_shape */
+	FW_FIELD_SHAPE, /* in, layer2, later fragment, half of the IP version: enum fw_shape */
 	FW_FIELD_TCP,   /* flags; 256 = no TCP header */
 	FW_FIELD_ICMP,  /* type; 256 + type of ICMPv6; 512 = neither */
 	FW_FIELD_RECV,  /* name class (classify_iface.c) */
@@ -59,9 +59,10 @@ enum fw_shape {
 	FW_SHAPE_IN = 1,
 	FW_SHAPE_LAYER2 = 2,
 	FW_SHAPE_LATER = 4,
-	FW_SHAPE_IP4 = 8,
-	FW_SHAPE_IP6 = 16,
-	FW_SHAPES = 24
+	FW_SHAPE_IP4 = 2 << 3,
+	FW_SHAPE_IP6 = 3 << 3,
+	FW_SHAPE_IP = 3 << 3, /* the bits of both */
+	FW_SHAPES = 32
 };
 /* Those that nearly all rules use stand first. */
 enum fw_dense_field {
@@ -72,6 +73,8 @@ enum fw_dense_field {
 	FW_DENSE_FIELDS
 };
 enum { FW_PROTOS = 257, FW_TCPS = 257, FW_ICMPS = 513 };
+/* As packets say them: flags | has_tcp << 8; type | has_icmp << 8 | IPv6 << 9. */
+enum { FW_TCP_INDEX = 512, FW_ICMP_INDEX = 1024 };
 
 /*
  * All that one rule says of one field: instructions of which each block of ORs must match. Rules
@@ -126,9 +129,9 @@ struct fw_class {
 struct fw_addresses {
 	uint32_t root[65536];
 	uint32_t *more;
-	bool has_more;
-	uint16_t *start;        /* low 16 bits */
-	struct fw_class *class; /* of interval i, n_sums of them */
+	bool has_more, has_wide; /* are there such words; leaves of more than 32 starts */
+	uint16_t *start;         /* low 16 bits */
+	struct fw_class *class;  /* of interval i, n_sums of them */
 	uint32_t n_classes;
 	/* IPv6: intervals from base6 on, by their first 16 bits, then by halves */
 	uint32_t *root6; /* 65537; NULL = one interval */
@@ -173,17 +176,17 @@ struct fw_compiled {
 	 */
 	uint32_t base[FW_DENSE_FIELDS], stride; /* bytes */
 	bool has_sport, has_dport, has_kind, has_way;
-	bool has_tcp, has_shape, has_icmp; /* of kind: fields with more than one class */
 	uint16_t sport[FW_DOMAIN_PORT], dport[FW_DOMAIN_PORT];
-	uint32_t proto[FW_PROTOS], shape[FW_SHAPES], tcp[FW_TCPS], icmp[FW_ICMPS];
+	uint32_t proto[FW_PROTOS], shape[FW_SHAPES];
+	uint32_t tcp[FW_TCP_INDEX], icmp[FW_ICMP_INDEX];
 	uint32_t *kind;
 	uint32_t *recv, *xmit, *via; /* by name class; the last is "no interface" */
 	uint32_t *way;
 	struct fw_name *names;
 	uint32_t n_names;
 	/*
-	 * position -> slot of the map that it was built for, << 1 | not decided; behind the lines one
-	 * more, that of no rule
+	 * position -> slot of the map that it was built for, << 1 | not decided; behind the lines those
+	 * of no rule
 	 */
 	uint32_t *key;
 };
@@ -195,11 +198,14 @@ fw_is_small(const struct fw_compiled *c)
 	return c->lines <= FW_SMALL_LINES;
 }
 
-/* How many keys there are: of each bit, and that of no rule. */
+/*
+ * How many keys there are: of each bit, and so many of no rule that whatever the search for the first
+ * bit of an empty line says finds one.
+ */
 static inline uint32_t
 fw_keys(const struct fw_compiled *c)
 {
-	return c->lines * FW_LINE_BITS + 1;
+	return c->lines * FW_LINE_BITS + 64 + 1;
 }
 
 /* How an interface is known: the last (so longest) name that fits, n_names if none does. */

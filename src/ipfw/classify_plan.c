@@ -262,7 +262,9 @@ in_ranges(const struct fw_insn *insn, uint32_t value)
 static uint32_t
 shape_version(uint32_t shape)
 {
-	return shape & FW_SHAPE_IP4 ? 4 : shape & FW_SHAPE_IP6 ? 6 : 0;
+	const uint32_t ip = shape & FW_SHAPE_IP;
+
+	return ip == FW_SHAPE_IP4 ? 4 : ip == FW_SHAPE_IP6 ? 6 : 0;
 }
 
 static bool
@@ -275,9 +277,9 @@ insn_holds(const struct fw_insn *insn, const struct fw_plans *plans, uint32_t va
 	case FW_OP_PROTO:
 		return value == insn->n;
 	case FW_OP_IP4:
-		return value & FW_SHAPE_IP4;
+		return shape_version(value) == 4;
 	case FW_OP_IP6:
-		return value & FW_SHAPE_IP6;
+		return shape_version(value) == 6;
 	case FW_OP_IPVER:
 		return shape_version(value) != 0 && shape_version(value) == insn->n;
 	case FW_OP_IN:

@@ -14,48 +14,61 @@
 struct job {
 	uint32_t n;
 	const struct fw_packet *const *p;
-	struct fw_walk *walk[FW_BATCH];
-	uint32_t key[2][FW_BATCH]; /* addresses, host order */
-	uint64_t not4;
-	uint32_t class[2][FW_BATCH];
+	struct fw_candidates *out;
+	uint64_t key[FW_BATCH]; /* IPv4 addresses, host order: source << 32 | destination */
+	uint64_t not4;          /* packets that have none, by bit */
+	uint32_t word[2][FW_BATCH];
 	/* lines that can have a match */
 	uint8_t packet[FW_BATCH * 64 + 64], bit[FW_BATCH * 64 + 64];
 	const struct fw_line *line[2][FW_BATCH * 64];
-	uint32_t first[FW_BATCH * 64]; /* position of the first match; fw_keys() - 1: none */
 };
+
+static inline struct fw_walk *
+job_walk(const struct job *job, uint32_t i)
+{
+	return fw_walk_of(&job->out[i]);
+}
 
 typedef uint64_t vector __attribute__((vector_size(64), may_alias));
 
-/* --- fields of a packet --------------------------------------------------- */
+/* One of two, without a branch: what packets are can't be foretold. */
+static inline uint32_t
+choose32(bool first, uint32_t a, uint32_t b)
+{
+	return b ^ ((a ^ b) & -(uint32_t)first);
+}
 
+static inline const void *
+choose(bool first, const void *a, const void *b)
+{
+	uintptr_t mask = -(uintptr_t)first;
+
+	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
+}
+
+/* --- fields of packets: each is looked up for all of them, without a branch -- */
+
+/* in, layer2, later_fragment, ip: four bytes to the bits of enum fw_shape, by one multiplication. */
 static inline uint32_t
 packet_shape(const struct fw_packet *p)
 {
-	return (p->in ? FW_SHAPE_IN : 0) | (p->layer2 ? FW_SHAPE_LAYER2 : 0) |
-	    (p->later_fragment ? FW_SHAPE_LATER : 0) |
-	    (p->ip == 4        ? FW_SHAPE_IP4 :
-		    p->ip == 6 ? FW_SHAPE_IP6 :
-				 0);
-}
-
-static inline uint32_t
-packet_icmp(const struct fw_packet *p)
-{
-	return !p->has_icmp ? 512 : p->ip == 6 ? 256u + p->icmp_type : p->icmp_type;
+	_Static_assert(offsetof(struct fw_packet, layer2) == offsetof(struct fw_packet, in) + 1 &&
+		offsetof(struct fw_packet, later_fragment) == offsetof(struct fw_packet, in) + 2 &&
+		offsetof(struct fw_packet, ip) == offsetof(struct fw_packet, in) + 3,
+	    "they are read at once");
+	return load32(&p->in) * (UINT64_C(1) << 24 | 1 << 17 | 1 << 10 | 1 << 2) >> 24 &
+	    (FW_SHAPES - 1);
 }
 
 static inline uint32_t
 packet_kind(const struct fw_compiled *c, const struct fw_packet *p)
 {
-	uint32_t at = c->proto[p->ip == 0 ? 256 : p->proto];
-
-	if (c->has_tcp)
-		at += c->tcp[p->has_tcp ? p->tcp_flags : 256];
-	if (c->has_shape)
-		at += c->shape[packet_shape(p)];
-	if (c->has_icmp)
-		at += c->icmp[packet_icmp(p)];
-	return c->kind[at];
+	_Static_assert(
+	    offsetof(struct fw_packet, has_tcp) == offsetof(struct fw_packet, tcp_flags) + 1 &&
+		offsetof(struct fw_packet, has_icmp) == offsetof(struct fw_packet, icmp_type) + 1,
+	    "they are read at once");
+	return c->kind[c->proto[p->proto | (p->ip == 0) << 8] + c->shape[packet_shape(p)] +
+	    c->tcp[load16(&p->tcp_flags)] + c->icmp[load16(&p->icmp_type) | (p->ip & 2u) << 8]];
 }
 
 static uint32_t
@@ -72,43 +85,107 @@ packet_way(const struct fw_compiled *c, const struct fw_packet *p)
 	return c->way[c->recv[recv] + c->xmit[xmit] + c->via[p->in ? recv : xmit]];
 }
 
-/* Packets that go the same way, of which a batch has many, ask for it once. */
-struct last_way {
-	const struct ifnet *recv, *xmit;
-	bool in, known;
-	uint32_t class;
-};
-
-static uint32_t
-packet_way_again(const struct fw_compiled *c, const struct fw_packet *p, struct last_way *last)
+static void
+job_dports(const struct job *job, const struct fw_compiled *c)
 {
-	if (!last->known || last->recv != p->recv || last->xmit != p->xmit || last->in != p->in)
-		*last = (struct last_way){ p->recv, p->xmit, p->in, true, packet_way(c, p) };
-	return last->class;
+	const uint32_t n = job->n, base = c->base[FW_DENSE_DPORT], stride = c->stride;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fw_packet *p = job->p[i];
+
+		job_walk(job, i)->dense[FW_DENSE_DPORT] = base +
+		    stride * c->dport[choose32(p->has_ports, p->dport, FW_NO_PORT)];
+	}
 }
 
-/* Where the vectors of the packet's fields are. */
-static inline void
-packet_dense(
-    const struct fw_compiled *c, const struct fw_packet *p, uint32_t *block, struct last_way *last)
+static void
+job_sports(const struct job *job, const struct fw_compiled *c)
 {
-	const uint32_t *base = c->base;
-	uint32_t sport = 0, dport = 0, way = 0, kind = 0;
+	const uint32_t n = job->n, base = c->base[FW_DENSE_SPORT], stride = c->stride;
 
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fw_packet *p = job->p[i];
+
+		job_walk(job, i)->dense[FW_DENSE_SPORT] = base +
+		    stride * c->sport[choose32(p->has_ports, p->sport, FW_NO_PORT)];
+	}
+}
+
+static void
+job_kinds(const struct job *job, const struct fw_compiled *c)
+{
+	const uint32_t n = job->n, base = c->base[FW_DENSE_KIND], stride = c->stride;
+
+	for (uint32_t i = 0; i < n; i++)
+		job_walk(job, i)->dense[FW_DENSE_KIND] = base + stride * packet_kind(c, job->p[i]);
+}
+
+/* Packets that go the same way, of which a batch has many, ask for it once. */
+static void
+job_ways(const struct job *job, const struct fw_compiled *c)
+{
+	const struct fw_packet *last = NULL;
+	const uint32_t n = job->n;
+	uint32_t block = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fw_packet *p = job->p[i];
+
+		if (last == NULL || last->recv != p->recv || last->xmit != p->xmit ||
+		    last->in != p->in)
+			block = c->base[FW_DENSE_WAY] + c->stride * packet_way(c, p);
+		job_walk(job, i)->dense[FW_DENSE_WAY] = block;
+		last = p;
+	}
+}
+
+/*
+ * Their walks begin: with their addresses, of which the first table's entries are on their way here,
+ * and with block 0, which lets all rules match, for fields that tell no rules apart.
+ */
+static void
+job_begin(struct job *job, const struct fw_classifier *k)
+{
+	const uint32_t *root0 = k->compiled->src->root, *root1 = k->compiled->dst->root;
+	const uint32_t known = k->n_pending == 0 ? FW_WALK_HEADS : 0, n = job->n;
+	unsigned odd = 0;
+
+	_Static_assert(
+	    offsetof(struct fw_packet, dst) == offsetof(struct fw_packet, src) + sizeof(uint32_t),
+	    "both are read at once");
+	for (uint32_t i = 0; i < n; i++) {
+		const struct fw_packet *p = job->p[i];
+		struct fw_walk *walk = job_walk(job, i);
+		uint64_t key = __builtin_bswap64(load64(&p->src));
+
+		job->key[i] = key;
+		__builtin_prefetch(&root0[key >> 48]);
+		__builtin_prefetch(&root1[key >> 16 & 0xffff]);
+		odd |= p->ip ^ 4u;
+		walk->c = k;
+		walk->lo = 0;
+		walk->first = FW_SLOT_NONE;
+		walk->n = 0;
+		walk->known = known;
+		memset(walk->dense, 0, sizeof(walk->dense));
+		walk->hi = FW_SLOT_NONE;
+	}
+	job->not4 = 0;
+	for (uint32_t i = 0; odd != 0 && i < n; i++)
+		job->not4 |= (uint64_t)(job->p[i]->ip != 4) << i;
+}
+
+static void
+job_dense(const struct job *job, const struct fw_compiled *c)
+{
 	if (c->has_dport)
-		dport = base[FW_DENSE_DPORT] +
-		    c->stride * c->dport[p->has_ports ? p->dport : FW_NO_PORT];
+		job_dports(job, c);
 	if (c->has_kind)
-		kind = base[FW_DENSE_KIND] + c->stride * packet_kind(c, p);
+		job_kinds(job, c);
 	if (c->has_sport)
-		sport = base[FW_DENSE_SPORT] +
-		    c->stride * c->sport[p->has_ports ? p->sport : FW_NO_PORT];
+		job_sports(job, c);
 	if (c->has_way)
-		way = base[FW_DENSE_WAY] + c->stride * packet_way_again(c, p, last);
-	block[FW_DENSE_DPORT] = dport;
-	block[FW_DENSE_KIND] = kind;
-	block[FW_DENSE_SPORT] = sport;
-	block[FW_DENSE_WAY] = way;
+		job_ways(job, c);
 }
 
 /* The classes of addresses that are not IPv4. */
@@ -120,24 +197,11 @@ classes_not4(const struct fw_compiled *c, struct job *job)
 		const struct fw_packet *p = job->p[i];
 		bool ip6 = p->ip == 6;
 
-		job->class[0][i] = ip6 ? fw_addresses_find6(c->src, &p->src6) : c->src->none;
-		job->class[1][i] = ip6 ? fw_addresses_find6(c->dst, &p->dst6) : c->dst->none;
+		job_walk(job, i)->class[0] = ip6 ? fw_addresses_find6(c->src, &p->src6) :
+						   c->src->none;
+		job_walk(job, i)->class[1] = ip6 ? fw_addresses_find6(c->dst, &p->dst6) :
+						   c->dst->none;
 	}
-}
-
-/* One of two addresses, without a branch. */
-static inline const void *
-choose(bool first, const void *a, const void *b)
-{
-	uintptr_t mask = -(uintptr_t)first;
-
-	return (const void *)(((uintptr_t)a & mask) | ((uintptr_t)b & ~mask));
-}
-
-static inline uint32_t
-choose32(bool first, uint32_t a, uint32_t b)
-{
-	return b ^ ((a ^ b) & -(uint32_t)first);
 }
 
 /*
@@ -215,10 +279,14 @@ head_behind(const struct fw_classifier *k, const struct fw_walk *walk, uint32_t 
 
 /* --- one way for each kind of machine ------------------------------------- */
 
-/* How many of the n sorted numbers from `first` on, of which the first is one, are <= low. */
+/*
+ * How many of the n sorted numbers from `first` on, of which the first is one, are <= low. Only if
+ * `wide` they are more than 32, and begin with a line.
+ */
 static inline uint32_t
-rank_plain(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
+rank_plain(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low, bool wide)
 {
+	(void)wide;
 	const uint16_t *base = start + first;
 
 	while (n > 1) {
@@ -267,8 +335,9 @@ static void (*match)(const struct fw_classifier *, struct job *) = match_plain;
 	    target("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi2,avx2,bmi,bmi2,popcnt,lzcnt")))
 
 TARGET_AVX2 static inline uint32_t
-rank_avx2(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
+rank_avx2(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low, bool wide)
 {
+	(void)wide;
 	__m256i key = _mm256_set1_epi16((short)low);
 	uint32_t rank = 0;
 
@@ -309,21 +378,24 @@ first_avx2(const uint64_t *w)
 #undef LANES
 #undef LANES_TARGET
 
+/* Nearly always in two lines at most. */
 TARGET_AVX512 static inline uint32_t
-rank_avx512(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low)
+rank_avx512(const uint16_t *start, uint32_t first, uint32_t n, uint16_t low, bool wide)
 {
 	__m512i key = _mm512_set1_epi16((short)low);
 	const uint16_t *line = start + (first & ~31u);
-	uint32_t le = _mm512_cmple_epu16_mask(_mm512_load_si512(line), key) >> (first & 31);
-	/* the instruction sees the low 8 bits of a number only: 256 would be none */
-	uint32_t rank = (uint32_t)__builtin_popcount(_bzhi_u32(le, n - (n >> 8)));
+	uint64_t le = _mm512_cmple_epu16_mask(_mm512_load_si512(line), key), rank;
 
-	/* a leaf of more than a line begins with a line */
-	for (uint32_t i = 32; __builtin_expect(i < n, 0); i += 32) {
+	if (!wide)
+		return (uint32_t)__builtin_popcount(_bzhi_u32((uint32_t)le >> (first & 31), n));
+	le |= (uint64_t)_mm512_cmple_epu16_mask(_mm512_load_si512(line + 32), key) << 32;
+	/* the instruction sees the low 8 bits of a number only: 256 would be none */
+	rank = (uint64_t)__builtin_popcountll(_bzhi_u64(le >> (first & 31), n - (n >> 8)));
+	for (uint32_t i = 64; __builtin_expect(i < n, 0); i += 32) {
 		le = _mm512_cmple_epu16_mask(_mm512_load_si512(line + i), key);
-		rank += (uint32_t)__builtin_popcount(_bzhi_u32(le, n - i));
+		rank += (uint32_t)__builtin_popcount(_bzhi_u32((uint32_t)le, n - i));
 	}
-	return rank;
+	return (uint32_t)rank;
 }
 
 TARGET_AVX512 static inline uint32_t
@@ -486,47 +558,19 @@ advance(const struct fw_classifier *k, struct fw_walk *walk, uint32_t from)
 
 /* --- the entrances -------------------------------------------------------- */
 
-static void
-job_add(struct job *job, const struct fw_classifier *k, const struct fw_packet *p,
-    struct fw_candidates *out, struct last_way *last)
-{
-	const struct fw_compiled *c = k->compiled;
-	uint32_t i = job->n++;
-	struct fw_walk *walk = job->walk[i] = fw_walk_of(out);
-
-	walk->c = k;
-	walk->lo = 0;
-	walk->first = FW_SLOT_NONE;
-	walk->n = 0;
-	walk->known = k->n_pending == 0 ? FW_WALK_HEADS : 0;
-	walk->hi = FW_SLOT_NONE;
-	job->key[0][i] = __builtin_bswap32(p->src);
-	job->key[1][i] = __builtin_bswap32(p->dst);
-	job->not4 |= (uint64_t)(p->ip != 4) << i;
-	__builtin_prefetch(&c->src->root[job->key[0][i] >> 16]);
-	__builtin_prefetch(&c->dst->root[job->key[1][i] >> 16]);
-	packet_dense(c, p, walk->dense, last);
-}
-
 void
 fw_classify(const struct fw_classifier *c, const struct fw_packet *const *p, uint32_t n,
     struct fw_candidates *out)
 {
-	struct last_way last = { .known = false };
+	struct job job;
 
-	while (n > 0) {
-		struct job job;
-		uint32_t now = n < FW_BATCH ? n : FW_BATCH;
-
-		job.n = 0;
+	for (; n > 0; n -= job.n, p += job.n, out += job.n) {
+		job.n = n < FW_BATCH ? n : FW_BATCH;
 		job.p = p;
-		job.not4 = 0;
-		for (uint32_t i = 0; i < now; i++)
-			job_add(&job, c, p[i], &out[i], &last);
+		job.out = out;
+		job_begin(&job, c);
+		job_dense(&job, c->compiled);
 		match(c, &job);
-		p += now;
-		out += now;
-		n -= now;
 	}
 }
 

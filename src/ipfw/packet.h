@@ -20,24 +20,28 @@ struct fw_packet {
 	struct ifnet *recv; /* it came in by; NULL = made here (or the driver is gone) */
 	struct ifnet *xmit; /* it leaves by; NULL on the way in */
 	uint8_t point;      /* enum pfil_point */
+	bool fragment;      /* part of a fragmented datagram at all */
+	/* classify_walk.c reads these four at once … */
 	bool in;
 	bool layer2;         /* m->data is at the Ethernet header */
-	uint8_t ip;          /* 4, 6, or 0: not IP */
-	uint8_t proto;       /* behind extension headers; 0 with ip == 0 */
 	bool later_fragment; /* not the first: no ports */
-	bool fragment;       /* part of a fragmented datagram at all */
-	bool has_ports; /* TCP, UDP, SCTP, UDP-Lite, not a later fragment, and they are there */
-	bool has_tcp, has_icmp;       /* the header is there (20 bytes; 4 bytes) */
-	uint8_t tcp_flags;            /* with has_tcp */
-	uint8_t icmp_type, icmp_code; /* with has_icmp: of either family */
-	uint16_t echo_id;             /* of an echo or its answer, host order; else 0 */
-	uint8_t tos;                  /* or traffic class */
-	uint8_t ttl;                  /* or hop limit */
-	uint16_t ether_type;          /* layer2, host order */
-	uint16_t ext6;                /* enum fw_ext6: extension headers passed */
-	uint16_t l3, l4;              /* offsets from m->data: IP header, header of proto */
-	uint16_t ip_len;              /* total length, host order; of IPv6 with its header */
-	uint16_t frag_off;            /* of the fragment, bytes */
+	uint8_t ip;          /* 4, 6, or 0: not IP */
+	/* … and these pairs, too */
+	uint8_t tcp_flags;
+	bool has_tcp; /* the header is there (20 bytes) */
+	uint8_t icmp_type;
+	bool has_icmp;     /* the header is there (4 bytes): of either family */
+	uint8_t icmp_code; /* with has_icmp */
+	uint8_t proto;     /* behind extension headers; 0 with ip == 0 */
+	uint16_t echo_id;  /* of an echo or its answer, host order; else 0 */
+	bool has_ports;    /* TCP, UDP, SCTP, UDP-Lite, not a later fragment, and they are there */
+	uint8_t tos;       /* or traffic class */
+	uint8_t ttl;       /* or hop limit */
+	uint16_t ether_type; /* layer2, host order */
+	uint16_t ext6;       /* enum fw_ext6: extension headers passed */
+	uint16_t l3, l4;     /* offsets from m->data: IP header, header of proto */
+	uint16_t ip_len;     /* total length, host order; of IPv6 with its header */
+	uint16_t frag_off;   /* of the fragment, bytes */
 	uint32_t frag_id;
 	uint16_t sport, dport; /* host order, with has_ports, else 0 */
 	uint32_t src, dst;     /* IPv4, network order */
