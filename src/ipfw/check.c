@@ -148,7 +148,7 @@ static inline void
 count_match(struct fw_rule *r, const struct fw_packet *p)
 {
 	if (!p->dry)
-		fw_rule_count(r, p, clock_epoch_ns());
+		fw_rule_count(r, 1, fw_packet_bytes(p), clock_epoch_ns() + clock_now());
 }
 
 /* False: the packet has been taken. */

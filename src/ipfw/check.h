@@ -87,13 +87,19 @@ struct fw_doer {
 	    const struct fw_packet *p);
 };
 
-/* p has matched r. epoch_ns: clock_epoch_ns(), asked for once for many. */
-static inline void
-fw_rule_count(struct fw_rule *r, const struct fw_packet *p, uint64_t epoch_ns)
+static inline uint32_t
+fw_packet_bytes(const struct fw_packet *p)
 {
-	r->count.packets++;
-	r->count.bytes += p->ip != 0 ? p->ip_len : p->m->len;
-	r->count.last_ns = epoch_ns + clock_now();
+	return p->ip != 0 ? p->ip_len : p->m->len;
+}
+
+/* Packets have matched r, the last of them at now_ns since 1970. */
+static inline void
+fw_rule_count(struct fw_rule *r, uint64_t packets, uint64_t bytes, uint64_t now_ns)
+{
+	r->count.packets += packets;
+	r->count.bytes += bytes;
+	r->count.last_ns = now_ns;
 }
 
 /* The serial number of the packet that met the rules last. */

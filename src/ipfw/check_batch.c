@@ -71,36 +71,73 @@ first_rule_ends(struct first_rule *f, struct fw_packet *p)
 struct turn {
 	const struct fw_map *map;
 	struct fw_doer *d;
-	uint32_t place;    /* the first slot at which states are looked for */
-	uint32_t *serial;  /* of packets */
-	uint64_t epoch_ns; /* clock_epoch_ns() */
+	uint32_t place;   /* the first slot at which states are looked for */
+	uint32_t *serial; /* of packets */
+	/* the time since 1970 that clock 0 stands for; of packets in virtual time, or now */
+	uint64_t epoch_ns, now_ns;
+	bool is_virtual;
 };
 
-/* The rule in the slot matches: its verdict, if that is all. What fw_walk does, of this case alone. */
+static struct turn
+turn_begin(const struct fw_map *map, struct fw_doer *d)
+{
+	return (struct turn){ .map = map,
+		.d = d,
+		.place = map->n_state_slots > 0 ? map->state_slot[0] : FW_SLOT_NONE,
+		.serial = &VNET(fw_packet_serial),
+		.epoch_ns = clock_epoch_ns(),
+		.now_ns = clock_now(),
+		.is_virtual = curworker->mode == CLOCK_VIRTUAL };
+}
+
+static inline uint64_t
+time_of(const struct turn *t, const struct fw_packet *p)
+{
+	return t->epoch_ns + (t->is_virtual ? p->m->when_ns : t->now_ns);
+}
+
+/* Does a packet that matches the rule in the slot need no walk? */
 static inline bool
-ends_plainly(const struct turn *t, struct fw_packet *p, uint32_t slot, struct fw_verdict *v)
+is_plain(const struct turn *t, uint32_t slot)
+{
+	return t->map->rule[slot]->is_plain && slot < t->place && fw_slot_is_enabled(t->map, slot);
+}
+
+/* What fw_walk does, of this case alone; but for counting. */
+static inline void
+end_plainly(const struct turn *t, struct fw_packet *p, uint32_t slot, struct fw_verdict *v)
 {
 	struct fw_rule *r = t->map->rule[slot];
 
-	if (!r->is_plain || slot >= t->place || !fw_slot_is_enabled(t->map, slot) || p->dry)
-		return false;
-	clock_at(p->m->when_ns);
 	if (p->serial == 0)
 		p->serial = ++*t->serial;
-	fw_rule_count(r, p, t->epoch_ns);
 	*v = (struct fw_verdict){ .action = r->action, .arg = r->arg, .slot = slot, .rule = r };
-	return true;
 }
 
-/* The first rule has been asked already; k: NULL if it matches. */
+/* The slot is the first of which the rule can match, or `decided` that it does; k: as of fw_walk. */
 static inline void
-check_one(const struct turn *t, struct fw_packet *p, struct fw_candidates *k, struct fw_verdict *v)
+check_one(const struct turn *t, struct fw_packet *p, uint32_t slot, bool decided,
+    struct fw_candidates *k, struct fw_verdict *v)
 {
-	bool decided = true;
-	uint32_t slot = k != NULL ? fw_candidate(k, 0, &decided) : 0;
-
-	if (!decided || !ends_plainly(t, p, slot, v))
+	if (decided && is_plain(t, slot) && !p->dry) {
+		fw_rule_count(t->map->rule[slot], 1, fw_packet_bytes(p), time_of(t, p));
+		end_plainly(t, p, slot, v);
+	} else {
 		fw_walk(t->map, p, 0, k, t->d, NULL, v);
+	}
+}
+
+/* All of them match the first rule, and it is plain. */
+static void
+end_together(const struct turn *t, struct fw_packet *p, uint32_t n, struct fw_verdict *v)
+{
+	uint64_t bytes = 0;
+
+	for (uint32_t i = 0; i < n; i++) {
+		bytes += fw_packet_bytes(&p[i]);
+		end_plainly(t, &p[i], 0, &v[i]);
+	}
+	fw_rule_count(t->map->rule[0], n, bytes, time_of(t, &p[n - 1]));
 }
 
 static void
@@ -111,27 +148,34 @@ check_together(const struct turn *t, struct fw_packet *p, uint32_t n, struct fw_
 	struct fw_candidates k[TOGETHER], *next = k;
 	uint64_t ended = 0;
 	uint32_t asked = 0;
+	bool dry = false;
 
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < n; i++) {
+		dry |= p[i].dry;
 		if (first_rule_ends(&first, &p[i]))
 			ended |= UINT64_C(1) << i;
 		else
 			each[asked++] = &p[i];
-	if (asked > 0)
-		fw_classify(t->map->classifier, each, asked, k);
-	for (uint32_t i = 0; i < n; i++)
-		check_one(t, &p[i], ended >> i & 1 ? NULL : next++, &v[i]);
+	}
+	if (asked == 0 && is_plain(t, 0) && !dry) {
+		end_together(t, p, n, v);
+		return;
+	}
+	fw_classify(t->map->classifier, each, asked, k);
+	for (uint32_t i = 0; i < n; i++) {
+		bool decided = true;
+		uint32_t slot = ended >> i & 1 ? 0 : fw_candidate(next, 0, &decided);
+
+		check_one(t, &p[i], slot, decided, ended >> i & 1 ? NULL : next++, &v[i]);
+	}
 }
 
 void
 fw_check_batch(const struct fw_map *map, struct fw_packet *p, uint32_t n, struct fw_doer *d,
     struct fw_verdict *v)
 {
-	const struct turn turn = { .map = map,
-		.d = d,
-		.place = map->n_state_slots > 0 ? map->state_slot[0] : FW_SLOT_NONE,
-		.serial = &VNET(fw_packet_serial),
-		.epoch_ns = clock_epoch_ns() };
+	const uint64_t last_ns = n > 0 ? p[n - 1].m->when_ns : clock_now();
+	struct turn turn;
 
 	if (map->has_states)
 		fw_state_prefetch(p, n);
@@ -140,6 +184,8 @@ fw_check_batch(const struct fw_map *map, struct fw_packet *p, uint32_t n, struct
 			fw_walk(map, &p[i], 0, NULL, d, NULL, &v[i]);
 		return;
 	}
+	turn = turn_begin(map, d);
 	for (uint32_t i = 0; i < n; i += TOGETHER)
 		check_together(&turn, p + i, n - i < TOGETHER ? n - i : TOGETHER, v + i);
+	clock_at(last_ns);
 }

@@ -61,25 +61,30 @@ read_icmp(struct fw_packet *p, const uint8_t *h, uint32_t left)
 		p->echo_id = __builtin_bswap16(load16(h + ECHO_ID));
 }
 
+/* TCP or UDP, by one way without a branch: which of both comes next can't be foretold. */
+static inline enum fw_packet_fault
+read_tcp_udp(struct fw_packet *p, const uint8_t *h, uint32_t left)
+{
+	const bool tcp = p->proto == IPPROTO_TCP_;
+	const uint32_t mask = -(uint32_t)tcp;
+
+	if (left < UDP_HDRLEN + (mask & (TCP_HDRLEN - UDP_HDRLEN)))
+		return FW_PACKET_SHORT;
+	p->has_tcp = tcp;
+	p->tcp_flags = (uint8_t)(h[mask & TCP_FLAGS_OFF] & mask);
+	read_ports(p, h);
+	return FW_PACKET_OK;
+}
+
 /* The header at p->l4, of which `left` bytes are there; not of a later fragment. */
-static enum fw_packet_fault
+static inline enum fw_packet_fault
 read_upper(struct fw_packet *p, uint32_t left)
 {
 	const uint8_t *h = p->m->data + p->l4;
 
+	if (__builtin_expect(p->proto == IPPROTO_TCP_ || p->proto == IPPROTO_UDP_, 1))
+		return read_tcp_udp(p, h, left);
 	switch (p->proto) {
-	case IPPROTO_TCP_:
-		if (left < TCP_HDRLEN)
-			return FW_PACKET_SHORT;
-		p->has_tcp = true;
-		p->tcp_flags = h[TCP_FLAGS_OFF];
-		read_ports(p, h);
-		return FW_PACKET_OK;
-	case IPPROTO_UDP_:
-		if (left < UDP_HDRLEN)
-			return FW_PACKET_SHORT;
-		read_ports(p, h);
-		return FW_PACKET_OK;
 	case IPPROTO_SCTP_:
 	case IPPROTO_UDPLITE_:
 		if (left >= PORTS_LEN)
@@ -99,7 +104,7 @@ read_upper(struct fw_packet *p, uint32_t left)
 }
 
 /* The same of any packet, fragments too, once p says where it is in its datagram. */
-static enum fw_packet_fault
+static inline __attribute__((always_inline)) enum fw_packet_fault
 read_behind_ip(struct fw_packet *p, uint32_t left)
 {
 	if (__builtin_expect(!p->later_fragment, 1))
@@ -110,7 +115,7 @@ read_behind_ip(struct fw_packet *p, uint32_t left)
 /* --- IPv4 ------------------------------------------------------------------------------------- */
 
 /* The packet at p->l3. If there is none, p->ip stays 0. */
-static enum fw_packet_fault
+static inline __attribute__((always_inline)) enum fw_packet_fault
 read_ip4(struct fw_packet *p)
 {
 	const struct ip_hdr *ip = (const void *)(p->m->data + p->l3);
