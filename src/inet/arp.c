@@ -143,7 +143,7 @@ arp_may_ask(const struct ifnet *ifp)
 void
 arp_announce(struct ifnet *ifp, uint32_t addr)
 {
-	if (arp_may_ask(ifp) && ifp->if_type == IFT_ETHER_ && if_is_usable(ifp))
+	if (arp_may_ask(ifp) && if_is_ethernet(ifp) && if_is_usable(ifp))
 		arp_request(ifp, addr, addr);
 }
 

@@ -255,7 +255,7 @@ in_attach(struct ifnet *ifp)
 {
 	struct lltable *t = arp_table_new(ifp);
 
-	if (t != NULL && ifp->if_type == IFT_ETHER_)
+	if (t != NULL && if_is_ethernet(ifp))
 		ifp->if_output[AF_SLOT_INET] = arp_output;
 	return t;
 }

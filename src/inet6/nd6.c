@@ -507,7 +507,7 @@ nd6_ifattach(struct ifnet *ifp, struct in6_if *i)
 	i->llt->entry_free = nd6_proxy_end;
 	i->nd.retrans_ms = ND6_RETRANS_MS;
 	nd6_set_basereachable(i, ND6_REACHABLE_MS);
-	if (ifp->if_type == IFT_ETHER_)
+	if (if_is_ethernet(ifp))
 		ifp->if_output[AF_SLOT_INET6] = nd6_output;
 	return true;
 }

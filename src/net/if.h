@@ -52,7 +52,13 @@ enum if_caps {
 	IFCAP_LINKSTATE = 1 << 19
 };
 enum link_state { LINK_STATE_UNKNOWN, LINK_STATE_DOWN, LINK_STATE_UP };
-enum if_type { IFT_ETHER_ = 6, IFT_LOOP_ = 24, IFT_PPP_ = 23, IFT_PROPVIRTUAL_ = 53 };
+enum if_type {
+	IFT_ETHER_ = 6,
+	IFT_LOOP_ = 24,
+	IFT_PPP_ = 23,
+	IFT_PROPVIRTUAL_ = 53,
+	IFT_BRIDGE_ = 209
+};
 
 /* Counted by the worker that moves the packets; summed when read. */
 struct if_counters {
@@ -138,7 +144,8 @@ struct ifnet {
 	uint8_t if_hdrlen;     /* bytes of the link header: 14, 0 */
 	uint8_t if_link_state; /* enum link_state */
 	uint8_t pad_;
-	struct if_counters if_data; /* worker 0's; more workers add theirs later */
+	struct bridge_port *if_bridge; /* in a bridge (if_bridge.h); NULL = in none */
+	struct if_counters if_data;    /* worker 0's; more workers add theirs later */
 	void *if_afdata[AF_SLOTS];
 	LIST_HEAD(, lltable) if_lltables; /* its neighbours, of each family */
 	enum af_state if_afstate[AF_SLOTS];
@@ -205,6 +212,13 @@ VNET_DECLARE(struct ifnet *, loif);
 #define V_loif VNET(loif)
 
 #define IF_FOREACH(ifp) TAILQ_FOREACH(ifp, &V_ifnet_head, if_link)
+
+/* Are its frames Ethernet's, and its neighbours found as there? */
+static inline bool
+if_is_ethernet(const struct ifnet *ifp)
+{
+	return ifp->if_type == IFT_ETHER_ || ifp->if_type == IFT_BRIDGE_;
+}
 
 /*
  * Is it usable for sending: up, running and, where it reports link state, link up (behaviours 16).
@@ -300,6 +314,11 @@ void if_transmit_batch(struct ifnet *ifp, struct batch *b);
  * has the sum without another pass (8 -> 1 instructions a packet, bench forward).
  */
 void if_transmit_unicast(struct ifnet *ifp, struct batch *b, uint32_t bytes);
+/*
+ * The same for frames that are past the filter on the link, and go out by no other interface than
+ * this one: what a bridge sends by its members. Not empty.
+ */
+void if_transmit_frames(struct ifnet *ifp, struct batch *b);
 
 /*
  * Received frames: count and tap, then ifp->if_input. curvnet becomes ifp->if_vnet meanwhile. Takes
