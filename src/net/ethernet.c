@@ -11,6 +11,7 @@
 
 #include "kern/module.h"
 #include "kern/netisr.h"
+#include "net/if_bridge.h"
 #include "net/if_multi.h"
 #include "net/pfil.h"
 
@@ -56,13 +57,6 @@ static const struct drop_reason *const way_drop[] = {
 	[WAY_SRC_MCAST] = &DROP_ETHER_SRC_MCAST,
 	[WAY_SHORT] = &DROP_ETHER_SHORT,
 };
-
-/* The 48 bits of an address as a number that compares in one go; only ever compared. */
-static inline uint64_t
-ether_number(const uint8_t lladdr[6])
-{
-	return load32(lladdr) | (uint64_t)load16(lladdr + 4) << 32;
-}
 
 /* A frame that is not plainly unicast for us: says which way, and marks what came for many. */
 static enum ether_way
@@ -202,6 +196,14 @@ ether_demux(struct ifnet *ifp, struct batch *b)
 }
 
 void
+ether_deliver(struct ifnet *ifp, struct batch *b)
+{
+	pfil_run(PFIL_LINK, b, ifp, PFIL_IN);
+	if (b->n > 0)
+		ether_demux(ifp, b);
+}
+
+void
 ether_input(struct ifnet *ifp, struct batch *b)
 {
 	if (__builtin_expect(ifp->if_flags & IFF_MONITOR_, 0)) {
@@ -210,9 +212,10 @@ ether_input(struct ifnet *ifp, struct batch *b)
 		b->n = 0;
 		return;
 	}
-	pfil_run(PFIL_LINK, b, ifp, PFIL_IN);
-	if (b->n > 0)
-		ether_demux(ifp, b);
+	if (__builtin_expect(ifp->if_bridge != NULL, 0))
+		bridge_input(ifp->if_bridge, b);
+	else
+		ether_deliver(ifp, b);
 }
 
 static void

@@ -23,12 +23,25 @@ _Static_assert(sizeof(struct ether_header_) == 14, "wire");
 
 extern const uint8_t ether_broadcast[6];
 
+/* The 48 bits of an address as a number that compares in one go; only ever compared. */
+static inline uint64_t
+ether_number(const uint8_t lladdr[6])
+{
+	return load32(lladdr) | (uint64_t)load16(lladdr + 4) << 32;
+}
+
 /* Make ifp an Ethernet interface (input, output, address, mtu …) and if_attach it. */
 int ether_attach(struct ifnet *ifp, const uint8_t lladdr[6]);
 void ether_detach(struct ifnet *ifp);
 
 /* Frames from the driver -> protocols. Takes the batch. Installed as if_input. */
 void ether_input(struct ifnet *ifp, struct batch *b);
+
+/*
+ * Frames that are this station's own business, by ifp: filter, then by type. What ether_input does
+ * with those of an interface that is in no bridge. Takes the batch, which is not empty.
+ */
+void ether_deliver(struct ifnet *ifp, struct batch *b);
 
 /*
  * Packets of layer 3 with m->nh = struct nexthop (route/nexthop.h's first fields, below) -> frames.

@@ -7,6 +7,7 @@
  */
 #include "net/bpf.h"
 #include "net/if.h"
+#include "net/if_bridge.h"
 #include "net/pfil.h"
 
 DROP_DEFINE(DROP_IF_DOWN, "if", "down", "interface is not up and running");
@@ -27,6 +28,17 @@ if_drop_down(struct batch *b)
 	b->n = 0;
 }
 
+/* May it send? Else the batch is gone. */
+static inline bool
+if_may_send(struct ifnet *ifp, struct batch *b)
+{
+	if (__builtin_expect(if_is_running(ifp), 1))
+		return true;
+	ifp->if_data.oerrors += b->n;
+	if_drop_down(b);
+	return false;
+}
+
 /* Count, show and send a batch that may go. */
 static inline void
 if_send(struct ifnet *ifp, struct batch *b, uint32_t bytes)
@@ -41,9 +53,9 @@ if_send(struct ifnet *ifp, struct batch *b, uint32_t bytes)
 		ifp->if_transmit(ifp, b);
 }
 
-/* Out, behind the filter on the link. Takes the batch, which is not empty. */
+/* The interface's own frames, whoever made them. Takes the batch, which is not empty. */
 static void
-if_transmit_passed(struct ifnet *ifp, struct batch *b)
+if_send_frames(struct ifnet *ifp, struct batch *b)
 {
 	uint32_t bytes = 0, mcasts = 0;
 
@@ -55,16 +67,22 @@ if_transmit_passed(struct ifnet *ifp, struct batch *b)
 	if_send(ifp, b, bytes);
 }
 
+/*
+ * Out, behind the filter on the link; a member of a bridge leaves it to that by which member.
+ * Takes the batch, which is not empty.
+ */
+static void
+if_transmit_passed(struct ifnet *ifp, struct batch *b)
+{
+	if (ifp->if_bridge == NULL || !bridge_output(ifp->if_bridge, b))
+		if_send_frames(ifp, b);
+}
+
 void
 if_transmit_batch(struct ifnet *ifp, struct batch *b)
 {
-	if (b->n == 0)
+	if (b->n == 0 || !if_may_send(ifp, b))
 		return;
-	if (__builtin_expect(!if_is_running(ifp), 0)) {
-		ifp->if_data.oerrors += b->n;
-		if_drop_down(b);
-		return;
-	}
 	if (ifp->if_addrlen != 0) {
 		pfil_run(PFIL_LINK, b, ifp, PFIL_OUT);
 		if (b->n == 0)
@@ -76,7 +94,8 @@ if_transmit_batch(struct ifnet *ifp, struct batch *b)
 void
 if_transmit_unicast(struct ifnet *ifp, struct batch *b, uint32_t bytes)
 {
-	const bool plain = b->n > 0 && if_is_running(ifp) && pfil_is_empty(PFIL_LINK, PFIL_OUT);
+	const bool plain = b->n > 0 && if_is_running(ifp) && ifp->if_bridge == NULL &&
+	    pfil_is_empty(PFIL_LINK, PFIL_OUT);
 
 	if (__builtin_expect(plain, 1))
 		if_send(ifp, b, bytes);
@@ -84,16 +103,19 @@ if_transmit_unicast(struct ifnet *ifp, struct batch *b, uint32_t bytes)
 		if_transmit_batch(ifp, b);
 }
 
+void
+if_transmit_frames(struct ifnet *ifp, struct batch *b)
+{
+	if (if_may_send(ifp, b))
+		if_send_frames(ifp, b);
+}
+
 /* Frames that a filter had kept meanwhile. */
 static void
 if_transmit_late(struct ifnet *ifp, struct batch *b)
 {
-	if (if_is_running(ifp)) {
+	if (if_may_send(ifp, b))
 		if_transmit_passed(ifp, b);
-		return;
-	}
-	ifp->if_data.oerrors += b->n;
-	if_drop_down(b);
 }
 
 static void

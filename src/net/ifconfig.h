@@ -35,6 +35,20 @@ int ifconfig_words_check(
 /* Do them: argc words that were checked. Stops at the first that fails. */
 int ifconfig_words(struct ifconfig *c, struct ifnet *ifp, int argc, char **argv);
 
+/*
+ * A room whose words change more than an interface's own fields: what it has, and back to that.
+ * save gives NULL when there is nothing of the room's, or no memory.
+ */
+struct ifconfig_undo {
+	void *(*save)(const struct ifnet *ifp);
+	void (*restore)(struct ifnet *ifp, const void *saved);
+	void (*forget)(void *saved);
+};
+#define IFCONFIG_UNDO_DEFINE(ident, ...)                                                           \
+	static const struct ifconfig_undo ifu_of_##ident = { __VA_ARGS__ };                        \
+	LINKERSET_ADD(ifconfig_undo, ifu_of_##ident)
+enum { IFCONFIG_UNDO_ROOMS = 8 };
+
 /* What keywords change, to put it back when a later one fails. */
 struct ifconfig_saved {
 	const struct vnet *vnet;
@@ -43,6 +57,7 @@ struct ifconfig_saved {
 	char name[IFNAMSIZ_];
 	char *description;
 	uint32_t family_flags[AF_SLOTS]; /* in the order of the families' linker set */
+	void *room[IFCONFIG_UNDO_ROOMS]; /* in the order of the rooms' linker set */
 };
 void ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp);
 void ifconfig_restore(struct ifconfig_saved *s, struct ifnet *ifp);

@@ -5,6 +5,7 @@
  */
 #include "net/ifconfig.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,6 +16,7 @@ enum {
 };
 
 LINKERSET_DECLARE(ifconfig_family, const struct ifconfig_family);
+LINKERSET_DECLARE(ifconfig_undo, const struct ifconfig_undo);
 
 static void
 save_families(struct ifconfig_saved *s, const struct ifnet *ifp)
@@ -38,6 +40,44 @@ restore_families(const struct ifconfig_saved *s, struct ifnet *ifp)
 			(*p)->set_flags(ifp, *flags++);
 }
 
+static void
+save_rooms(struct ifconfig_saved *s, const struct ifnet *ifp)
+{
+	const struct ifconfig_undo *const *p;
+	unsigned i = 0;
+
+	LINKERSET_FOREACH(p, ifconfig_undo) {
+		assert(i < IFCONFIG_UNDO_ROOMS);
+		s->room[i++] = (*p)->save(ifp);
+	}
+}
+
+static void
+restore_rooms(const struct ifconfig_saved *s, struct ifnet *ifp)
+{
+	const struct ifconfig_undo *const *p;
+	unsigned i = 0;
+
+	LINKERSET_FOREACH(p, ifconfig_undo) {
+		if (s->room[i] != NULL)
+			(*p)->restore(ifp, s->room[i]);
+		i++;
+	}
+}
+
+static void
+forget_rooms(struct ifconfig_saved *s)
+{
+	const struct ifconfig_undo *const *p;
+	unsigned i = 0;
+
+	LINKERSET_FOREACH(p, ifconfig_undo) {
+		if (s->room[i] != NULL)
+			(*p)->forget(s->room[i]);
+		s->room[i++] = NULL;
+	}
+}
+
 void
 ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp)
 {
@@ -53,6 +93,7 @@ ifconfig_save(struct ifconfig_saved *s, const struct ifnet *ifp)
 	memcpy(s->name, ifp->if_xname, sizeof(s->name));
 	memcpy(s->lladdr, ifp->if_lladdr, sizeof(s->lladdr));
 	save_families(s, ifp);
+	save_rooms(s, ifp);
 }
 
 static void
@@ -83,6 +124,7 @@ ifconfig_restore(struct ifconfig_saved *s, struct ifnet *ifp)
 		return;
 	if (strcmp(s->name, ifp->if_xname) != 0)
 		(void)if_rename(ifp, s->name);
+	restore_rooms(s, ifp);
 	if (s->mtu != ifp->if_mtu)
 		(void)if_set_mtu(ifp, s->mtu);
 	if (ifp->if_addrlen == sizeof(s->lladdr))
@@ -99,4 +141,5 @@ void
 ifconfig_forget(struct ifconfig_saved *s)
 {
 	free(s->description);
+	forget_rooms(s);
 }

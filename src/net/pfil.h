@@ -14,11 +14,36 @@
 #include "net/if.h"
 
 enum pfil_dir { PFIL_IN, PFIL_OUT };
-enum pfil_point { PFIL_INET, PFIL_INET6, PFIL_LINK, PFIL_POINTS };
+/*
+ * In a bridge a frame meets PFIL_BRIDGE once on its way out of each member, as a frame; the packet
+ * in it meets PFIL_BRIDGED_INET or _INET6 at up to four stations (if_bridge_filter.c), as it would
+ * in IP.
+ */
+enum pfil_point {
+	PFIL_INET,
+	PFIL_INET6,
+	PFIL_LINK,
+	PFIL_BRIDGE,
+	PFIL_BRIDGED_INET,
+	PFIL_BRIDGED_INET6,
+	PFIL_POINTS
+};
+/* Do hooks see the link header there? */
+static inline bool
+pfil_is_framed(enum pfil_point point)
+{
+	return point >= PFIL_LINK;
+}
+/* Is it in a bridge? */
+static inline bool
+pfil_is_bridged(enum pfil_point point)
+{
+	return point >= PFIL_BRIDGE;
+}
 
 /*
  * b in and out: the packets that may go on, in order; the hook owns what it removes. m->data points
- * at the IP header (PFIL_LINK: the link header). A hook may change packets (m_writable!) and
+ * at the IP header (pfil_is_framed: the link header). A hook may change packets (m_writable!) and
  * replace them.
  */
 typedef void pfil_hook(void *ctx, struct batch *b, struct ifnet *ifp, enum pfil_dir dir);
@@ -45,8 +70,8 @@ void pfil_run_hooks(struct pfil_head *h, struct batch *b, struct ifnet *ifp, enu
 typedef void pfil_way(struct ifnet *ifp, struct batch *b);
 void pfil_way_set(enum pfil_point point, enum pfil_dir dir, pfil_way *way);
 /*
- * Packets go on behind a hook, as if it had just let them pass; if it isn't there any more, behind all
- * hooks. Takes the batch: packets of one interface, m->rcvif and m->nh as they were.
+ * Packets go on behind a hook, as if it had just let them pass; if it isn't there any more, behind
+ * all hooks. Takes the batch: packets of one interface, m->rcvif and m->nh as they were.
  */
 void pfil_go_on(enum pfil_point point, enum pfil_dir dir, pfil_hook *fn, const void *ctx,
     struct ifnet *ifp, struct batch *b);

@@ -45,7 +45,7 @@ test_lists_of_names_cloners_and_groups(void **state)
 	expect_line("ifconfig -g office", 0, "epair0b\n", "");
 	expect_line("ifconfig -g epair", 0, "epair0a\nepair0b\n", "");
 	expect_line("ifconfig -g nobody", 1, "", "ifconfig: group nobody does not exist\n");
-	expect_line("ifconfig -C", 0, "epair lo\n", "");
+	expect_line("ifconfig -C", 0, "bridge epair lo\n", "");
 	assert_true(says("ifconfig -a", false, "\tgroups: epair office\n"));
 	assert_true(says("ifconfig -v epair0b", false, "\tgroups: all epair office\n"));
 	assert_true(says("ifconfig", false, "lo0: "));
