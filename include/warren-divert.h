@@ -29,6 +29,9 @@ enum warren_datagram_flag {
 	WARREN_FORWARDED = 1 << 3, /* out: not made in this stack */
 	WARREN_LOOPED = 1 << 4,    /* came through a loopback interface */
 	WARREN_ON_LINK = 1 << 5,   /* out: to a destination on the link of xmit, not by a route */
+	WARREN_BRIDGED = 1 << 6, /* a frame on its way through a bridge; xmit says where, in too */
+	WARREN_AS_IPV4 = 1 << 7, /* bridged: the rules saw the IPv4 packet in it */
+	WARREN_AS_IPV6 = 1 << 8, /* … the IPv6 packet */
 };
 
 struct warren_datagram {

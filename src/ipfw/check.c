@@ -264,7 +264,7 @@ call_return(struct walk *w, uint32_t slot)
 static bool
 is_pointless(const struct fw_rule *r, const struct fw_packet *p)
 {
-	return r->action == FW_ACT_CHECK_STATE || (r->action == FW_ACT_FWD && p->layer2);
+	return r->action == FW_ACT_CHECK_STATE || (r->action == FW_ACT_FWD && p->l3 != 0);
 }
 
 /*

@@ -37,7 +37,20 @@ static const struct {
 	{ WARREN_LOOPED, M_LOOP },
 };
 enum { FLAGS = sizeof(flag_map) / sizeof(flag_map[0]) };
-static const uint16_t flags_known = WARREN_FRAME | WARREN_BROADCAST | WARREN_MULTICAST |
+/* Both names of where a frame has met the rules; a packet's is said by its version. */
+static const struct {
+	uint16_t wire;
+	enum pfil_point point;
+} point_map[] = {
+	{ WARREN_FRAME, PFIL_LINK },
+	{ WARREN_FRAME | WARREN_BRIDGED, PFIL_BRIDGE },
+	{ WARREN_FRAME | WARREN_BRIDGED | WARREN_AS_IPV4, PFIL_BRIDGED_INET },
+	{ WARREN_FRAME | WARREN_BRIDGED | WARREN_AS_IPV6, PFIL_BRIDGED_INET6 },
+};
+enum { POINTS = sizeof(point_map) / sizeof(point_map[0]) };
+static const uint16_t flags_of_point = WARREN_FRAME | WARREN_BRIDGED | WARREN_AS_IPV4 |
+    WARREN_AS_IPV6;
+static const uint16_t flags_known = flags_of_point | WARREN_BROADCAST | WARREN_MULTICAST |
     WARREN_FORWARDED | WARREN_LOOPED | WARREN_ON_LINK;
 
 static uint16_t
@@ -70,8 +83,9 @@ flags_of(const struct mbuf *m, const struct fw_tag *tag)
 	for (unsigned i = 0; i < FLAGS; i++)
 		if (m->flags & flag_map[i].flag)
 			flags |= flag_map[i].wire;
-	if (tag->point == PFIL_LINK)
-		flags |= WARREN_FRAME;
+	for (unsigned i = 0; i < POINTS; i++)
+		if (tag->point == point_map[i].point)
+			flags |= point_map[i].wire;
 	if (tag->dir == PFIL_OUT && tag->on_link)
 		flags |= WARREN_ON_LINK;
 	return flags;
@@ -131,8 +145,9 @@ is_packet(const struct warren_datagram *h, size_t bytes)
 static enum pfil_point
 point_of(const struct warren_datagram *h, const struct mbuf *m)
 {
-	if (swap16(h->flags) & WARREN_FRAME)
-		return PFIL_LINK;
+	for (unsigned i = 0; i < POINTS; i++)
+		if ((swap16(h->flags) & flags_of_point) == point_map[i].wire)
+			return point_map[i].point;
 	return m->data[0] >> 4 == 6 ? PFIL_INET6 : PFIL_INET;
 }
 
@@ -175,19 +190,21 @@ static void
 tag_fill(struct fw_tag *tag, const struct warren_datagram *h, const struct mbuf *m,
     const struct fw_listener *l)
 {
+	const enum pfil_point point = point_of(h, m);
+
 	tag->ref = ref_of(h);
 	tag->kind = l->kind;
-	tag->point = (uint8_t)point_of(h, m);
+	tag->point = (uint8_t)point;
 	tag->dir = h->direction == WARREN_IN ? PFIL_IN : PFIL_OUT;
 	tag->pass = l->kind == FW_ACT_NETGRAPH && VNET(fw_one_pass);
 	tag->port = l->number;
 	tag->arg = l->number;
 	tag->recv = place_named(h->recv);
-	if (tag->dir == PFIL_IN)
+	if (tag->dir == PFIL_IN && !pfil_is_bridged(point))
 		return;
 	tag->on_link = swap16(h->flags) & WARREN_ON_LINK;
-	tag->xmit = h->xmit[0] == '\0' && tag->point != PFIL_LINK ? place_by_route(m) :
-								    place_named(h->xmit);
+	tag->xmit = h->xmit[0] == '\0' && !pfil_is_framed(point) ? place_by_route(m) :
+								   place_named(h->xmit);
 }
 
 /*

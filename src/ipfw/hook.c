@@ -117,7 +117,7 @@ deny(struct fw_packet *p, const struct fw_verdict *v)
 static bool
 at_layer3(struct fw_packet *p, bool (*fn)(struct fw_packet *p, uint32_t arg), uint32_t arg)
 {
-	const uint16_t l2 = p->layer2 ? p->l3 : 0;
+	const uint16_t l2 = p->l3;
 	uint8_t header[16];
 
 	memcpy(header, p->m->data, l2);
@@ -214,10 +214,6 @@ carry_out(struct fw_round *round, struct fw_packet *p, const struct fw_verdict *
 			drop(p, &DROP_FW_NO_OUTLET); /* no table says "global" */
 			return GONE;
 		}
-		if (p->later_fragment && fw_nat_must_wait(v->arg, p)) {
-			fw_leave_for_first(round, p, v);
-			return GONE;
-		}
 		return at_layer3(p, translate, v->arg) ? as_one_pass_says() : GONE;
 	case FW_ACT_REASS:
 		return at_layer3(p, reassemble, 0) ? as_one_pass_says() : GONE;
@@ -296,10 +292,6 @@ fw_carry_out(struct fw_round *round, struct fw_packet *p, struct fw_verdict *v)
 	} while (fate == NEXT_RULE && check_on(round, p, v));
 	if (fate == PASS)
 		batch_add(&round->out, p->m);
-	if (fw_nat_has_ripe()) {
-		fw_round_flush(round);
-		fw_nat_release();
-	}
 }
 
 /* --- the hook --------------------------------------------------------------------------------- */
@@ -387,9 +379,13 @@ fw_hook_is_on(enum pfil_point point)
 {
 	switch (point) {
 	case PFIL_INET:
+	case PFIL_BRIDGED_INET:
 		return VNET(fw_attached) && VNET(fw_enable);
 	case PFIL_INET6:
+	case PFIL_BRIDGED_INET6:
 		return VNET(fw_attached) && VNET(fw6_enable);
+	case PFIL_BRIDGE: /* net.link.bridge.ipfw is the bridge's switch */
+		return VNET(fw_attached);
 	default:
 		return VNET(fw_attached) && VNET(fw_link_enable);
 	}

@@ -10,7 +10,6 @@
 #include "ipfw/hook_internal.h"
 
 #include "inet6/ip6.h"
-#include "ipfw/nat.h"
 #include "net/ethernet.h"
 #include "route/route.h"
 
@@ -80,7 +79,8 @@ fw_tag_place(struct mbuf *m, const struct fw_round *round, const struct fw_packe
 	tag->pass = VNET(fw_one_pass) && kind != FW_ACT_DIVERT && kind != FW_ACT_TEE;
 	tag->on_link = p->m->nh == NULL;
 	tag->recv = place_of(p->m->rcvif);
-	tag->xmit = place_of(p->xmit);
+	/* in a bridge: where it is on its way in, the member or the bridge */
+	tag->xmit = place_of(p->in && pfil_is_bridged(round->point) ? round->ifp : p->xmit);
 	tag->state_checked = p->state_checked;
 	if (p->state_checked)
 		snprintf(tag->state_name, sizeof(tag->state_name), "%s", p->state_name);
@@ -170,25 +170,6 @@ fw_leave(const struct fw_round *round, struct fw_packet *p, const struct fw_verd
 }
 
 void
-fw_leave_for_first(const struct fw_round *round, struct fw_packet *p, const struct fw_verdict *v)
-{
-	struct mbuf *m = p->m;
-	struct fw_tag *tag = fw_tag_place(m, round, p, v->rule, v->slot, v->action);
-
-	clock_at(m->when_ns);
-	if (tag == NULL) {
-		m_drop(m, &DROP_FW_NOMEM);
-		return;
-	}
-	/* of no map, and behind an id that comes before the rule's: the rule is the next one */
-	tag->ref = (struct fw_ref){ .rule_id = v->rule->id - 1, .number = v->rule->number };
-	tag->pass = false;
-	m->rcvif = NULL;
-	m->nh = NULL;
-	fw_nat_wait(v->arg, p);
-}
-
-void
 fw_leave_copy(struct mbuf *m)
 {
 	struct fw_tag *tag = fw_tag_find(m);
@@ -235,10 +216,12 @@ fits_link(const struct fw_packet *p)
 static bool
 is_sane(const struct fw_packet *p, enum pfil_point point)
 {
-	if (point == PFIL_LINK)
+	const uint32_t have = p->m->len - p->l3;
+
+	if (point == PFIL_LINK || point == PFIL_BRIDGE)
 		return p->layer2 && fits_link(p);
-	return p->ip == (point == PFIL_INET ? 4 : 6) &&
-	    (p->ip_len <= p->m->len || (p->ip == 6 && p->ip_len == UINT16_MAX));
+	return p->ip == (point == PFIL_INET || point == PFIL_BRIDGED_INET ? 4 : 6) &&
+	    (p->ip_len <= have || (p->ip == 6 && p->ip_len == UINT16_MAX));
 }
 
 /* The packet as the tag describes it, at its hook again. False: dropped. */
@@ -253,7 +236,7 @@ place_again(struct mbuf *m, const struct fw_tag *tag, struct fw_packet *p, struc
 	/* of what is forwarded errors are told by the interface that it came by */
 	if (dir == PFIL_IN || m->rcvif == NULL)
 		m->flags &= (uint16_t)~M_FORWARDED;
-	*ifp = dir == PFIL_IN ? m->rcvif : fw_place_if(&tag->xmit);
+	*ifp = dir == PFIL_IN && !pfil_is_bridged(point) ? m->rcvif : fw_place_if(&tag->xmit);
 	if (*ifp == NULL) {
 		m_drop(m, &DROP_IF_GONE);
 		return false;
@@ -263,9 +246,9 @@ place_again(struct mbuf *m, const struct fw_tag *tag, struct fw_packet *p, struc
 		m_drop(m, &DROP_FW_BADPACKET);
 		return false;
 	}
-	if (point != PFIL_LINK && p->ip == 4)
+	if (!pfil_is_framed(point) && p->ip == 4)
 		m_trim(m, p->ip_len);
-	if (dir == PFIL_OUT && point != PFIL_LINK && !tag->on_link) {
+	if (dir == PFIL_OUT && !pfil_is_framed(point) && !tag->on_link) {
 		if ((*ifp = route_again(m, p)) == NULL)
 			return false;
 		p->xmit = *ifp;

@@ -206,7 +206,7 @@ frame_of(const struct fw_packet *p)
 {
 	struct mbuf *m;
 
-	if (p->layer2)
+	if (p->l3 != 0)
 		return m_clone(p->m);
 	if ((m = m_get(ETHER_HDR_LEN_ + p->m->len)) == NULL)
 		return NULL;

@@ -291,6 +291,16 @@ read_frame(struct fw_packet *p)
 	}
 }
 
+/* The packet in a bridged frame, as the rules would see it in IP: they know nothing of the frame. */
+static enum fw_packet_fault
+read_bridged(struct fw_packet *p)
+{
+	enum fw_packet_fault fault = read_frame(p);
+
+	p->layer2 = false;
+	return fault;
+}
+
 /* In pieces that compilers make stores of; the whole at once is a slow string instruction (16 -> 9 ns). */
 static inline void
 packet_clear(struct fw_packet *p)
@@ -320,6 +330,9 @@ fw_packet_read(struct fw_packet *p, struct mbuf *m, enum pfil_point point, enum 
 		return read_ip4(p);
 	case PFIL_INET6:
 		return read_ip6(p);
+	case PFIL_BRIDGED_INET:
+	case PFIL_BRIDGED_INET6:
+		return read_bridged(p);
 	default:
 		return read_frame(p);
 	}

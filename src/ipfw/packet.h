@@ -23,7 +23,7 @@ struct fw_packet {
 	bool fragment;      /* part of a fragmented datagram at all */
 	/* classify_walk.c reads these four at once … */
 	bool in;
-	bool layer2;         /* m->data is at the Ethernet header */
+	bool layer2;         /* the rules see a frame */
 	bool later_fragment; /* not the first: no ports */
 	uint8_t ip;          /* 4, 6, or 0: not IP */
 	/* … and these pairs, too */
@@ -39,9 +39,10 @@ struct fw_packet {
 	uint8_t ttl;       /* or hop limit */
 	uint16_t ether_type; /* layer2, host order */
 	uint16_t ext6;       /* enum fw_ext6: extension headers passed */
-	uint16_t l3, l4;     /* offsets from m->data: IP header, header of proto */
-	uint16_t ip_len;     /* total length, host order; of IPv6 with its header */
-	uint16_t frag_off;   /* of the fragment, bytes */
+	/* offsets from m->data: IP header (0 at layer 3, but for bridged ones), header of proto */
+	uint16_t l3, l4;
+	uint16_t ip_len;   /* total length, host order; of IPv6 with its header */
+	uint16_t frag_off; /* of the fragment, bytes */
 	uint32_t frag_id;
 	uint16_t sport, dport; /* host order, with has_ports, else 0 */
 	uint32_t src, dst;     /* IPv4, network order */
