@@ -80,9 +80,15 @@ GOALS["linear"] = "<= 5"
 for size in ("100", "10k", "60k"):
     GOALS["wait_" + size] = "<= 100"  # us; what is left of it is the machine's
     PEERS["wait_" + size] = ("wait_quiet_" + size, "the same rules, unchanged")
+# Nanoseconds above a null scheduler.
+for flows in ("1", "10", "1000", "32000"):
+    for traffic in ("", "_bursts"):
+        GOALS.update({f"sched_{part}_{flows}{traffic}": f"<= {goal}"
+                      for part, goal in (("fifo", 2), ("rr", 6), ("qfq", 12))})
+        GOALS[f"sched_wf2q_{flows}{traffic}"] = "<= 200" if flows == "32000" else "<= 45"
 PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
             "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state",
-            "ipfw_table", "ipfw_wait"]
+            "ipfw_table", "ipfw_wait", "sched"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 

@@ -184,6 +184,25 @@ power_above(double x)
 	return exp2(ceil(log2(x)));
 }
 
+/*
+ * QFQ's B-WFI. A flow is served when its start S, rounded down to a multiple of sigma, has come: S
+ * is ahead of V by less than sigma before a packet and sigma + l1 / w behind it. And the packet has
+ * left when V is at most L / W (one packet of others that was on the link, and again as much for
+ * flows that began before V, see sched_qfq.c) past the rounded S + 2 sigma: then V is ahead of the
+ * next start by 2 sigma + 2 L / W - l2 / w. Both together, times w: what the flow may be behind.
+ *
+ * The paper has 3 w sigma + 2 w L / W: that is l1 = l2, packets of one length. With lengths from 2
+ * to 2,000 bytes that was seen to be passed, by three parts in a hundred.
+ */
+static double
+qfq_bwfi(const struct judge *j, const struct rig_flow *flow, double share)
+{
+	const double weight = flow->share.weight, longest = flow->longest;
+
+	return 3 * weight * power_above(longest / weight) + longest - flow->shortest +
+	    2 * share * j->longest;
+}
+
 static void
 bounds_of(struct judge *j, uint32_t i)
 {
@@ -195,7 +214,7 @@ bounds_of(struct judge *j, uint32_t i)
 	f->quanta = weight * (flow->share.max_len != 0 ? flow->share.max_len : 1);
 	f->bwfi = longest + (j->longest - longest) * f->share;
 	if (j->part != NULL && j->part->number == QFQ)
-		f->bwfi = 3 * weight * power_above(longest / weight) + 2 * f->share * j->longest;
+		f->bwfi = qfq_bwfi(j, flow, f->share);
 	if (j->part != NULL && j->part->number == RR) {
 		f->share = f->quanta / j->quanta;
 		f->latency = 3 * j->quanta - 2 * f->quanta;
@@ -211,7 +230,9 @@ promises(struct judge *j)
 	const uint32_t part = j->part != NULL ? j->part->number : 0;
 
 	for (int i = 0; i < M_COUNT; i++)
-		j->measure[i].name = names[i];
+		j->measure[i] = (struct measure){ .name = names[i], .worst = -INFINITY };
+	if (j->rig->spec.aqm_drops > 0)
+		return;
 	j->measure[M_BWFI].promised = j->measure[M_TWFI].promised = part == WF2Q || part == QFQ;
 	j->measure[M_DELAY].promised = part == WF2Q;
 	j->measure[M_FAIRNESS].promised = part == RR && j->flows > 1;
@@ -261,11 +282,17 @@ judge_end(struct judge *j)
 }
 
 bool
-judge_is_content(const struct judge *j)
+measure_is_kept(const struct measure *m)
 {
 	/* Floating point and 40 bits of fraction: a millionth of a bound is no crime. */
+	return !m->promised || m->worst <= 1 + 1e-6;
+}
+
+bool
+judge_is_content(const struct judge *j)
+{
 	for (int i = 0; i < M_COUNT; i++)
-		if (j->measure[i].promised && j->measure[i].worst > 1 + 1e-6)
+		if (!measure_is_kept(&j->measure[i]))
 			return false;
 	return j->fault == NULL && j->arrived == j->gone;
 }

@@ -2,7 +2,7 @@
  * sched_judge.h - watches a part at work (sched_rig.h) and compares it with what was promised.
  *
  * Always: no packet is lost or comes twice, and those of a flow keep their order. And by part, for
- * shares that stay as they are and without AQM:
+ * shares that stay as they are, and where AQM drops nothing (bounds are not asked for otherwise):
  *
  *	WF2Q+	B-WFI, delay		QFQ	B-WFI, T-WFI
  *	RR	latency, fairness	PRIO	nobody waits above who is served
@@ -70,6 +70,7 @@ bool judge_init(struct judge *j, uint32_t flows, bool with_gps);
 /* After it: takes the bounds from r's flows. */
 void judge_begin(struct judge *j, const struct rig *r);
 void judge_end(struct judge *j);
+bool measure_is_kept(const struct measure *m);
 /* All that was promised was kept. */
 bool judge_is_content(const struct judge *j);
 

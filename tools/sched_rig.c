@@ -112,6 +112,7 @@ choose_flow(struct rig *r, uint32_t i)
 	struct rig_flow *f = &r->flow[i];
 	const bool qfq = s->part != NULL && s->part->number == 4;
 
+	f->shortest = s->sizes == SIZES_IMIX ? 40 : s->min_size;
 	f->longest = s->sizes == SIZES_IMIX ? 1500 :
 	    s->sizes == SIZES_EACH          ? random_in(r, s->min_size, s->max_size) :
 					      s->max_size;

@@ -50,7 +50,7 @@ struct rig_packet {
 
 struct rig_flow {
 	struct dn_share share;
-	uint32_t longest;
+	uint32_t shortest, longest; /* packets */
 };
 
 /* Is told what happens; every function is set. */

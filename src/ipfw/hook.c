@@ -214,6 +214,10 @@ carry_out(struct fw_round *round, struct fw_packet *p, const struct fw_verdict *
 			drop(p, &DROP_FW_NO_OUTLET); /* no table says "global" */
 			return GONE;
 		}
+		if (p->later_fragment && fw_nat_must_wait(v->arg, p)) {
+			fw_leave_for_first(round, p, v);
+			return GONE;
+		}
 		return at_layer3(p, translate, v->arg) ? as_one_pass_says() : GONE;
 	case FW_ACT_REASS:
 		return at_layer3(p, reassemble, 0) ? as_one_pass_says() : GONE;
@@ -292,6 +296,10 @@ fw_carry_out(struct fw_round *round, struct fw_packet *p, struct fw_verdict *v)
 	} while (fate == NEXT_RULE && check_on(round, p, v));
 	if (fate == PASS)
 		batch_add(&round->out, p->m);
+	if (fw_nat_has_ripe()) {
+		fw_round_flush(round);
+		fw_nat_release();
+	}
 }
 
 /* --- the hook --------------------------------------------------------------------------------- */

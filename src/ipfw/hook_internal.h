@@ -43,6 +43,11 @@ bool fw_hook_is_on(enum pfil_point point);
  * at once. False: taken. What was collected has gone on.
  */
 bool fw_leave(const struct fw_round *round, struct fw_packet *p, const struct fw_verdict *v);
+/*
+ * p leaves until NAT has seen its first fragment, and comes back to v's rule itself. Takes p->m.
+ */
+void fw_leave_for_first(
+    const struct fw_round *round, struct fw_packet *p, const struct fw_verdict *v);
 /* A copy that tee has made leaves. Takes m. */
 void fw_leave_copy(struct mbuf *m);
 

@@ -10,6 +10,7 @@
 #include "ipfw/hook_internal.h"
 
 #include "inet6/ip6.h"
+#include "ipfw/nat.h"
 #include "net/ethernet.h"
 #include "route/route.h"
 
@@ -167,6 +168,25 @@ fw_leave(const struct fw_round *round, struct fw_packet *p, const struct fw_verd
 	m->rcvif = rcvif;
 	m->nh = nh;
 	return true;
+}
+
+void
+fw_leave_for_first(const struct fw_round *round, struct fw_packet *p, const struct fw_verdict *v)
+{
+	struct mbuf *m = p->m;
+	struct fw_tag *tag = fw_tag_place(m, round, p, v->rule, v->slot, v->action);
+
+	clock_at(m->when_ns);
+	if (tag == NULL) {
+		m_drop(m, &DROP_FW_NOMEM);
+		return;
+	}
+	/* of no map, and behind an id that comes before the rule's: the rule is the next one */
+	tag->ref = (struct fw_ref){ .rule_id = v->rule->id - 1, .number = v->rule->number };
+	tag->pass = false;
+	m->rcvif = NULL;
+	m->nh = NULL;
+	fw_nat_wait(v->arg, p);
 }
 
 void

@@ -3,15 +3,15 @@
  *
  *	out: link of its local end, or a new one -> source becomes the alias
  *	in:  link of its alias, a redirect, or the host itself -> destination becomes the local end
- *	ICMP errors (nat_icmp.c) by the link of what they quote; later fragments as their first one
+ *	ICMP errors (nat_icmp.c) by the link of what they quote; later fragments as their first one,
+ *	for which they wait if need be (nat_early.c)
  *
  * "Out" is what leaves the stack; with `reverse`, what comes in. What comes from outside and nobody
  * asked for goes on as it is, to this host; then a link that changes nothing sees to it that the
  * answer isn't changed either. With deny_in it is dropped.
  *
- * Left out: later fragments that come before their first one pass like what nobody asked for (the
- * action `reass` before `nat` puts them in order); PPTP's call ids, IRC's DCC, SIP and the other
- * protocols that carry addresses, but FTP (nat_ftp.c); docs/ipfw.md says why.
+ * Left out: PPTP's call ids, IRC's DCC, SIP and the other protocols that carry addresses, but FTP
+ * (nat_ftp.c); docs/ipfw.md says why.
  */
 #include "ipfw/nat_internal.h"
 #include "ipfw/segment.h"
@@ -64,6 +64,7 @@ nat_stack_make(void)
 	s->wheel.due = nat_link_due;
 	s->wheel.empty = nobody_left;
 	fw_wheel_init(&s->wheel);
+	nat_early_init(s);
 	return V_nat_stack = s;
 }
 
@@ -107,6 +108,7 @@ nat_delete(struct nat *n)
 {
 	struct nat **at = &V_nat_stack->hash[n->number % NAT_HASH];
 
+	nat_early_forget(n);
 	nat_links_free(n);
 	nat_config_free(&n->c);
 	while (*at != n)
@@ -317,8 +319,8 @@ link_in(struct nat *n, const struct nat_key *in, struct nat_link **l)
 
 /* --- fragments ----------------------------------------------------------------------------- */
 
-static struct nat_key
-fragment_key(const struct fw_packet *p, enum nat_side side)
+struct nat_key
+nat_fragment_key(const struct fw_packet *p, enum nat_side side)
 {
 	const bool out = side == NAT_OUT;
 
@@ -339,7 +341,7 @@ fragments_follow(struct nat *n, const struct fw_packet *p, enum nat_side side, u
 	struct nat_key k[2];
 	struct nat_link *l;
 
-	k[side] = fragment_key(p, side);
+	k[side] = nat_fragment_key(p, side);
 	k[!side] = k[side];
 	k[!side].near = addr;
 	l = nat_link_find(n, side, &k[side]);
@@ -350,6 +352,7 @@ fragments_follow(struct nat *n, const struct fw_packet *p, enum nat_side side, u
 	if (l == NULL && (l = nat_link_make(n, &k[NAT_OUT], &k[NAT_IN])) == NULL)
 		return false;
 	nat_link_touch(l, side, 0);
+	nat_early_ripen(n, side, &k[side]);
 	return true;
 }
 
@@ -386,12 +389,10 @@ nat_out(struct nat *n, struct fw_packet *p, bool known_only)
 	struct nat_key k;
 	int kind;
 
-	if ((n->c.options & NAT_OPT_UNREG_ONLY) && !is_private(p->src))
-		return FW_NAT_OK;
 	if (p->later_fragment) {
-		k = fragment_key(p, NAT_OUT);
+		k = nat_fragment_key(p, NAT_OUT);
 		l = nat_link_find(n, NAT_OUT, &k);
-		return l != NULL ? translate(l, p, NAT_OUT) : FW_NAT_OK;
+		return l != NULL ? translate(l, p, NAT_OUT) : known_only ? FW_NAT_NONE : FW_NAT_OK;
 	}
 	if (p->has_icmp && p->proto == IPPROTO_ICMP_ && nat_icmp_is_error(p->icmp_type))
 		return nat_icmp_error(n, p, NAT_OUT);
@@ -415,9 +416,11 @@ nat_in(struct nat *n, struct fw_packet *p, bool known_only)
 	int kind;
 
 	if (p->later_fragment) {
-		k = fragment_key(p, NAT_IN);
+		k = nat_fragment_key(p, NAT_IN);
 		l = nat_link_find(n, NAT_IN, &k);
-		return l != NULL ? translate(l, p, NAT_IN) : unknown_in(n);
+		if (l != NULL)
+			return translate(l, p, NAT_IN);
+		return known_only ? FW_NAT_NONE : unknown_in(n);
 	}
 	if (p->has_icmp && p->proto == IPPROTO_ICMP_ && nat_icmp_is_error(p->icmp_type))
 		return nat_icmp_error(n, p, NAT_IN);
@@ -434,14 +437,25 @@ nat_in(struct nat *n, struct fw_packet *p, bool known_only)
 	return found == FOUND ? translate(l, p, NAT_IN) : FW_NAT_DROP;
 }
 
-static enum fw_nat_result
-nat_packet(struct nat *n, struct fw_packet *p, bool known_only)
+bool
+nat_is_concerned(const struct nat *n, const struct fw_packet *p, enum nat_side *side)
 {
 	const bool reverse = n->c.options & NAT_OPT_REVERSE;
 
+	*side = p->in == reverse ? NAT_OUT : NAT_IN;
 	if (n->c.options & NAT_OPT_PROXY_ONLY)
+		return false;
+	return *side == NAT_IN || !(n->c.options & NAT_OPT_UNREG_ONLY) || is_private(p->src);
+}
+
+static enum fw_nat_result
+nat_packet(struct nat *n, struct fw_packet *p, bool known_only)
+{
+	enum nat_side side;
+
+	if (!nat_is_concerned(n, p, &side))
 		return known_only ? FW_NAT_NONE : FW_NAT_OK;
-	return p->in == reverse ? nat_out(n, p, known_only) : nat_in(n, p, known_only);
+	return side == NAT_OUT ? nat_out(n, p, known_only) : nat_in(n, p, known_only);
 }
 
 /* `nat global`: the first instance that knows the packet; it goes on as it is if none does. */

@@ -24,6 +24,15 @@ enum { FW_NAT_GLOBAL = 0 };
  */
 enum fw_nat_result fw_nat(uint32_t instance, struct fw_packet *p);
 /*
+ * A fragment that the instance can't translate as long as the first one hasn't come: it is to be given
+ * to fw_nat_wait, which takes p->m with its tag. It comes back by fw_reinject, or never.
+ */
+bool fw_nat_must_wait(uint32_t instance, const struct fw_packet *p);
+void fw_nat_wait(uint32_t instance, const struct fw_packet *p);
+/* A first one has been translated: when it has gone on, those that waited for it are to go. */
+bool fw_nat_has_ripe(void);
+void fw_nat_release(void);
+/*
  * The ends and numbers of a segment made here for a flow become those by which its receiver knows
  * it, whichever side of a NAT it was made for. Without a link it stays as it is.
  */

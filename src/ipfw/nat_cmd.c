@@ -233,7 +233,7 @@ show_links(struct emitter *e, const struct nat *n)
 	emit_uint(e, "pptp", " pptp=%" PRIu64 ",", 0);
 	emit_uint(e, "proto", " proto=%" PRIu64 ",", n->links[NAT_PROTO]);
 	emit_uint(e, "frag_id", " frag_id=%" PRIu64, n->links[NAT_FRAG]);
-	emit_uint(e, "frag_ptr", " frag_ptr=%" PRIu64, 0);
+	emit_uint(e, "frag_ptr", " frag_ptr=%" PRIu64, n->n_early);
 	emit_uint(e, "tot", " / tot=%" PRIu64 "\n", n->nlinks);
 }
 

@@ -8,6 +8,7 @@
 #ifndef WARREN_IPFW_NAT_INTERNAL_H
 #define WARREN_IPFW_NAT_INTERNAL_H
 
+#include "base/callout.h"
 #include "base/rng.h"
 #include "ipfw/command.h"
 #include "ipfw/nat.h"
@@ -106,7 +107,7 @@ struct nat {
 	uint32_t alias; /* now; 0 = the interface has no address */
 	struct nat_table table[2];
 	uint32_t links[NAT_KINDS];
-	uint32_t nlinks;
+	uint32_t nlinks, n_early;
 };
 
 enum { NAT_HASH = 64 };
@@ -116,6 +117,9 @@ struct nat_stack { /* made by the first instance */
 	struct fw_wheel wheel;
 	struct rng rng;
 	uint64_t seed;
+	TAILQ_HEAD(nat_early_list, nat_early) early, ripe; /* fragments that wait, or may go */
+	uint32_t n_early;
+	struct callout early_timer;
 };
 VNET_DECLARE(struct nat_stack *, nat_stack);
 #define V_nat_stack VNET(nat_stack)
@@ -126,8 +130,26 @@ int nat_configure(uint32_t number, const struct nat_config *c);
 void nat_delete(struct nat *n);
 void nat_config_free(struct nat_config *c);
 
+/* Does the instance look at p at all, and from which side does it come? */
+bool nat_is_concerned(const struct nat *n, const struct fw_packet *p, enum nat_side *side);
+/* What the fragments of p's datagram have in common. */
+struct nat_key nat_fragment_key(const struct fw_packet *p, enum nat_side side);
+
+/* --- nat_early.c ---------------------------------------------------------------------------- */
+
+void nat_early_init(struct nat_stack *s);
+/* The first fragment of what is k on this side has a link. */
+void nat_early_ripen(struct nat *n, enum nat_side side, const struct nat_key *k);
+/* The instance goes. */
+void nat_early_forget(struct nat *n);
+
 /* --- nat_link.c ----------------------------------------------------------------------------- */
 
+static inline bool
+nat_key_equal(const struct nat_key *a, const struct nat_key *b)
+{
+	return ((load64(a) ^ load64(b)) | (load64(&a->near_port) ^ load64(&b->near_port))) == 0;
+}
 struct nat_link *nat_link_find(const struct nat *n, enum nat_side side, const struct nat_key *k);
 /*
  * A new link: out says the local end, in the alias; the same far ends. Both keys are free. NULL:
@@ -153,6 +175,8 @@ void nat_link_due(struct fw_wheel *w, struct fw_wheel_entry *e);
  * is; NULL asks only. False: there is none.
  */
 bool nat_redirect_in(struct nat *n, const struct nat_key *in, struct nat_key *out);
+/* Is the address one that stands for local ends? */
+bool nat_is_alias(const struct nat *n, uint32_t addr);
 /* From inside: its alias. The port is to be chosen if *any_port. */
 bool nat_redirect_out(
     const struct nat *n, const struct nat_key *out, struct nat_key *in, bool *any_port);

@@ -65,12 +65,6 @@ AUDIT_COUNTER(fw_nat_link, "fw_nat_link", links_live);
 
 /* --- tables -------------------------------------------------------------------------------- */
 
-static inline bool
-key_equal(const struct nat_key *a, const struct nat_key *b)
-{
-	return ((load64(a) ^ load64(b)) | (load64(&a->near_port) ^ load64(&b->near_port))) == 0;
-}
-
 static inline uint32_t
 bucket_of(const struct nat_table *t, const struct nat_key *k)
 {
@@ -90,7 +84,7 @@ nat_link_find(const struct nat *n, enum nat_side side, const struct nat_key *k)
 	if (t->buckets == 0)
 		return NULL;
 	for (l = t->bucket[bucket_of(t, k)]; l != NULL; l = l->next[side])
-		if (key_equal(&l->key[side], k))
+		if (nat_key_equal(&l->key[side], k))
 			return l;
 	return NULL;
 }

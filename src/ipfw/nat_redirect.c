@@ -64,6 +64,16 @@ specific(const struct nat_redirect *r)
 }
 
 bool
+nat_is_alias(const struct nat *n, uint32_t addr)
+{
+	const struct nat_redirect *r = n->c.redirects;
+
+	while (r != NULL && alias_of(n, r) != addr)
+		r = r->next;
+	return addr == n->alias || r != NULL;
+}
+
+bool
 nat_redirect_in(struct nat *n, const struct nat_key *in, struct nat_key *out)
 {
 	struct nat_redirect *best = NULL;

@@ -1,6 +1,7 @@
 /*
  * NAT between real hooks: what this stack itself sends for flows that are translated (ipfw/segment.c,
- * state_keepalive.c, reject.c), with the addresses and numbers by which each end knows them.
+ * state_keepalive.c, reject.c), with the addresses and numbers by which each end knows them; fragments
+ * that have come too early (ipfw/nat_early.c).
  */
 #include "fw_packets.h"
 #include "sealed_packets.h"
@@ -147,6 +148,133 @@ test_reset_behind_nat_comes_from_the_alias(void **state)
 	assert_sent(&wan, ALIAS, 2222, OUTSIDE, 1024, 0, 100);
 }
 
+/* --- fragments before their first one --------------------------------------------------------- */
+
+/* 16 bytes of UDP in datagram `id`, from its first byte or those behind. */
+static struct mbuf *
+part(const char *src, const char *dst, uint16_t id, bool first)
+{
+	static const uint8_t ports[16] = { 4, 0, 0, 53, 0, 32 };
+	struct mbuf *m = ip_around(src, dst, IPPROTO_UDP_, ports, sizeof(ports));
+
+	mtod(m, struct ip_hdr *)->id = to_be16(id);
+	return fragment(m, first ? 0 : 16, first);
+}
+
+static void
+translating_gateway(void)
+{
+	gateway();
+	add("100 nat 1 ip from any to any in recv mem1");
+	add("200 nat 1 ip from any to any out xmit mem1");
+	add("300 allow ip from any to any");
+}
+
+/* That many has mi sent, all between these addresses, the first one first. */
+static void
+assert_parts(struct memif *mi, uint32_t n, const char *src, const char *dst)
+{
+	assert_int_equal(mi->sent.len, n);
+	for (uint32_t i = 0; i < n; i++) {
+		assert_int_equal(went_out(mi, i)->src, a4(src));
+		assert_int_equal(went_out(mi, i)->dst, a4(dst));
+		assert_int_equal((from_be16(went_out(mi, i)->off) & IP_OFFMASK_) != 0, i > 0);
+	}
+	memif_clear(mi);
+}
+
+static void
+assert_held(unsigned n)
+{
+	struct tool t;
+	char want[32];
+
+	snprintf(want, sizeof(want), " frag_ptr=%u ", n);
+	assert_int_equal(tool(&t, NULL, "ipfw nat 1 show"), 0);
+	assert_non_null(strstr(t.out, want));
+}
+
+static void
+test_early_fragments_wait_for_the_first_and_follow_it(void **state)
+{
+	(void)state;
+	translating_gateway();
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, false));
+	comes_in(&lan, part(INSIDE, OUTSIDE, 8, false));
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, false));
+	assert_int_equal(wan.sent.len, 0);
+	assert_held(3);
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, true));
+	assert_parts(&wan, 3, ALIAS, OUTSIDE);
+	assert_held(1);
+	/* those that come behind need not wait */
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, false));
+	assert_int_equal(wan.sent.len, 1);
+}
+
+static void
+test_early_fragments_from_outside_wait_too(void **state)
+{
+	(void)state;
+	translating_gateway();
+	command("ipfw -q nat 1 config ip " ALIAS " deny_in redirect_port udp " INSIDE ":53 53");
+	comes_in(&wan, part(OUTSIDE, ALIAS, 7, false));
+	assert_held(1);
+	comes_in(&wan, part(OUTSIDE, ALIAS, 7, true));
+	assert_parts(&lan, 2, OUTSIDE, INSIDE);
+	/* what goes to another address is no business of the instance */
+	comes_in(&wan, part(OUTSIDE, INSIDE, 8, false));
+	assert_held(0);
+}
+
+static void
+test_early_fragments_wait_for_so_long_and_no_more_than_so_many(void **state)
+{
+	const uint64_t before = drops("ipfw.natfragment");
+
+	(void)state;
+	translating_gateway();
+	command("sysctl net.inet.ip.fw.nat_frag_max=2");
+	for (uint16_t id = 1; id <= 3; id++)
+		comes_in(&lan, part(INSIDE, OUTSIDE, id, false));
+	assert_held(2);
+	assert_int_equal(drops("ipfw.natfragment"), before + 1);
+	comes_in(&lan, part(INSIDE, OUTSIDE, 1, true)); /* its other part was the oldest */
+	assert_parts(&wan, 1, ALIAS, OUTSIDE);
+	pass_s(29);
+	assert_held(2);
+	pass_s(2);
+	assert_held(0);
+	assert_int_equal(drops("ipfw.natfragment"), before + 3);
+	command("sysctl net.inet.ip.fw.nat_frag_max=0");
+	comes_in(&lan, part(INSIDE, OUTSIDE, 4, false));
+	assert_held(0);
+	/* the instance goes, and what it holds */
+	command("sysctl net.inet.ip.fw.nat_frag_max=64");
+	comes_in(&lan, part(INSIDE, OUTSIDE, 5, false));
+	command("ipfw nat 1 delete");
+	assert_int_equal(drops("ipfw.natfragment"), before + 5);
+}
+
+static void
+test_without_one_pass_early_fragments_meet_the_rules_behind_nat(void **state)
+{
+	struct fw_rule *behind;
+
+	(void)state;
+	translating_gateway();
+	behind = add("250 count ip from " ALIAS " to any out");
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, false));
+	comes_in(&lan, part(INSIDE, OUTSIDE, 7, true));
+	assert_parts(&wan, 2, ALIAS, OUTSIDE);
+	assert_int_equal(behind->count.packets, 2);
+	command("sysctl net.inet.ip.fw.one_pass=1");
+	comes_in(&lan, part(INSIDE, OUTSIDE, 8, false));
+	comes_in(&lan, part(INSIDE, OUTSIDE, 8, true));
+	assert_parts(&wan, 2, ALIAS, OUTSIDE);
+	assert_int_equal(behind->count.packets, 2);
+}
+
 int
 main(void)
 {
@@ -155,6 +283,10 @@ main(void)
 		INET6_TEST(test_keepalives_of_outside_addresses_find_the_inside),
 		INET6_TEST(test_keepalives_have_the_numbers_that_each_end_knows),
 		INET6_TEST(test_reset_behind_nat_comes_from_the_alias),
+		INET6_TEST(test_early_fragments_wait_for_the_first_and_follow_it),
+		INET6_TEST(test_early_fragments_from_outside_wait_too),
+		INET6_TEST(test_early_fragments_wait_for_so_long_and_no_more_than_so_many),
+		INET6_TEST(test_without_one_pass_early_fragments_meet_the_rules_behind_nat),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
