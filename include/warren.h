@@ -93,6 +93,16 @@ struct warren_divert *warren_divert_open(struct warren *w, const char *jail,
 int warren_divert_write(struct warren_divert *d, const void *bytes, size_t len);
 void warren_divert_close(struct warren_divert *d);
 
+/*
+ * The shaper for programs of FreeBSD 7 and 8: a value of the socket options by which their ipfw
+ * configured it, and the answer to a get in the same layout (docs/dummynet-compat.md). *layout is
+ * 0 at first and keeps who speaks between calls. 0; -errno, also what the record asked for could
+ * not be done; -ENOENT no such jail, with nothing in *answer. *answer is malloc'd, NULL if empty.
+ */
+int warren_dummynet_record(struct warren *w, const char *jail, int option, bool get,
+    const void *bytes, size_t len, size_t room, unsigned *layout, void **answer,
+    size_t *answer_len);
+
 const char *warren_version(void);
 
 #ifdef __cplusplus

@@ -13,14 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A lone - behind -f, or where ipfw has its file: at the end. */
+/* A lone - behind -f, or where ipfw and `dnctl record` have their file: at the end. */
 static char **
 stdin_word(int argc, char **argv)
 {
 	bool last_is_file = false;
 
 	for (int i = 1; i < argc; i++) {
-		last_is_file = last_is_file || strcmp(argv[i - 1], "ipfw") == 0;
+		last_is_file = last_is_file || strcmp(argv[i - 1], "ipfw") == 0 ||
+		    strcmp(argv[i - 1], "record") == 0;
 		if (strcmp(argv[i], "-") != 0)
 			continue;
 		if (strcmp(argv[i - 1], "-f") == 0 || (last_is_file && i == argc - 1))

@@ -5,14 +5,11 @@
 #include "dummynet/dn_aqm.h"
 
 #include "base/clock.h"
-#include "kern/verb.h"
+#include "dummynet/dn_words.h"
 
-#include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stddef.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -40,17 +37,6 @@ static const struct word {
 #undef AT
 };
 
-static bool
-read_fraction(const char *text, double *value)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)text[0]) && text[0] != '.')
-		return false;
-	*value = strtod(text, &end);
-	return *end == '\0' && isfinite(*value);
-}
-
 /* place lies in a copy of the configuration: what is refused changes nothing. */
 static int
 read_value(void *place, enum value value, int argc, char **argv, const char **why)
@@ -61,12 +47,16 @@ read_value(void *place, enum value value, int argc, char **argv, const char **wh
 		*(bool *)place = value == VALUE_ON;
 		return 1;
 	case VALUE_TIME:
-		if (argc >= 2 && verb_duration(argv[1], place))
+		/* FreeBSD takes 0 for the least, 1 us; its own tests say so */
+		if (argc >= 2 && dn_parse_time(argv[1], place)) {
+			if (*(uint64_t *)place == 0)
+				*(uint64_t *)place = NS_PER_US;
 			return 2;
-		*why = "a time with its unit must follow (as 5ms)";
+		}
+		*why = "a time must follow (as 5ms)";
 		return -1;
 	case VALUE_FRACTION:
-		if (argc >= 2 && read_fraction(argv[1], place))
+		if (argc >= 2 && dn_parse_fraction(argv[1], place))
 			return 2;
 		*why = "a number must follow (as 0.125)";
 		return -1;

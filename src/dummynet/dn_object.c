@@ -96,7 +96,10 @@ dn_flowset_share(const struct dn_flowset *fs)
 	};
 }
 
-/* How long a typical packet takes tells RED how fast an idle queue's average falls. */
+/*
+ * How long a typical packet takes tells RED how fast an idle queue's average falls. Its thresholds
+ * are in what the queue is limited in.
+ */
 static void
 aqm_follow_link(struct dn_flowset *fs)
 {
@@ -105,6 +108,7 @@ aqm_follow_link(struct dn_flowset *fs)
 
 	if (aqm->kind != DN_AQM_RED && aqm->kind != DN_AQM_GRED)
 		return;
+	aqm->red.bytes = fs->config.queue_bytes != 0;
 	aqm->red.typical_ns = rate == 0 ? 0 : VNET(dn_red_avg_pkt_size) * 8 * NS_PER_SEC / rate;
 	if (aqm->red.max_pkt_size == 0)
 		aqm->red.max_pkt_size = VNET(dn_red_max_pkt_size);

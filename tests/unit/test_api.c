@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -458,6 +459,39 @@ test_api_live_serves_a_control_socket(void **state)
 	open_live(state);
 }
 
+/* A pipe as FreeBSD 7 on amd64 asks for it: struct dn_pipe is 352 bytes (docs/dummynet-compat.md). */
+static void
+test_api_takes_the_records_of_old_programs(void **state)
+{
+	uint8_t pipe[352] = { 0 };
+	const uint32_t number = 9, rate = 64000;
+	unsigned layout = 0;
+	size_t len;
+	void *answer;
+
+	(void)state;
+	memcpy(pipe + 8, &number, 4);
+	memcpy(pipe + 12, &rate, 4);
+	/* of which release it is nobody knows yet */
+	assert_int_equal(
+	    warren_dummynet_record(w, NULL, 64, true, NULL, 0, 4096, &layout, &answer, &len),
+	    -EINVAL);
+	must(NULL, "jail -c name=j vnet persist");
+	assert_int_equal(warren_dummynet_record(
+			     w, "j", 60, false, pipe, sizeof(pipe), 0, &layout, &answer, &len),
+	    0);
+	assert_null(answer);
+	assert_int_equal(
+	    warren_dummynet_record(w, "j", 64, true, NULL, 0, 4096, &layout, &answer, &len), 0);
+	assert_int_equal(len, sizeof(pipe));
+	assert_memory_equal((uint8_t *)answer + 8, pipe + 8, 8);
+	free(answer);
+	assert_int_equal(
+	    warren_dummynet_record(w, "k", 64, true, NULL, 0, 4096, &layout, &answer, &len),
+	    -ENOENT);
+	must("j", "ipfw pipe 9 show");
+}
+
 int
 main(void)
 {
@@ -475,6 +509,7 @@ main(void)
 		V(test_api_command_that_waits_for_nothing_is_ended),
 		V(test_api_diverts_packets_in_virtual_time),
 		V(test_api_what_is_written_back_at_once_does_not_nest),
+		V(test_api_takes_the_records_of_old_programs),
 		V(test_api_port_gives_frames_and_takes_them),
 		V(test_api_port_outlives_its_jail),
 		V(test_api_port_that_cannot_be_says_why),

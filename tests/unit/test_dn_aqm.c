@@ -542,7 +542,7 @@ test_words_are_read_and_said_again(void **state)
 	/* Not its word; its word, but wrong: then nothing has changed. */
 	assert_int_equal(dn_aqm_word(&c, 2, (char *[]){ "alpha", "1" }, &why), 0);
 	assert_int_equal(dn_aqm_word(&c, 1, (char *[]){ "target" }, &why), -1);
-	assert_int_equal(dn_aqm_word(&c, 2, (char *[]){ "target", "5" }, &why), -1);
+	assert_int_equal(dn_aqm_word(&c, 2, (char *[]){ "target", "5x" }, &why), -1);
 	assert_int_equal(dn_aqm_word(&c, 2, (char *[]){ "interval", "11s" }, &why), -1);
 	assert_string_equal(why, "interval must be from 1 us to 10 s");
 	assert_int_equal(c.codel.interval_ns, 100 * ms);
