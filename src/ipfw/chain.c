@@ -86,14 +86,14 @@ fw_map_after(const struct fw_map *map, const struct fw_ref *ref)
 {
 	if (ref->chain_id != map->id)
 		return ref->rule_id == UINT32_MAX ?
-		    map_search(map, (uint16_t)(ref->number + (ref->number < FW_NUMBER_MAX)), 0) :
+		    fw_map_find(map, fw_number_behind(ref->number)) :
 		    map_search(map, ref->number, ref->rule_id + 1);
 	chain_steps++;
 	return ref->slot + 1 < map->n ? ref->slot + 1 : map->n - 1;
 }
 
 uint32_t
-fw_map_jump(const struct fw_map *map, uint32_t slot, uint16_t number)
+fw_map_jump(const struct fw_map *map, uint32_t slot, uint32_t number)
 {
 	struct fw_rule *r = map->rule[slot];
 	uint64_t jump = __atomic_load_n(&r->jump, __ATOMIC_RELAXED);
@@ -103,9 +103,7 @@ fw_map_jump(const struct fw_map *map, uint32_t slot, uint16_t number)
 		chain_steps++;
 		return (uint32_t)(jump >> 32);
 	}
-	if (number <= r->number && r->action != FW_ACT_CALL)
-		number = (uint16_t)(r->number + (r->number < FW_NUMBER_MAX));
-	to = fw_map_find(map, number);
+	to = fw_map_find(map, fw_jump_number(r, number));
 	/* Slot and map in one store: who reads it has both of one jump. */
 	if (!r->by_tablearg)
 		__atomic_store_n(&r->jump, (uint64_t)to << 32 | map->id, __ATOMIC_RELAXED);

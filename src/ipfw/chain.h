@@ -61,12 +61,30 @@ fw_ref_of(const struct fw_map *map, uint32_t slot)
 uint32_t fw_map_after(const struct fw_map *map, const struct fw_ref *ref);
 /* Slot of the first rule with this number or a higher one: always one, since 65535 is there. */
 uint32_t fw_map_find(const struct fw_map *map, uint16_t number);
+/* The number behind one; nothing is behind the last. */
+static inline uint16_t
+fw_number_behind(uint16_t number)
+{
+	return (uint16_t)(number + (number < FW_NUMBER_MAX));
+}
+
 /*
- * The same for a jump of the rule in `slot`: remembered in the rule, unless its number comes from a
- * table. A skipto never goes backwards (to its own number or a lower one: to the next rule number);
- * a call may.
+ * Where r leads that says `number`: a skipto never goes backwards (to its own number or a lower one: to
+ * the next), a call may.
  */
-uint32_t fw_map_jump(const struct fw_map *map, uint32_t slot, uint16_t number);
+static inline uint16_t
+fw_jump_number(const struct fw_rule *r, uint32_t number)
+{
+	if (number <= r->number && r->action != FW_ACT_CALL)
+		return fw_number_behind(r->number);
+	return (uint16_t)(number < FW_NUMBER_MAX ? number : FW_NUMBER_MAX);
+}
+
+/*
+ * The slot to which the rule in `slot` jumps: remembered in the rule, unless its number comes from a
+ * table.
+ */
+uint32_t fw_map_jump(const struct fw_map *map, uint32_t slot, uint32_t number);
 
 static inline bool
 fw_slot_is_enabled(const struct fw_map *map, uint32_t slot)

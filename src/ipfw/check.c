@@ -222,16 +222,13 @@ end_with_forward(struct walk *w, uint32_t slot, struct fw_rule *r, bool by_state
 	return end_with(w, FW_ACT_FWD, slot, r, 0);
 }
 
-/* Never backwards: to its own number or a lower one leads to the next number. */
 static uint32_t
 jump(struct walk *w, uint32_t slot, const struct fw_rule *r, uint32_t number)
 {
-	uint16_t to = (uint16_t)(number < FW_NUMBER_MAX ? number : FW_NUMBER_MAX);
-
 	if (w->map->rule[slot] == r)
-		return fw_map_jump(w->map, slot, to);
+		return fw_map_jump(w->map, slot, number);
 	/* the parent of a state has left the map meanwhile */
-	return fw_map_find(w->map, to > r->number ? to : (uint16_t)(r->number + 1));
+	return fw_map_find(w->map, fw_jump_number(r, number));
 }
 
 /* A call that finds the stack full, or leads on and on, is passed over. */
@@ -257,7 +254,7 @@ call_return(struct walk *w, uint32_t slot)
 	if (p->calls == 0)
 		return slot + 1;
 	number = p->call[--p->calls];
-	return fw_map_find(w->map, (uint16_t)(number + (number < FW_NUMBER_MAX)));
+	return fw_map_find(w->map, fw_number_behind(number));
 }
 
 /* Is it an action that this packet has no use for: then the rule doesn't match? */

@@ -237,38 +237,25 @@ static bool
 changes_packets(const struct fw_rule *r)
 {
 	switch ((enum fw_action)r->action) {
-	case FW_ACT_ALLOW:
-	case FW_ACT_DENY:
-	case FW_ACT_UNREACH:
-	case FW_ACT_UNREACH6:
-	case FW_ACT_RESET:
-	case FW_ACT_RESET6:
 	case FW_ACT_COUNT:
 	case FW_ACT_SKIPTO:
 	case FW_ACT_CALL:
 	case FW_ACT_RETURN:
 	case FW_ACT_CHECK_STATE:
 	case FW_ACT_FWD:
-		return r->tag != 0 || r->untag != 0 || r->tag_by_tablearg || r->untag_by_tablearg;
+		break;
 	default:
-		return true;
+		if (!ends_search(r))
+			return true;
 	}
+	return r->tag != 0 || r->untag != 0 || r->tag_by_tablearg || r->untag_by_tablearg;
 }
 
-/* Where skipto leads: never backwards. */
+/* Where a skipto or a call leads. */
 static uint32_t
-skipto_target(const struct fw_map *map, const struct fw_rule *r)
+jump_target(const struct fw_map *map, const struct fw_rule *r)
 {
-	const uint32_t to = r->arg > r->number ? r->arg : r->number + UINT32_C(1);
-
-	return fw_map_find(map, (uint16_t)(to < FW_NUMBER_MAX ? to : FW_NUMBER_MAX));
-}
-
-static void
-entry_at_number(struct entries *e, uint32_t number)
-{
-	e->at[fw_map_find(e->map, (uint16_t)(number < FW_NUMBER_MAX ? number : FW_NUMBER_MAX))] =
-	    true;
+	return fw_map_find(map, fw_jump_number(r, r->arg));
 }
 
 /*
@@ -288,12 +275,9 @@ entries_of(struct entries *e, uint32_t slot)
 		e->all = true;
 		return;
 	}
-	if (r->action == FW_ACT_SKIPTO) {
-		e->at[skipto_target(e->map, r)] = true;
-		return;
-	}
-	entry_at_number(e, r->arg);
-	entry_at_number(e, r->number + UINT32_C(1)); /* return leads there */
+	e->at[jump_target(e->map, r)] = true;
+	if (r->action == FW_ACT_CALL) /* return leads there */
+		e->at[fw_map_find(e->map, fw_number_behind(r->number))] = true;
 }
 
 static int
@@ -320,7 +304,7 @@ takes_away(const struct fw_map *map, uint32_t slot, uint32_t behind)
 		if (r->insn[i].op == FW_OP_DEFER)
 			return false;
 	if (r->action == FW_ACT_SKIPTO)
-		return !r->by_tablearg && skipto_target(map, r) > behind;
+		return !r->by_tablearg && jump_target(map, r) > behind;
 	return ends_search(r);
 }
 
