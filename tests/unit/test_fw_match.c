@@ -411,6 +411,7 @@ test_owners_of_endpoints(void **state)
 {
 	struct mbuf *m = udp("10.0.0.2", 1, "10.0.0.1", 53, 0);
 	struct mbuf *back = udp("10.0.0.1", 53, "10.0.0.2", 1, 0);
+	struct mbuf *segment = tcp("10.0.0.2", 1, "10.0.0.1", 53, ACK);
 	struct ipaddr any = ipaddr4(0);
 	struct udp_endpoint *ep;
 
@@ -425,11 +426,15 @@ test_owners_of_endpoints(void **state)
 	assert_no_match(m, "ip from any to any uid 1001");
 	assert_no_match(m, "ip from any to any jail 3");
 	assert_no_match(m, "ip from any to any sockarg");
+	/* nobody has an endpoint of TCP */
+	assert_no_match(segment, "tcp from any to any uid 0");
+	assert_match(segment, "tcp from any to any not uid 0");
 	assert_true(matches_at(back, PFIL_INET, PFIL_OUT, lan.ifp, "ip from any to any uid 0"));
 	assert_no_match(back, "ip from any to any uid 0"); /* in: nobody is at 10.0.0.2 */
 	udp_close(ep);
 	m_free(m);
 	m_free(back);
+	m_free(segment);
 }
 
 /* Jails and users among addresses: 3 is 0.0.0.3, not 3.0.0.0. */
