@@ -5,6 +5,7 @@
  * round (contraposition). a excludes b if a implies "not b".
  */
 #include "ipfw/imply.h"
+#include "ipfw/language.h"
 
 #include "inet/ip.h"
 #include "inet6/ip6.h"
@@ -13,118 +14,133 @@
 
 enum { TH_RST = 0x04, TH_ACK = 0x10, PROTO_SCTP = 132, PROTO_UDPLITE = 136 };
 
-/* --- numbers, addresses ----------------------------------------------------------------------- */
+/* --- lists ------------------------------------------------------------------------------------ */
 
 static bool
-range_in_some(const struct fw_range *x, const struct fw_insn *b)
+range_in(const void *x, const void *y)
 {
-	for (unsigned i = 0; i < b->n; i++)
-		if (x->lo >= b->u.range[i].lo && x->hi <= b->u.range[i].hi)
+	const struct fw_range *a = x, *b = y;
+
+	return a->lo >= b->lo && a->hi <= b->hi;
+}
+
+static bool
+range_apart(const void *x, const void *y)
+{
+	const struct fw_range *a = x, *b = y;
+
+	return a->lo > b->hi || b->lo > a->hi;
+}
+
+/* Bytes under masks: is all that a matches among what b matches? */
+static bool
+masked_in(const void *a, const void *a_mask, const void *b, const void *b_mask, unsigned n)
+{
+	const uint8_t *x = a, *x_mask = a_mask, *y = b, *y_mask = b_mask;
+
+	for (unsigned i = 0; i < n; i++)
+		if ((y_mask[i] & ~x_mask[i]) != 0 || ((x[i] ^ y[i]) & y_mask[i]) != 0)
+			return false;
+	return true;
+}
+
+/* Is there a byte that both ask for, and differ in? */
+static bool
+masked_apart(const void *a, const void *a_mask, const void *b, const void *b_mask, unsigned n)
+{
+	const uint8_t *x = a, *x_mask = a_mask, *y = b, *y_mask = b_mask;
+
+	for (unsigned i = 0; i < n; i++)
+		if ((x[i] ^ y[i]) & x_mask[i] & y_mask[i])
 			return true;
 	return false;
 }
 
 static bool
-ranges_in(const struct fw_insn *a, const struct fw_insn *b)
+net_in(const void *x, const void *y)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		if (!range_in_some(&a->u.range[i], b))
-			return false;
-	return true;
+	const struct fw_net *a = x, *b = y;
+
+	return masked_in(&a->addr, &a->mask, &b->addr, &b->mask, sizeof(a->addr));
 }
 
 static bool
-ranges_apart(const struct fw_insn *a, const struct fw_insn *b)
+net_apart(const void *x, const void *y)
 {
-	for (unsigned i = 0; i < a->n; i++)
-		for (unsigned j = 0; j < b->n; j++)
-			if (a->u.range[i].lo <= b->u.range[j].hi &&
-			    b->u.range[j].lo <= a->u.range[i].hi)
-				return false;
-	return true;
-}
+	const struct fw_net *a = x, *b = y;
 
-static inline bool
-net_in(const struct fw_net *x, const struct fw_net *y)
-{
-	return (x->mask & y->mask) == y->mask && ((x->addr ^ y->addr) & y->mask) == 0;
-}
-
-static inline bool
-net_apart(const struct fw_net *x, const struct fw_net *y)
-{
-	return ((x->addr ^ y->addr) & x->mask & y->mask) != 0;
+	return masked_apart(&a->addr, &a->mask, &b->addr, &b->mask, sizeof(a->addr));
 }
 
 static bool
-net6_in(const struct fw_net6 *x, const struct fw_net6 *y)
+net6_in(const void *x, const void *y)
 {
-	for (unsigned i = 0; i < sizeof(x->addr); i++) {
-		const uint8_t mask = y->mask.b[i];
+	const struct fw_net6 *a = x, *b = y;
 
-		if ((x->mask.b[i] & mask) != mask || ((x->addr.b[i] ^ y->addr.b[i]) & mask) != 0)
-			return false;
-	}
-	return true;
+	return masked_in(&a->addr, &a->mask, &b->addr, &b->mask, sizeof(a->addr));
 }
 
 static bool
-net6_apart(const struct fw_net6 *x, const struct fw_net6 *y)
+net6_apart(const void *x, const void *y)
 {
-	for (unsigned i = 0; i < sizeof(x->addr); i++)
-		if ((x->addr.b[i] ^ y->addr.b[i]) & x->mask.b[i] & y->mask.b[i])
+	const struct fw_net6 *a = x, *b = y;
+
+	return masked_apart(&a->addr, &a->mask, &b->addr, &b->mask, sizeof(a->addr));
+}
+
+static bool
+label_in(const void *x, const void *y)
+{
+	return *(const uint32_t *)x == *(const uint32_t *)y;
+}
+
+/* How two elements of lists stand to each other. NULL: it is no list, or nobody asks. */
+static const struct {
+	bool (*in)(const void *x, const void *y);
+	bool (*apart)(const void *x, const void *y);
+} elements[] = {
+	[FW_OPERAND_NETS] = { net_in, net_apart },
+	[FW_OPERAND_NETS6] = { net6_in, net6_apart },
+	[FW_OPERAND_RANGES] = { range_in, range_apart },
+	[FW_OPERAND_LABELS] = { label_in, NULL },
+};
+
+static const void *
+element(const struct fw_insn *list, unsigned i)
+{
+	return (const uint8_t *)list->u.net + i * fw_operand_bytes(fw_insn_operand(list));
+}
+
+static bool
+lies_in_one(const void *x, const struct fw_insn *list)
+{
+	for (unsigned i = 0; i < list->n; i++)
+		if (elements[fw_insn_operand(list)].in(x, element(list, i)))
 			return true;
 	return false;
 }
 
-/* Each net of a lies in one of b's. */
+/* Both are lists of one kind. */
 static bool
-nets_in(const struct fw_insn *a, const struct fw_insn *b)
+each_lies_in_one(const struct fw_insn *a, const struct fw_insn *b)
 {
-	for (unsigned i = 0; i < a->n; i++) {
-		unsigned j = 0;
-
-		while (j < b->n && !net_in(&a->u.net[i], &b->u.net[j]))
-			j++;
-		if (j == b->n)
+	for (unsigned i = 0; i < a->n; i++)
+		if (!lies_in_one(element(a, i), b))
 			return false;
-	}
 	return true;
 }
 
 static bool
-nets6_in(const struct fw_insn *a, const struct fw_insn *b)
-{
-	for (unsigned i = 0; i < a->n; i++) {
-		unsigned j = 0;
-
-		while (j < b->n && !net6_in(&a->u.net6[i], &b->u.net6[j]))
-			j++;
-		if (j == b->n)
-			return false;
-	}
-	return true;
-}
-
-static bool
-nets_apart(const struct fw_insn *a, const struct fw_insn *b)
+all_are_apart(const struct fw_insn *a, const struct fw_insn *b)
 {
 	for (unsigned i = 0; i < a->n; i++)
 		for (unsigned j = 0; j < b->n; j++)
-			if (!net_apart(&a->u.net[i], &b->u.net[j]))
+			if (!elements[fw_insn_operand(a)].apart(element(a, i), element(b, j)))
 				return false;
 	return true;
 }
 
-static bool
-nets6_apart(const struct fw_insn *a, const struct fw_insn *b)
-{
-	for (unsigned i = 0; i < a->n; i++)
-		for (unsigned j = 0; j < b->n; j++)
-			if (!net6_apart(&a->u.net6[i], &b->u.net6[j]))
-				return false;
-	return true;
-}
+/* --- sets ------------------------------------------------------------------------------------- */
 
 static bool
 bits_in(const uint64_t *a, const uint64_t *b)
@@ -184,77 +200,22 @@ table_in(const struct fw_table_match *a, const struct fw_table_match *b)
 }
 
 static bool
-six_in(const uint8_t *a, const uint8_t *a_mask, const uint8_t *b, const uint8_t *b_mask)
-{
-	for (unsigned i = 0; i < 6; i++)
-		if ((a_mask[i] & b_mask[i]) != b_mask[i] || ((a[i] ^ b[i]) & b_mask[i]) != 0)
-			return false;
-	return true;
-}
-
-static bool
 mac_in(const struct fw_mac *a, const struct fw_mac *b)
 {
-	return six_in(a->dst, a->dst_mask, b->dst, b->dst_mask) &&
-	    six_in(a->src, a->src_mask, b->src, b->src_mask);
+	return masked_in(a->dst, a->dst_mask, b->dst, b->dst_mask, sizeof(a->dst)) &&
+	    masked_in(a->src, a->src_mask, b->src, b->src_mask, sizeof(a->src));
 }
 
 /* --- of one kind ------------------------------------------------------------------------------ */
 
+/* What an instruction holds in itself. */
 static bool
-labels_in(const struct fw_insn *a, const struct fw_insn *b)
-{
-	for (unsigned i = 0; i < a->n; i++) {
-		unsigned j = 0;
-
-		while (j < b->n && a->u.num32[i] != b->u.num32[j])
-			j++;
-		if (j == b->n)
-			return false;
-	}
-	return true;
-}
-
-/* a and b have one op and no NOT: does a's set lie in b's? */
-static bool
-same_in(const struct fw_insn *a, const struct fw_insn *b)
+value_in(const struct fw_insn *a, const struct fw_insn *b)
 {
 	switch ((enum fw_op)a->op) {
-	case FW_OP_SRC:
-	case FW_OP_DST:
-		return nets_in(a, b);
-	case FW_OP_SRC6:
-	case FW_OP_DST6:
-		return nets6_in(a, b);
-	case FW_OP_SRC_SET:
-	case FW_OP_DST_SET:
-		return set_in(a->u.set, b->u.set);
 	case FW_OP_SRC_ME:
 	case FW_OP_DST_ME:
 		return b->n != 6 || a->n == 6;
-	case FW_OP_SRC_TABLE:
-	case FW_OP_DST_TABLE:
-	case FW_OP_LOOKUP:
-	case FW_OP_FLOW:
-		return table_in(a->u.table, b->u.table);
-	case FW_OP_TAGGED:
-		return !((a->flags | b->flags) & FW_TABLEARG) && ranges_in(a, b);
-	case FW_OP_SRC_PORT:
-	case FW_OP_DST_PORT:
-	case FW_OP_MAC_TYPE:
-	case FW_OP_IPID:
-	case FW_OP_IPLEN:
-	case FW_OP_IPTTL:
-	case FW_OP_TCPWIN:
-	case FW_OP_TCPDATALEN:
-	case FW_OP_TCPMSS:
-		return ranges_in(a, b);
-	case FW_OP_MAC:
-		return mac_in(a->u.mac, b->u.mac);
-	case FW_OP_RECV:
-	case FW_OP_XMIT:
-	case FW_OP_VIA:
-		return iface_in(a->u.iface, b->u.iface);
 	case FW_OP_IPTOS:
 	case FW_OP_IPOPTIONS:
 	case FW_OP_TCPFLAGS:
@@ -263,22 +224,44 @@ same_in(const struct fw_insn *a, const struct fw_insn *b)
 	case FW_OP_DSCP:
 	case FW_OP_ICMPTYPE:
 		return (a->u.num & ~b->u.num) == 0;
-	case FW_OP_ICMP6TYPE:
-		return bits_in(a->u.bits, b->u.bits);
 	case FW_OP_EXT6HDR:
 	case FW_OP_DIVERTED:
 		return (a->n & ~b->n) == 0;
-	case FW_OP_FLOWID:
-		return labels_in(a, b);
 	case FW_OP_PROB: /* each rule's chance is its own */
-	case FW_OP_KEEP_STATE:
-	case FW_OP_LIMIT:
 	case FW_OP_DEFER:
 	case FW_OP_COUNT_:
 		return false;
 	default: /* those that hold a number, or nothing */
 		return a->n == b->n && a->arg == b->arg;
 	}
+}
+
+/* a and b have one op and no NOT: does a's set lie in b's? */
+static bool
+same_in(const struct fw_insn *a, const struct fw_insn *b)
+{
+	switch (fw_insn_operand(a)) {
+	case FW_OPERAND_NETS:
+	case FW_OPERAND_NETS6:
+	case FW_OPERAND_RANGES:
+	case FW_OPERAND_LABELS:
+		return !((a->flags | b->flags) & FW_TABLEARG) && each_lies_in_one(a, b);
+	case FW_OPERAND_SET:
+		return set_in(a->u.set, b->u.set);
+	case FW_OPERAND_TABLE:
+		return table_in(a->u.table, b->u.table);
+	case FW_OPERAND_MAC:
+		return mac_in(a->u.mac, b->u.mac);
+	case FW_OPERAND_IFACE:
+		return iface_in(a->u.iface, b->u.iface);
+	case FW_OPERAND_BITS:
+		return bits_in(a->u.bits, b->u.bits);
+	case FW_OPERAND_LIMIT:
+		return false;
+	case FW_OPERAND_VALUE:
+		break;
+	}
+	return value_in(a, b);
 }
 
 /* --- of several kinds ------------------------------------------------------------------------- */
@@ -400,10 +383,7 @@ set_in_nets(const struct fw_insn *a, const struct fw_insn *b)
 	if (!(a->op == FW_OP_SRC_SET && b->op == FW_OP_SRC) &&
 	    !(a->op == FW_OP_DST_SET && b->op == FW_OP_DST))
 		return false;
-	for (unsigned i = 0; i < b->n; i++)
-		if (net_in(&base, &b->u.net[i]))
-			return true;
-	return false;
+	return lies_in_one(&base, b);
 }
 
 /* Neither has NOT. */
@@ -431,31 +411,10 @@ plain_implies(const struct fw_insn *a, const struct fw_insn *b)
 
 /* --- apart ------------------------------------------------------------------------------------ */
 
-/* a and b have one op and no NOT: is there no packet in both? */
 static bool
-same_apart(const struct fw_insn *a, const struct fw_insn *b)
+values_apart(const struct fw_insn *a, const struct fw_insn *b)
 {
 	switch ((enum fw_op)a->op) {
-	case FW_OP_SRC:
-	case FW_OP_DST:
-		return nets_apart(a, b);
-	case FW_OP_SRC6:
-	case FW_OP_DST6:
-		return nets6_apart(a, b);
-	case FW_OP_SRC_PORT:
-	case FW_OP_DST_PORT:
-	case FW_OP_MAC_TYPE:
-	case FW_OP_IPID:
-	case FW_OP_IPLEN:
-	case FW_OP_IPTTL:
-	case FW_OP_TCPWIN:
-	case FW_OP_TCPDATALEN:
-	case FW_OP_TCPMSS:
-		return ranges_apart(a, b);
-	case FW_OP_RECV:
-	case FW_OP_XMIT:
-	case FW_OP_VIA:
-		return iface_apart(a->u.iface, b->u.iface) || iface_apart(b->u.iface, a->u.iface);
 	case FW_OP_IPTOS:
 	case FW_OP_IPOPTIONS:
 	case FW_OP_TCPFLAGS:
@@ -471,6 +430,25 @@ same_apart(const struct fw_insn *a, const struct fw_insn *b)
 	case FW_OP_TCPACK:
 	case FW_OP_FIB:
 		return a->arg != b->arg;
+	default:
+		return false;
+	}
+}
+
+/* a and b have one op and no NOT: is there no packet in both? */
+static bool
+same_apart(const struct fw_insn *a, const struct fw_insn *b)
+{
+	switch (fw_insn_operand(a)) {
+	case FW_OPERAND_NETS:
+	case FW_OPERAND_NETS6:
+		return all_are_apart(a, b);
+	case FW_OPERAND_RANGES: /* but a packet has many tags */
+		return a->op != FW_OP_TAGGED && all_are_apart(a, b);
+	case FW_OPERAND_IFACE:
+		return iface_apart(a->u.iface, b->u.iface) || iface_apart(b->u.iface, a->u.iface);
+	case FW_OPERAND_VALUE:
+		return values_apart(a, b);
 	default:
 		return false;
 	}

@@ -146,9 +146,23 @@ fw_option_print fw_print_option;
 
 /* --- instructions --------------------------------------------------------- */
 
-/* What u of an instruction is. */
-enum fw_holds { FW_HOLDS_VALUE, FW_HOLDS_LIST, FW_HOLDS_TABLE, FW_HOLDS_IFACE };
-enum fw_holds fw_insn_holds(const struct fw_insn *in);
+/* What u of an instruction is: a value in itself, or points to. */
+enum fw_operand {
+	FW_OPERAND_VALUE,
+	FW_OPERAND_NETS,
+	FW_OPERAND_NETS6,
+	FW_OPERAND_SET,
+	FW_OPERAND_TABLE,
+	FW_OPERAND_RANGES,
+	FW_OPERAND_MAC,
+	FW_OPERAND_IFACE,
+	FW_OPERAND_BITS, /* 256 of them */
+	FW_OPERAND_LABELS,
+	FW_OPERAND_LIMIT
+};
+enum fw_operand fw_insn_operand(const struct fw_insn *in);
+/* Bytes of one of the n that a list has; of the whole, if it is no list. */
+size_t fw_operand_bytes(enum fw_operand operand);
 /* Bytes that u points to. */
 size_t fw_insn_bytes(const struct fw_insn *in);
 /* Lets its tables go. */

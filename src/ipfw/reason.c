@@ -446,7 +446,7 @@ fw_reason_found(const struct fw_rule *r, struct fw_packet *p, char *text, size_t
 
 	text[0] = '\0';
 	for (const struct fw_insn *i = r->insn; i < r->insn + r->n_insns; i++) {
-		if (fw_insn_holds(i) != FW_HOLDS_TABLE)
+		if (fw_insn_operand(i) != FW_OPERAND_TABLE)
 			continue;
 		if (t.len > 0)
 			fw_put(&t, "; ");

@@ -51,42 +51,24 @@ fw_rule_list(size_t bytes)
 
 /* --- what instructions hold ------------------------------------------------ */
 
-enum fw_holds
-fw_insn_holds(const struct fw_insn *in)
-{
-	switch ((enum fw_op)in->op) {
-	case FW_OP_SRC_TABLE:
-	case FW_OP_DST_TABLE:
-	case FW_OP_LOOKUP:
-	case FW_OP_FLOW:
-		return FW_HOLDS_TABLE;
-	case FW_OP_RECV:
-	case FW_OP_XMIT:
-	case FW_OP_VIA:
-		return FW_HOLDS_IFACE;
-	default:
-		return fw_insn_bytes(in) > 0 ? FW_HOLDS_LIST : FW_HOLDS_VALUE;
-	}
-}
-
-size_t
-fw_insn_bytes(const struct fw_insn *in)
+enum fw_operand
+fw_insn_operand(const struct fw_insn *in)
 {
 	switch ((enum fw_op)in->op) {
 	case FW_OP_SRC:
 	case FW_OP_DST:
-		return in->n * sizeof(*in->u.net);
+		return FW_OPERAND_NETS;
 	case FW_OP_SRC6:
 	case FW_OP_DST6:
-		return in->n * sizeof(*in->u.net6);
+		return FW_OPERAND_NETS6;
 	case FW_OP_SRC_SET:
 	case FW_OP_DST_SET:
-		return sizeof(*in->u.set);
+		return FW_OPERAND_SET;
 	case FW_OP_SRC_TABLE:
 	case FW_OP_DST_TABLE:
 	case FW_OP_LOOKUP:
 	case FW_OP_FLOW:
-		return sizeof(*in->u.table);
+		return FW_OPERAND_TABLE;
 	case FW_OP_SRC_PORT:
 	case FW_OP_DST_PORT:
 	case FW_OP_MAC_TYPE:
@@ -97,40 +79,72 @@ fw_insn_bytes(const struct fw_insn *in)
 	case FW_OP_TCPDATALEN:
 	case FW_OP_TCPMSS:
 	case FW_OP_TAGGED:
-		return in->n * sizeof(*in->u.range);
+		return FW_OPERAND_RANGES;
 	case FW_OP_MAC:
-		return sizeof(*in->u.mac);
+		return FW_OPERAND_MAC;
 	case FW_OP_RECV:
 	case FW_OP_XMIT:
 	case FW_OP_VIA:
-		return sizeof(*in->u.iface);
+		return FW_OPERAND_IFACE;
 	case FW_OP_ICMP6TYPE:
-		return 4 * sizeof(*in->u.bits);
+		return FW_OPERAND_BITS;
 	case FW_OP_FLOWID:
-		return in->n * sizeof(*in->u.num32);
+		return FW_OPERAND_LABELS;
 	case FW_OP_KEEP_STATE:
 	case FW_OP_LIMIT:
-		return sizeof(*in->u.limit);
+		return FW_OPERAND_LIMIT;
 	default:
-		return 0;
+		return FW_OPERAND_VALUE;
 	}
+}
+
+static const struct {
+	size_t bytes;
+	bool is_list;
+} operands[] = {
+	[FW_OPERAND_VALUE] = { 0, false },
+	[FW_OPERAND_NETS] = { sizeof(struct fw_net), true },
+	[FW_OPERAND_NETS6] = { sizeof(struct fw_net6), true },
+	[FW_OPERAND_SET] = { sizeof(struct fw_set), false },
+	[FW_OPERAND_TABLE] = { sizeof(struct fw_table_match), false },
+	[FW_OPERAND_RANGES] = { sizeof(struct fw_range), true },
+	[FW_OPERAND_MAC] = { sizeof(struct fw_mac), false },
+	[FW_OPERAND_IFACE] = { sizeof(struct fw_iface), false },
+	[FW_OPERAND_BITS] = { 4 * sizeof(uint64_t), false },
+	[FW_OPERAND_LABELS] = { sizeof(uint32_t), true },
+	[FW_OPERAND_LIMIT] = { sizeof(struct fw_limit), false },
+};
+
+size_t
+fw_operand_bytes(enum fw_operand operand)
+{
+	return operands[operand].bytes;
+}
+
+size_t
+fw_insn_bytes(const struct fw_insn *in)
+{
+	const enum fw_operand operand = fw_insn_operand(in);
+
+	return operands[operand].bytes * (operands[operand].is_list ? in->n : 1u);
 }
 
 void
 fw_insn_release_tables(const struct fw_insn *in)
 {
-	enum fw_holds holds = fw_insn_holds(in);
+	const enum fw_operand operand = fw_insn_operand(in);
 
-	if (holds == FW_HOLDS_TABLE && in->u.table != NULL)
+	if (operand == FW_OPERAND_TABLE && in->u.table != NULL)
 		fw_table_rele(in->u.table->table);
-	if (holds == FW_HOLDS_IFACE && in->u.iface != NULL && in->u.iface->how == FW_IFACE_TABLE)
+	if (operand == FW_OPERAND_IFACE && in->u.iface != NULL &&
+	    in->u.iface->how == FW_IFACE_TABLE)
 		fw_table_rele(in->u.iface->table);
 }
 
 void
 fw_insn_free(const struct fw_insn *in)
 {
-	if (fw_insn_holds(in) != FW_HOLDS_VALUE)
+	if (fw_insn_bytes(in) > 0)
 		vnet_free((void *)(uintptr_t)in->u.net);
 }
 
