@@ -6,13 +6,14 @@
  */
 #include "ipfw/imply.h"
 #include "ipfw/language.h"
+#include "ipfw/packet.h"
 
 #include "inet/ip.h"
 #include "inet6/ip6.h"
 
 #include <string.h>
 
-enum { TH_RST = 0x04, TH_ACK = 0x10, PROTO_SCTP = 132, PROTO_UDPLITE = 136 };
+enum { TH_RST = 0x04, TH_ACK = 0x10 };
 
 /* --- lists ------------------------------------------------------------------------------------ */
 
@@ -331,13 +332,6 @@ has_ports(const struct fw_insn *a)
 	return a->op == FW_OP_SRC_PORT || a->op == FW_OP_DST_PORT;
 }
 
-static bool
-protocol_has_ports(int proto)
-{
-	return proto == IPPROTO_TCP_ || proto == IPPROTO_UDP_ || proto == PROTO_SCTP ||
-	    proto == PROTO_UDPLITE;
-}
-
 /* Does it match only packets whose upper header is there? Later fragments have none. */
 static bool
 needs_upper(const struct fw_insn *a)
@@ -461,8 +455,8 @@ protocols_apart(const struct fw_insn *a, const struct fw_insn *b)
 
 	if (x >= 0 && y >= 0)
 		return x != y;
-	return (x >= 0 && has_ports(b) && !protocol_has_ports(x)) ||
-	    (y >= 0 && has_ports(a) && !protocol_has_ports(y));
+	return (x >= 0 && has_ports(b) && !fw_protocol_has_ports(x)) ||
+	    (y >= 0 && has_ports(a) && !fw_protocol_has_ports(y));
 }
 
 /* ICMP's types are of IPv4, ICMPv6's of IPv6, whatever else a packet may hold. */

@@ -231,7 +231,7 @@ kind_of(const struct fw_packet *p)
 		    -1;
 	case IPPROTO_TCP_:
 		return p->has_ports ? NAT_TCP : -1;
-	case 132:
+	case IPPROTO_SCTP_:
 		return p->has_ports ? NAT_SCTP : -1;
 	default:
 		return p->has_ports ? NAT_UDP : NAT_PROTO;

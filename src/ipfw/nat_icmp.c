@@ -59,10 +59,10 @@ quoted_kind(struct quoted *q, uint8_t proto)
 		q->kind = NAT_TCP;
 		return true;
 	case IPPROTO_UDP_:
-	case 136:
+	case IPPROTO_UDPLITE_:
 		q->kind = NAT_UDP;
 		return true;
-	case 132:
+	case IPPROTO_SCTP_:
 		q->kind = NAT_SCTP;
 		return true;
 	default:

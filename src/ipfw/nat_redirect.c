@@ -288,9 +288,9 @@ parse_port(int argc, char **argv, int *used, char *why, size_t why_len)
 	if (argc < 3)
 		return wrong(why, why_len, "needs protocol, local end and port", "redirect_port");
 	if (!fw_protocol_find(argv[0], &proto) ||
-	    (proto != IPPROTO_TCP_ && proto != IPPROTO_UDP_ && proto != 132))
+	    (proto != IPPROTO_TCP_ && proto != IPPROTO_UDP_ && proto != IPPROTO_SCTP_))
 		return wrong(why, why_len, "not tcp, udp or sctp", argv[0]);
-	r = parse_servers(argv[1], proto, proto != 132, &local_ports, why, why_len);
+	r = parse_servers(argv[1], proto, proto != IPPROTO_SCTP_, &local_ports, why, why_len);
 	if (r == NULL)
 		return NULL;
 	r->kind = NAT_REDIRECT_PORT;
@@ -298,7 +298,7 @@ parse_port(int argc, char **argv, int *used, char *why, size_t why_len)
 	if (!parse_end(argv[2], proto, strchr(argv[2], ':') == NULL, &r->alias, &r->alias_port,
 		&alias_ports))
 		return undo(r, why, why_len, "not [ADDRESS:]PORT[-PORT]", argv[2]);
-	if (proto == 132) /* it keeps its ports */
+	if (proto == IPPROTO_SCTP_) /* it keeps its ports */
 		for (unsigned i = 0; i < r->servers; i++)
 			r->server[i].port = r->alias_port;
 	else if (alias_ports != local_ports)
@@ -388,7 +388,7 @@ put_servers(FILE *f, const struct nat_redirect *r)
 
 	for (unsigned i = 0; i < r->servers; i++) {
 		fprintf(f, "%s%s", i > 0 ? "," : " ", in_ntoa(r->server[i].addr, addr));
-		if (r->kind == NAT_REDIRECT_PORT && r->proto != 132) {
+		if (r->kind == NAT_REDIRECT_PORT && r->proto != IPPROTO_SCTP_) {
 			fputc(':', f);
 			put_ports(f, r->server[i].port, r->ports);
 		}

@@ -27,7 +27,7 @@ SYSCTL_VNET_BOOL(net_inet6_ip6_fw_deny_unknown_exthdrs, "net.inet6.ip6.fw.deny_u
     "drop IPv6 packets with extension headers that are not known, before any rule");
 
 enum { TCP_HDRLEN = 20, TCP_FLAGS_OFF = 13, UDP_HDRLEN = 8, ICMP_MIN = 4, PORTS_LEN = 4 };
-enum { IPPROTO_SCTP_ = 132, IPPROTO_UDPLITE_ = 136, IPPROTO_HIP_ = 139, IPPROTO_SHIM6_ = 140 };
+enum { IPPROTO_HIP_ = 139, IPPROTO_SHIM6_ = 140 };
 /* RFC 3692 2.1: for experiments. RFC 5237: numbers from here up to them are assigned to nobody. */
 enum { IPPROTO_UNASSIGNED = 148, IPPROTO_EXPERIMENT1 = 253, IPPROTO_EXPERIMENT2 = 254 };
 

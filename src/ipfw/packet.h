@@ -9,11 +9,21 @@
 #define WARREN_IPFW_PACKET_H
 
 #include "base/bytes.h"
+#include "inet/ip.h"
 #include "net/if.h"
 #include "net/in6addr.h"
 #include "net/pfil.h"
 
 enum { FW_CALL_DEPTH = 16 };
+enum { IPPROTO_SCTP_ = 132, IPPROTO_UDPLITE_ = 136 };
+
+/* Do the headers of a protocol begin with ports? */
+static inline bool
+fw_protocol_has_ports(int proto)
+{
+	return proto == IPPROTO_TCP_ || proto == IPPROTO_UDP_ || proto == IPPROTO_SCTP_ ||
+	    proto == IPPROTO_UDPLITE_;
+}
 
 struct fw_packet {
 	struct mbuf *m;

@@ -24,7 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WORDS_MAX = 128, TEXT_MAX = 2048, PROTO_SCTP = 132, PROTO_UDPLITE = 136 };
+enum { WORDS_MAX = 128, TEXT_MAX = 2048 };
 enum { TCP_HDRLEN = 20, UDP_HDRLEN = 8, ICMP_HDRLEN = 8, FRAG_HDRLEN = 8, MSS_OPTION = 4 };
 
 struct ask {
@@ -433,8 +433,8 @@ upper_len(const struct ask *a)
 	case IPPROTO_TCP_:
 		return TCP_HDRLEN + (a->mss != 0 ? MSS_OPTION : 0);
 	case IPPROTO_UDP_:
-	case PROTO_UDPLITE:
-	case PROTO_SCTP:
+	case IPPROTO_UDPLITE_:
+	case IPPROTO_SCTP_:
 		return UDP_HDRLEN;
 	case IPPROTO_ICMP_:
 	case IPPROTO_ICMPV6_:
