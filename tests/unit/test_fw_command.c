@@ -36,8 +36,9 @@ rule_at(uint32_t slot)
 
 static char file_path[64];
 
-static void
-file_write(const char *text)
+/* A new file, file_path. */
+static FILE *
+file_open(void)
 {
 	FILE *f;
 	int fd;
@@ -46,6 +47,15 @@ file_write(const char *text)
 	fd = mkstemp(file_path);
 	assert_true(fd >= 0);
 	f = fdopen(fd, "w");
+	assert_non_null(f);
+	return f;
+}
+
+static void
+file_write(const char *text)
+{
+	FILE *f = file_open();
+
 	fputs(text, f);
 	fclose(f);
 }
@@ -514,13 +524,8 @@ load_and_list(const char *jail, const char *path, char **list)
 static void
 list_to_file(const char *list)
 {
-	FILE *f;
-	int fd;
+	FILE *f = file_open();
 
-	snprintf(file_path, sizeof(file_path), "/tmp/fw_command.XXXXXX");
-	fd = mkstemp(file_path);
-	assert_true(fd >= 0);
-	f = fdopen(fd, "w");
 	fputs("flush\n", f);
 	for (size_t n; *list != '\0'; list += n + (list[n] == '\n')) {
 		const char *rule = strncmp(list, "# DISABLED ", 11) == 0 ? list + 11 : list;

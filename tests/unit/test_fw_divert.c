@@ -18,6 +18,16 @@ swap32(uint32_t v)
 	return __builtin_bswap32(v);
 }
 
+/* All that comes in is diverted to t; what comes back passes. */
+static void
+diverting_router(struct taker *t)
+{
+	router();
+	taker_listen(t, FW_ACT_DIVERT, PORT);
+	add("100 divert 8668 ip from any to any in");
+	add("200 allow ip from any to any");
+}
+
 /* --- listeners -------------------------------------------------------------------------------- */
 
 static void
@@ -286,10 +296,7 @@ test_rules_and_interfaces_may_be_gone_when_a_program_writes(void **state)
 	struct datagram d;
 
 	(void)state;
-	router();
-	taker_listen(&t, FW_ACT_DIVERT, PORT);
-	add("100 divert 8668 ip from any to any in");
-	add("200 allow ip from any to any");
+	diverting_router(&t);
 	passes_through(12);
 	d = datagram_of(&t);
 	command("ipfw delete 100");
@@ -310,11 +317,9 @@ test_a_program_may_change_a_packet(void **state)
 	struct ip_hdr *ip;
 
 	(void)state;
-	router();
+	diverting_router(&t);
 	neighbour(&wan, "10.1.0.9");
-	taker_listen(&t, FW_ACT_DIVERT, PORT);
-	add("100 divert 8668 ip from any to any in");
-	add("200 allow ip from any to any");
+	memif_clear(&wan);
 	passes_through(12);
 	d = datagram_of(&t);
 	ip = (void *)d.packet;
@@ -381,10 +386,7 @@ test_datagrams_that_are_none_do_nothing(void **state)
 	struct taker t;
 
 	(void)state;
-	router();
-	taker_listen(&t, FW_ACT_DIVERT, PORT);
-	add("100 divert 8668 ip from any to any in");
-	add("200 allow ip from any to any");
+	diverting_router(&t);
 	passes_through(12);
 	d = datagram_of(&t);
 	for (unsigned i = 0; i < n; i++) {
@@ -418,10 +420,7 @@ test_packets_that_are_none_are_dropped(void **state)
 	struct taker t;
 
 	(void)state;
-	router();
-	taker_listen(&t, FW_ACT_DIVERT, PORT);
-	add("100 divert 8668 ip from any to any in");
-	add("200 allow ip from any to any");
+	diverting_router(&t);
 	passes_through(12);
 	d = datagram_of(&t);
 	for (uint32_t len = 1; len < d.len; len++) {
