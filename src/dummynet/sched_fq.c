@@ -109,41 +109,66 @@ list_remove_head(struct fq_list *list)
 
 /* --- flows ------------------------------------------------------------------------------------ */
 
-static struct fq_flow *
-flow_at(const struct fq *fq, uint32_t i)
-{
-	return (void *)(fq->table + i * fq->stride);
-}
-
-/* A table of its own for n flows; the old one, with what waits in it, is the caller's. */
+/*
+ * A table of its own for n flows; the old one, with what waits in it, is the caller's. Flows are made
+ * when they are needed: of a thousand that may be, most links ever see a few.
+ */
 static int
-table_new(struct fq *fq, const struct fq_param *p, uint64_t now_ns)
+table_new(struct fq *fq, uint32_t n)
 {
-	const size_t stride = (sizeof(struct fq_flow) + dn_aqm_size() + 7) & ~(size_t)7;
-	uint8_t *table = dn_alloc(p->flows * stride);
+	struct fq_flow **table = dn_alloc(n * sizeof(*table));
 
 	if (table == NULL)
 		return -ENOMEM;
 	fq->table = table;
-	fq->stride = stride;
-	fq->n = p->flows;
+	fq->n = n;
 	fq->fresh = fq->seasoned = (struct fq_list){ NULL, NULL };
-	for (uint32_t i = 0; i < fq->n; i++) {
-		struct fq_flow *f = flow_at(fq, i);
-
-		f->q.aqm = (void *)(f + 1);
-		dn_aqm_init(f->q.aqm, &p->aqm, &fq->rng, now_ns);
-	}
 	return 0;
+}
+
+static void
+table_free(struct fq *fq)
+{
+	for (uint32_t i = 0; i < fq->n; i++)
+		dn_free(fq->table[i]);
+	dn_free(fq->table);
+}
+
+static struct fq_flow *
+flow_new(struct dn_sched_instance *si)
+{
+	struct fq *fq = dn_sched_own(si);
+	const struct fq_param *p = si->param;
+	struct fq_flow *f = dn_alloc(sizeof(*f) + dn_aqm_size());
+
+	if (f == NULL)
+		return NULL;
+	f->q.aqm = (void *)(f + 1);
+	dn_aqm_init(f->q.aqm, &p->aqm, &fq->rng, clock_now());
+	return f;
+}
+
+/* NULL: no memory. */
+static struct fq_flow *
+flow_of(struct dn_sched_instance *si, const struct mbuf *m)
+{
+	struct fq *fq = dn_sched_own(si);
+	struct fq_flow **f =
+	    &fq->table[((unsigned __int128)dn_flow_hash(m, si->seed) * fq->n) >> 64];
+
+	if (*f == NULL)
+		*f = flow_new(si);
+	return *f;
 }
 
 int
 fq_instance_new(struct dn_sched_instance *si)
 {
 	struct fq *fq = dn_sched_own(si);
+	const struct fq_param *p = si->param;
 
 	rng_seed(&fq->rng, si->seed, "fq");
-	return table_new(fq, si->param, clock_now());
+	return table_new(fq, p->flows);
 }
 
 void
@@ -151,17 +176,11 @@ fq_instance_free(struct dn_sched_instance *si)
 {
 	struct fq *fq = dn_sched_own(si);
 
-	dn_free(fq->table);
-	fq->table = NULL;
+	table_free(fq);
+	*fq = (struct fq){ 0 };
 }
 
 /* --- packets come ----------------------------------------------------------------------------- */
-
-static struct fq_flow *
-flow_of(const struct fq *fq, const struct mbuf *m, uint64_t seed)
-{
-	return flow_at(fq, (uint32_t)(((unsigned __int128)dn_flow_hash(m, seed) * fq->n) >> 64));
-}
 
 static void
 append(struct dn_sched_instance *si, struct fq_flow *f, struct mbuf *m)
@@ -207,12 +226,11 @@ make_room(struct dn_sched_instance *si)
 void
 fq_enqueue(struct dn_sched_instance *si, struct dn_queue *none, struct mbuf *m, uint64_t now_ns)
 {
-	struct fq *fq = dn_sched_own(si);
 	const struct fq_param *p = si->param;
-	struct fq_flow *f = flow_of(fq, m, si->seed);
+	struct fq_flow *f = flow_of(si, m);
 
 	(void)none;
-	if (!dn_aqm_admit(f->q.aqm, &f->q, m, now_ns)) {
+	if (f == NULL || !dn_aqm_admit(f->q.aqm, &f->q, m, now_ns)) {
 		si->drop(si, NULL, m);
 		return;
 	}
@@ -257,25 +275,29 @@ fq_dequeue(struct dn_sched_instance *si, uint64_t now_ns)
 
 /*
  * Another number of flows: what waits is spread anew, each old flow's packets in their order. Without
- * memory the old number stays.
+ * memory for the table the old number stays.
  */
 static void
-spread_anew(struct dn_sched_instance *si)
+spread_anew(struct dn_sched_instance *si, uint32_t n)
 {
 	struct fq *fq = dn_sched_own(si), old = *fq;
 
-	if (table_new(fq, si->param, clock_now()) != 0)
+	if (table_new(fq, n) != 0)
 		return;
 	for (uint32_t i = 0; i < old.n; i++) {
-		struct dn_queue *q = &flow_at(&old, i)->q;
+		struct dn_queue *q = old.table[i] != NULL ? &old.table[i]->q : NULL;
 
-		while (q->head != NULL) {
+		while (q != NULL && q->head != NULL) {
 			struct mbuf *m = dn_queue_take(si, q);
+			struct fq_flow *f = flow_of(si, m);
 
-			append(si, flow_of(fq, m, si->seed), m);
+			if (f != NULL)
+				append(si, f, m);
+			else
+				si->drop(si, NULL, m);
 		}
 	}
-	dn_free(old.table);
+	table_free(&old);
 }
 
 void
@@ -285,13 +307,13 @@ fq_param_changed(struct dn_sched_instance *si)
 	const struct fq_param *p = si->param;
 
 	for (uint32_t i = 0; i < fq->n; i++) {
-		struct dn_aqm_queue *a = flow_at(fq, i)->q.aqm;
-
-		a->config = &p->aqm;
-		dn_aqm_config_changed(a);
+		if (fq->table[i] == NULL)
+			continue;
+		fq->table[i]->q.aqm->config = &p->aqm;
+		dn_aqm_config_changed(fq->table[i]->q.aqm);
 	}
 	if (p->flows != fq->n)
-		spread_anew(si);
+		spread_anew(si, p->flows);
 	while (si->packets > p->limit)
 		make_room(si);
 }

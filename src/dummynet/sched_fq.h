@@ -20,8 +20,7 @@ struct fq_list {
 
 /* An instance's own bytes. */
 struct fq {
-	uint8_t *table; /* of n flows, stride bytes each */
-	size_t stride;
+	struct fq_flow **table; /* of n flows: each is made by its first packet, and stays */
 	uint32_t n;
 	struct fq_list fresh, seasoned; /* RFC 8290's new and old flows */
 	struct rng rng;

@@ -341,8 +341,8 @@ test_any_change_under_packets_leaves_nothing_behind(void **state)
 				b.param.quantum = 64 + (uint32_t)rng_below(&rng, 3000);
 				b.param.aqm.codel.target_ns = NS_PER_US + rng_below(&rng, 50 * ms);
 				b.param.aqm.pie.target_ns = NS_PER_US + rng_below(&rng, 50 * ms);
-				if (rng_below(&rng, 4) == 0)
-					vnet_malloc_fail_at(1);
+				if (rng_below(&rng, 2) == 0)
+					vnet_malloc_fail_at(1 + rng_below(&rng, 5));
 				b.si.part->param_changed(&b.si);
 				vnet_malloc_fail_at(0);
 				assert_true(b.si.packets <= b.param.limit);
@@ -364,7 +364,7 @@ test_any_change_under_packets_leaves_nothing_behind(void **state)
 }
 
 static void
-test_without_memory_there_is_no_instance(void **state)
+test_memory_may_end_anywhere(void **state)
 {
 	struct bench b;
 
@@ -373,6 +373,15 @@ test_without_memory_there_is_no_instance(void **state)
 	vnet_malloc_fail_at(1);
 	assert_int_equal(b.si.part->instance_new(&b.si), -12);
 	b.si.part->instance_free(&b.si);
+	/* A flow that can't be made loses its packet. */
+	bench_make(&b);
+	put(&b, 1, 100, 0);
+	vnet_malloc_fail_at(1);
+	put(&b, 2, 100, 0);
+	put(&b, 1, 100, 0);
+	assert_int_equal(b.dropped[2], 1);
+	assert_int_equal(b.drops, 1);
+	bench_end(&b);
 }
 
 /* Nobody without the seed knows which flows meet in a queue. */
@@ -569,7 +578,7 @@ main(void)
 		cmocka_unit_test(test_room_is_made_at_the_head_and_in_one_go),
 		cmocka_unit_test(test_words_are_read_and_said_again),
 		cmocka_unit_test(test_any_change_under_packets_leaves_nothing_behind),
-		cmocka_unit_test(test_without_memory_there_is_no_instance),
+		cmocka_unit_test(test_memory_may_end_anywhere),
 		cmocka_unit_test(test_the_seed_decides_which_flows_meet),
 		cmocka_unit_test(test_senders_share_the_link_and_pings_pass_them),
 		cmocka_unit_test(test_a_flood_does_not_take_the_others_share),
