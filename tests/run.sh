@@ -160,7 +160,7 @@ run_labs() {
 }
 
 # run_programs SUITE BUILD FOLDER [WRAPPER]: one beside the other, the longest texts first (they have
-# most to do), and then alone those that say that they measure time.
+# most to do), and then alone those that say that they measure time. Sanitizers have no time to measure.
 run_programs() {
 	local suite=$1 dir=$2 folder=$3 wrapper=${4-} limit=${long:+1800} program alone=
 	# shellcheck disable=SC2012,SC2045	# names are ours
@@ -174,6 +174,7 @@ run_programs() {
 		beside one_program "$suite" "$dir" "${limit:-180}" "$(basename "$program")" $wrapper "$program"
 	done
 	all_done
+	[ "$dir" = build ] || return 0
 	for program in $alone; do
 		# shellcheck disable=SC2086	# the wrapper is words
 		one_program "$suite" "$dir" "${limit:-180}" "$(basename "$program")" $wrapper "$program"
