@@ -213,6 +213,8 @@ struct dn_sched_view {
 void dn_sched_walk(bool (*fn)(void *ctx, const struct dn_sched_view *s), void *ctx);
 void dn_flowset_walk(bool (*fn)(void *ctx, const struct dn_flowset_view *f), void *ctx);
 void dn_flow_walk(uint32_t flowset, bool (*fn)(void *ctx, const struct dn_flow_view *f), void *ctx);
+/* Are there schedulers or flowsets in any stack? */
+bool dn_is_used(void);
 /* One by its number (hidden ones too). False: not there. */
 bool dn_sched_look(uint32_t number, struct dn_sched_view *s);
 bool dn_flowset_look(uint32_t number, struct dn_flowset_view *f);

@@ -29,6 +29,13 @@ VNET_DEFINE_STATIC(uint32_t, dn_followers); /* schedulers that have an interface
 static uint64_t schedulers_live, flowsets_live; /* atomic */
 AUDIT_COUNTER(dn_scheduler, "dummynet scheduler", schedulers_live);
 AUDIT_COUNTER(dn_flowset, "dummynet flowset", flowsets_live);
+
+bool
+dn_is_used(void)
+{
+	return __atomic_load_n(&schedulers_live, __ATOMIC_RELAXED) != 0 ||
+	    __atomic_load_n(&flowsets_live, __ATOMIC_RELAXED) != 0;
+}
 static struct event_tag *arrival_tag, *departure_tag, *link_tag;
 
 /* --- by their numbers ------------------------------------------------------------------------- */

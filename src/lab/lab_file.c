@@ -342,6 +342,7 @@ lab_new(const char *file)
 	STAILQ_INIT(&lab->tunable_words);
 	STAILQ_INIT(&lab->execs);
 	STAILQ_INIT(&lab->diffs);
+	STAILQ_INIT(&lab->series);
 	lab->tunables = lab_alloc(lab, sizeof(char *));
 	lab->file = lab_strdup(lab, file);
 	lab->folder = folder_of_file(lab, file);

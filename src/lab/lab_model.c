@@ -3,6 +3,8 @@
  */
 #include "lab/lab_model.h"
 
+#include "lab/lab_series.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -194,6 +196,7 @@ lab_free(struct lab *lab)
 	if (lab == NULL)
 		return;
 	lab_release(lab);
+	lab_series_free(lab);
 	STAILQ_FOREACH(x, &lab->expects, next)
 		free(x->why);
 	STAILQ_FOREACH(d, &lab->diffs, next)

@@ -291,6 +291,11 @@ struct lab {
 	struct lab_event **event; /* sorted */
 	STAILQ_HEAD(, lab_exec) execs;
 	STAILQ_HEAD(, lab_diff) diffs;
+	/* lab_series.c: pipes over time; points so far, and how often two became one */
+	STAILQ_HEAD(, lab_series) series;
+	uint32_t nlooks;
+	unsigned joins, nseries;
+	bool series_left_out;
 	uint32_t nfailed;
 	uint64_t hops, drops;
 	uint64_t status_real_ns; /* when the status line was last written */

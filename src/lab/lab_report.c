@@ -8,6 +8,7 @@
 #include "kern/drop.h"
 #include "lab/lab_metric.h"
 #include "lab/lab_model.h"
+#include "lab/lab_series.h"
 #include "lab/lab_table.h"
 
 #include <stdio.h>
@@ -598,6 +599,7 @@ lab_report(struct lab *lab, struct emitter *e)
 		links_text(lab, e);
 		flows_text(lab, e);
 	}
+	lab_series_report(lab, e);
 	drops_report(lab, e);
 	commands_report(lab, e);
 	captures_report(lab, e);

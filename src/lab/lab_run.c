@@ -12,6 +12,7 @@
 #include "kern/drop.h"
 #include "lab/lab_metric.h"
 #include "lab/lab_model.h"
+#include "lab/lab_series.h"
 #include "port/loop.h"
 
 #include <errno.h>
@@ -114,6 +115,7 @@ fire_due(struct lab *lab)
 	uint64_t now = clock_now();
 
 	lab_expect_read(lab, now);
+	lab_series_read(lab, now);
 	while (lab->next_event < lab->nevents && lab->event[lab->next_event]->at_ns <= now)
 		lab_timeline_fire(lab, lab->event[lab->next_event++]);
 	lab_expect_start(lab, now);
@@ -123,8 +125,10 @@ fire_due(struct lab *lab)
 static uint64_t
 next_stop(const struct lab *lab, uint64_t end)
 {
-	uint64_t stop = lab_expect_next(lab, clock_now());
+	uint64_t stop = lab_expect_next(lab, clock_now()), look = lab_series_next(lab, clock_now());
 
+	if (look < stop && sched_next() != NS_NEVER)
+		stop = look;
 	if (lab->next_event < lab->nevents && lab->event[lab->next_event]->at_ns < stop)
 		stop = lab->event[lab->next_event]->at_ns;
 	return stop < end ? stop : end;
@@ -157,7 +161,7 @@ run_traffic(struct lab *lab)
 }
 
 static bool
-in_flight(const struct lab *lab)
+in_flight(struct lab *lab)
 {
 	struct lab_link *l;
 
@@ -170,7 +174,7 @@ in_flight(const struct lab *lab)
 				return true;
 		}
 	}
-	return false;
+	return lab_series_busy(lab);
 }
 
 static void
@@ -178,7 +182,7 @@ settle(struct lab *lab)
 {
 	for (unsigned i = 0; i < SETTLE_ROUNDS && !lab->interrupted && (i == 0 || in_flight(lab));
 	     i++)
-		run_to(lab, clock_now() + LAB_SETTLE_NS);
+		run_to(lab, clock_now() + LAB_SETTLE_NS + lab_series_delay(lab));
 }
 
 static void
@@ -321,11 +325,14 @@ static void
 live_tick(void *arg)
 {
 	struct lab *lab = arg;
-	uint64_t now = clock_now(), next;
+	uint64_t now = clock_now(), next, look;
 
 	lab_expect_read(lab, now);
+	lab_series_read(lab, now);
 	lab_expect_start(lab, now);
 	next = lab_expect_next(lab, now);
+	look = lab_series_next(lab, now);
+	next = look < next ? look : next;
 	if (next != NS_NEVER)
 		callout_reset(lab->tick, next - now);
 }

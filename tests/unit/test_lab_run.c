@@ -465,6 +465,58 @@ test_lab_finds_files_of_its_commands_beside_itself(void **state)
 	rmdir(dir);
 }
 
+/* A pipe's queue fills, overflows, and empties: every 100 ms, and in long runs in longer steps. */
+#define SHAPED                                                                                           \
+	"nodes:\n"                                                                                       \
+	"  a: {run: [\"ifconfig eth0 inet 10.0.0.1/24\", \"ipfw pipe 7 config bw 1Mbit/s delay 5ms\",\n" \
+	"            \"ipfw -q add pipe 7 udp from any to any out\"]}\n"                                 \
+	"  b: {run: [\"ifconfig eth0 inet 10.0.0.2/24\"]}\n"                                             \
+	"links: [{endpoints: [\"a:eth0\", \"b:eth0\"]}]\n"                                               \
+	"traffic: [{name: u, from: a, to: 10.0.0.2, udp: 9, rate: 250pps, size: 972, for: 1s}]\n"
+
+static char *
+report_of(const char *text, enum emit_form form)
+{
+	static const struct lab_options o = { .no_files = true, .quiet = true };
+	struct lab *lab = start(text, &o);
+	char *report = NULL;
+	size_t len;
+	FILE *m = open_memstream(&report, &len);
+	struct emitter *e = emitter_new(form, collect, m);
+
+	assert_int_equal(lab_run(lab), 0);
+	emit_object(e, NULL);
+	lab_report(lab, e);
+	emit_end(e);
+	emitter_free(e);
+	fclose(m);
+	stop(lab);
+	return report;
+}
+
+static void
+test_lab_reports_pipes_over_time(void **state)
+{
+	char *report = report_of(SHAPED "for: 1s\n", EMIT_JSON);
+
+	(void)state;
+	/* 250 come a second and 125 go: after 0.4 s all 50 places are taken, 400 ms + 5 ms of delay */
+	assert_non_null(strstr(report,
+	    "\"pipes\":[{\"node\":\"a\",\"object\":\"pipe 7\",\"step-ns\":100000000,"
+	    "\"queued-packets\":[12,25,37,50,50,50,50,50,50,50"));
+	assert_non_null(strstr(report, "\"delay-ns\":[101000000,205000000,301000000,405000000"));
+	free(report);
+	report = report_of(SHAPED "for: 1s\n", EMIT_TEXT);
+	assert_non_null(strstr(report, "  a: pipe 7\n    queue  |"));
+	assert_non_null(strstr(report, "| up to 405ms\n"));
+	free(report);
+	/* 512 points hold 51.2 s in steps of 100 ms, 204.8 s in steps of 400 */
+	report = report_of(SHAPED "for: 200s\n", EMIT_JSON);
+	assert_non_null(strstr(report, "\"object\":\"pipe 7\",\"step-ns\":400000000,"));
+	assert_non_null(strstr(report, "\"queued-packets\":[50,50,50,"));
+	free(report);
+}
+
 int
 main(void)
 {
@@ -486,6 +538,7 @@ main(void)
 		cmocka_unit_test(test_lab_forwards_where_two_links_meet_unless_told_otherwise),
 		cmocka_unit_test(test_lab_interrupted_run_ends_early_and_reports),
 		cmocka_unit_test(test_lab_finds_files_of_its_commands_beside_itself),
+		cmocka_unit_test(test_lab_reports_pipes_over_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
