@@ -13,7 +13,7 @@
 #include <float.h>
 #include <string.h>
 
-enum { ROUNDS = 40, PACKETS = 40000 };
+enum { ROUNDS = 30, PACKETS = 40000 };
 
 static const char *const parts[] = { "null", "FIFO", "RR", "QFQ", "WF2Q+", "PRIO" };
 static const char *const names[] = { "null", "fifo", "rr", "qfq", "wf2q", "prio" };

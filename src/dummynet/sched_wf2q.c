@@ -33,27 +33,30 @@ enum {
 	LINE = 64,
 };
 
-enum where {
-	NOWHERE, /* no claim */
-	WAITING, /* its start is to come; with packets or without */
-	ELIGIBLE,
-};
-
 struct wf2q_flow {
 	uint64_t start;   /* of the packet at the head; without one, finish of the last */
 	uint64_t inverse; /* of its weight */
 	uint32_t weight;
 	uint32_t slot;
-	enum where where;
+	bool claims; /* counts in W, and is in one of the heaps */
+};
+
+/*
+ * What is asked of a flow when its start comes: its own memory stays out of the cache until it is
+ * served.
+ */
+struct wf2q_slot {
+	uint64_t finish; /* of the packet at the head; without one, its start */
+	struct wf2q_flow *flow;
 };
 
 struct wf2q {
 	uint64_t now;     /* V */
 	uint64_t inverse; /* of weights; 0: not computed since they changed */
-	uint64_t weights; /* W: of those who are WAITING or ELIGIBLE */
+	uint64_t weights; /* W: of those who have a claim */
 	struct dn_heap eligible, waiting;
-	struct wf2q_flow **flow; /* by slot; a free slot has the next free one in place[] */
-	uint32_t *place;
+	struct wf2q_slot *slot;
+	uint32_t *place; /* by slot: where in a heap; of a free slot, the next free one */
 	uint32_t slots, free_slot;
 	void *entries; /* of both heaps */
 };
@@ -70,7 +73,7 @@ queue_of(struct wf2q_flow *f)
 static struct dn_heap_entry *
 heap_room(void *entries, uint32_t slots, int which)
 {
-	const size_t room = (slots + DN_HEAP_WAYS) * sizeof(struct dn_heap_entry);
+	const size_t room = (slots + 2 * DN_HEAP_WAYS) * sizeof(struct dn_heap_entry);
 	const uintptr_t first = ((uintptr_t)entries + LINE - 1) & ~(uintptr_t)(LINE - 1);
 
 	return (struct dn_heap_entry *)(first + (uintptr_t)which * room) + DN_HEAP_WAYS - 1;
@@ -87,7 +90,7 @@ heap_move(struct dn_heap *h, struct dn_heap_entry *room)
 static void
 free_slots(struct wf2q *w)
 {
-	dn_free(w->flow);
+	dn_free(w->slot);
 	dn_free(w->place);
 	dn_free(w->entries);
 }
@@ -98,18 +101,18 @@ more_slots(struct wf2q *w)
 {
 	const uint32_t slots = w->slots != 0 ? w->slots * 2 : FIRST_SLOTS;
 	struct wf2q more = {
-		.flow = dn_alloc(slots * sizeof(struct wf2q_flow *)),
+		.slot = dn_alloc(slots * sizeof(struct wf2q_slot)),
 		.place = dn_alloc(slots * sizeof(uint32_t)),
 		.entries = dn_alloc(
 		    2 * (slots + DN_HEAP_WAYS) * sizeof(struct dn_heap_entry) + LINE),
 	};
 
-	if (more.flow == NULL || more.place == NULL || more.entries == NULL) {
+	if (more.slot == NULL || more.place == NULL || more.entries == NULL) {
 		free_slots(&more);
 		return -ENOMEM;
 	}
 	if (w->slots > 0) {
-		memcpy(more.flow, w->flow, w->slots * sizeof(*w->flow));
+		memcpy(more.slot, w->slot, w->slots * sizeof(*w->slot));
 		memcpy(more.place, w->place, w->slots * sizeof(*w->place));
 	}
 	for (uint32_t i = w->slots; i < slots; i++)
@@ -117,7 +120,7 @@ more_slots(struct wf2q *w)
 	heap_move(&w->eligible, heap_room(more.entries, slots, 0));
 	heap_move(&w->waiting, heap_room(more.entries, slots, 1));
 	free_slots(w);
-	w->flow = more.flow;
+	w->slot = more.slot;
 	w->place = more.place;
 	w->entries = more.entries;
 	w->free_slot = w->slots;
@@ -135,46 +138,55 @@ weights_change(struct wf2q *w, int64_t by)
 }
 
 static void
-make_eligible(struct wf2q *w, struct wf2q_flow *f)
-{
-	const uint32_t len = queue_of(f)->head->len;
-
-	f->where = ELIGIBLE;
-	dn_heap_push(&w->eligible, w->place, f->start + vtime_cost(len, f->inverse), f->slot);
-}
-
-static void
-make_waiting(struct wf2q *w, struct wf2q_flow *f)
-{
-	f->where = WAITING;
-	dn_heap_push(&w->waiting, w->place, f->start, f->slot);
-}
-
-static void
 forget(struct wf2q *w, struct wf2q_flow *f)
 {
-	f->where = NOWHERE;
+	f->claims = false;
 	weights_change(w, -(int64_t)f->weight);
+}
+
+/* The finish of f's head is another one; without packets it is its start. */
+static inline void
+set_finish(struct wf2q *w, struct wf2q_flow *f)
+{
+	const struct mbuf *m = queue_of(f)->head;
+
+	w->slot[f->slot].finish = m != NULL ? f->start + vtime_cost(m->len, f->inverse) : f->start;
+}
+
+/* A flow, in no heap now, whose start has come: to be served, or without packets and forgotten. */
+static inline void
+begin(struct wf2q *w, uint32_t slot, uint64_t start)
+{
+	const struct wf2q_slot *s = &w->slot[slot];
+
+	if (s->finish != start)
+		dn_heap_push(&w->eligible, w->place, s->finish, slot);
+	else
+		forget(w, s->flow);
 }
 
 /* f, in no heap now, goes where it belongs. */
 static inline void
 settle(struct wf2q *w, struct wf2q_flow *f)
 {
+	set_finish(w, f);
 	if (vtime_before(w->now, f->start))
-		make_waiting(w, f);
-	else if (queue_of(f)->head != NULL)
-		make_eligible(w, f);
+		dn_heap_push(&w->waiting, w->place, f->start, f->slot);
 	else
-		forget(w, f);
+		begin(w, f->slot, f->start);
 }
 
 /* Those whose start has come. */
 static inline void
 release(struct wf2q *w)
 {
-	while (!dn_heap_is_empty(&w->waiting) && !vtime_before(w->now, dn_heap_least(&w->waiting)))
-		settle(w, w->flow[dn_heap_pop(&w->waiting, w->place)]);
+	while (!dn_heap_is_empty(&w->waiting)) {
+		const uint64_t start = dn_heap_least(&w->waiting);
+
+		if (vtime_before(w->now, start))
+			return;
+		begin(w, dn_heap_pop(&w->waiting, w->place), start);
+	}
 }
 
 /*
@@ -202,9 +214,9 @@ pass_time(struct wf2q *w, uint32_t len)
 static void
 leave_heap(struct wf2q *w, struct wf2q_flow *f)
 {
-	if (f->where == ELIGIBLE)
+	if (dn_heap_has(&w->eligible, w->place, f->slot))
 		dn_heap_remove(&w->eligible, w->place, f->slot);
-	else if (f->where == WAITING)
+	else
 		dn_heap_remove(&w->waiting, w->place, f->slot);
 }
 
@@ -233,7 +245,7 @@ wf2q_queue_new(struct dn_sched_instance *si, struct dn_queue *q)
 		return -ENOMEM;
 	f->slot = w->free_slot;
 	w->free_slot = w->place[f->slot];
-	w->flow[f->slot] = f;
+	w->slot[f->slot].flow = f;
 	set_weight(f, &q->share);
 	return 0;
 }
@@ -244,7 +256,7 @@ wf2q_queue_free(struct dn_sched_instance *si, struct dn_queue *q)
 	struct wf2q *w = dn_sched_own(si);
 	struct wf2q_flow *f = dn_queue_own(q);
 
-	if (f->where != NOWHERE) {
+	if (f->claims) {
 		leave_heap(w, f);
 		forget(w, f);
 		skip_to_start(w);
@@ -259,7 +271,7 @@ wf2q_queue_is_idle(struct dn_sched_instance *si, struct dn_queue *q)
 	const struct wf2q_flow *f = dn_queue_own(q);
 
 	(void)si;
-	return f->where == NOWHERE;
+	return !f->claims;
 }
 
 static void
@@ -271,7 +283,7 @@ wf2q_share_changed(struct dn_sched_instance *si, struct dn_queue *q, const struc
 
 	(void)old;
 	set_weight(f, &q->share);
-	if (f->where == NOWHERE)
+	if (!f->claims)
 		return;
 	weights_change(w, (int64_t)f->weight - (int64_t)weight);
 	leave_heap(w, f);
@@ -285,11 +297,17 @@ wf2q_enqueue(struct dn_sched_instance *si, struct dn_queue *q, struct mbuf *m, u
 	struct wf2q_flow *f = dn_queue_own(q);
 
 	(void)now_ns;
-	if (!dn_queue_append(si, q, m) || f->where == WAITING)
+	if (!dn_queue_append(si, q, m))
 		return;
+	if (f->claims) {
+		/* It begins again before its last packet is paid off: when that is, as before. */
+		set_finish(w, f);
+		return;
+	}
+	f->claims = true;
 	f->start = w->now;
 	weights_change(w, f->weight);
-	make_eligible(w, f);
+	settle(w, f);
 }
 
 static struct mbuf *
@@ -303,7 +321,7 @@ wf2q_dequeue(struct dn_sched_instance *si, uint64_t now_ns)
 		skip_to_start(w);
 		if (dn_heap_is_empty(&w->eligible))
 			return NULL;
-		f = w->flow[dn_heap_pop(&w->eligible, w->place)];
+		f = w->slot[dn_heap_pop(&w->eligible, w->place)].flow;
 		m = dn_queue_pop(si, queue_of(f), now_ns);
 		if (m != NULL) {
 			f->start += vtime_cost(m->len, f->inverse);
