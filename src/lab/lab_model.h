@@ -36,6 +36,9 @@ struct lab_words {
 };
 STAILQ_HEAD(lab_wordlist, lab_words);
 
+/* Pipes that are links' `shaper` have numbers from here on, in the order of a node's links. */
+enum { LAB_SHAPER_FIRST = 60001 };
+
 enum lab_switch { LAB_DEFAULT, LAB_OFF, LAB_ON };
 
 enum { LAB_INET, LAB_INET6, LAB_FAMILIES };

@@ -129,6 +129,7 @@ struct link_entry {
 	const char *ends[2];
 	uint64_t mtu;
 	struct lab_shape shape[2];
+	const char *shaper[2]; /* words of a pipe of the end's stack, by way */
 	struct {
 		const char *text[2];
 		int id[2];
@@ -187,11 +188,34 @@ link_ipv6(struct ly *y, int id, void *obj)
 	link_net(y, id, obj, LAB_INET6);
 }
 
+static void
+link_shaper(struct ly *y, int id, void *obj)
+{
+	static const struct ly_field ways[] = {
+		{ "up", LY_STRING, offsetof(struct link_entry, shaper[0]), 0, 0, NULL },
+		{ "down", LY_STRING, offsetof(struct link_entry, shaper[1]), 0, 0, NULL },
+	};
+	struct link_entry *le = obj;
+
+	if (ly_shape(y, id) == LY_MAP) {
+		ly_map(y, id, "shaper", ways, 2, le, NULL);
+		return;
+	}
+	if (ly_shape(y, id) == LY_LIST && ly_len(y, id) != 2) {
+		ly_fault(y, id, "shaper: a list is two texts, one for each way");
+		return;
+	}
+	for (unsigned i = 0; i < 2; i++)
+		ly_value(y, ly_shape(y, id) == LY_LIST ? ly_item(y, id, i) : id, "shaper",
+		    LY_STRING, 0, 0, &le->shaper[i]);
+}
+
 static const struct ly_field link_fields[] = {
 	{ "endpoints", .type = LY_CUSTOM, .fn = link_endpoints },
 	{ "mtu", LY_COUNT, offsetof(struct link_entry, mtu), 72, 65535, NULL },
 	{ "ipv4", .type = LY_CUSTOM, .fn = link_ipv4 },
 	{ "ipv6", .type = LY_CUSTOM, .fn = link_ipv6 },
+	{ "shaper", .type = LY_CUSTOM, .fn = link_shaper },
 	/* Read through lab_parse_shape_key; here for "did you mean". */
 	{ "rate", .type = LY_CUSTOM },
 	{ "delay", .type = LY_CUSTOM },
@@ -199,7 +223,7 @@ static const struct ly_field link_fields[] = {
 	{ "loss", .type = LY_CUSTOM },
 	{ "queue", .type = LY_CUSTOM },
 };
-enum { LINK_OWN_FIELDS = 4, LINK_FIELDS = sizeof(link_fields) / sizeof(link_fields[0]) };
+enum { LINK_OWN_FIELDS = 5, LINK_FIELDS = sizeof(link_fields) / sizeof(link_fields[0]) };
 
 static void
 unknown_link_key(struct ly *y, const struct ly_pair *p, const char *what)
@@ -372,6 +396,18 @@ end_finish(struct lab *lab, struct lab_link *l, unsigned side, const struct lab_
 	HASH_ADD_KEYPTR(hh, lab->end_by_name, e->name, strlen(e->name), e);
 }
 
+/* A pipe of the end's own stack stands in its way out: commands of the node, behind its own. */
+static void
+end_shaper(struct lab *lab, const struct lab_end *e, const char *words)
+{
+	const unsigned number = LAB_SHAPER_FIRST + e->node->nends - 1;
+
+	lab_words_add(lab, &e->node->run, lab_printf(lab, "dnctl pipe %u config %s", number, words),
+	    e->link->line);
+	lab_words_add(lab, &e->node->run, lab_printf(lab, "ifconfig %s pipe %u", e->ifname, number),
+	    e->link->line);
+}
+
 static bool
 link_add(struct ly *y, int id, const struct link_entry *le, const char *const name[2], bool first)
 {
@@ -398,6 +434,8 @@ link_add(struct ly *y, int id, const struct link_entry *le, const char *const na
 	}
 	for (unsigned i = 0; i < 2; i++) {
 		end_finish(lab, l, i, &le->shape[i]);
+		if (le->shaper[i] != NULL)
+			end_shaper(lab, &l->end[i], le->shaper[i]);
 		for (unsigned f = 0; f < LAB_FAMILIES; f++)
 			if (le->net[f].text[i] != NULL)
 				lab_parse_net(y, le->net[f].id[i], net_keys[f].key, net_keys[f].af,
