@@ -55,6 +55,11 @@ GOALS.update({
     "states_1M": ">= 1000000",
     "states_1M_memory": "<= 160",
 })
+GOALS.update({
+    "dummynet_10000_pipes": ">= 2",  # Mpps
+    "dummynet_10000_pipes_delay": ">= 2",
+    "dummynet_idle_pipe": "<= 1024",
+})
 for trace in ("uniform", "in_prefixes", "zipf"):
     GOALS["fib4_direct_" + trace] = GOALS["fib6_" + trace] = "ratio >= 1"
     for ours in ("fib4_", "fib4_direct_"):
@@ -86,7 +91,8 @@ for flows in ("1", "10", "1000", "32000"):
         GOALS.update({f"sched_{part}_{flows}{traffic}": f"<= {goal}"
                       for part, goal in (("fifo", 2), ("rr", 6), ("qfq", 12))})
         GOALS[f"sched_wf2q_{flows}{traffic}"] = "<= 200" if flows == "32000" else "<= 45"
-PROGRAMS = ["forward", "kernel_forward", "chain", "stacks", "fib", "fib_dpdk", "fib_changes", "fib_stacks",
+PROGRAMS = ["forward", "kernel_forward", "chain", "dummynet", "stacks", "fib", "fib_dpdk", "fib_changes",
+            "fib_stacks",
             "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state",
             "ipfw_table", "ipfw_wait", "sched"]
 SKIPPED = 77  # exit status

@@ -4,8 +4,8 @@
  *	dn_input	flowset by its number -> scheduler instance (sched_mask) -> queue (flow_mask)
  *			-> plr, AQM, limit -> the scheduler's enqueue
  *	the instance	serves a packet when the link is free: profile, serialisation, delay line;
- *			an event source of its stack's domain. What is due goes back through its
- *			door, in batches.
+ *			its stack has one event source for all of them (dn_clock.c). What is due
+ *			goes back through its door, in batches.
  *
  * Objects (ipfw3's): a link (rate, delay, burst, profile) belongs to a scheduler; flowsets give
  * packets to it. `pipe N` makes scheduler N with its link, and a hidden FIFO scheduler N + 65536
@@ -15,7 +15,8 @@
  * Time is in ns and exact: a packet of n bytes that is served at t has left at t + 8 n / rate (the
  * fraction of a ns is carried, so that rates hold over any time) and is delivered that + delay.
  * Credit (burst): a link idle for a time has saved min(burst, idle time x rate) bits, which packets
- * may use at once.
+ * may use at once; idle from the end of what it has sent at its rate on, so that no more than the
+ * burst ever passes beside the rate. A new link, or one that is configured anew, has all of it.
  *
  * All functions work on curvnet and belong to the upper half, except dn_input.
  */

@@ -4,7 +4,7 @@
  *	dn_instance_enqueue	a packet waits; if the link is free it is served at once
  *	serve			the part says who is next: serialised, then onto the line
  *	deliver			off the line when its time has come, through its door, in batches
- *	instance_run		the event: the next service, or the next delivery
+ *	dn_instance_run		the event: the next service, or the next delivery
  *
  * Who leaves next is decided when the link becomes free and not before: whoever comes meanwhile takes
  * part. A packet that comes when that time is past (its event has not run yet) finds things as they
@@ -173,10 +173,8 @@ next_ns(const struct dn_instance *inst)
 void
 dn_instance_update(struct dn_instance *inst)
 {
-	uint64_t next = next_ns(inst);
-
-	if (!inst->running && next != inst->src.next_ns)
-		sched_update(&inst->src, next);
+	if (!inst->running)
+		dn_clock_set(inst, next_ns(inst));
 }
 
 /* Later than is made up for: the time between hasn't been. */
@@ -204,14 +202,11 @@ dn_instance_catch_up(struct dn_instance *inst, uint64_t now)
 	serve(inst, now);
 }
 
-static void
-instance_run(struct sched_source *src, uint64_t until_ns)
+void
+dn_instance_run(struct dn_instance *inst)
 {
-	struct dn_instance *inst = (struct dn_instance *)(void *)src;
 	const uint64_t now = clock_now();
 
-	(void)until_ns;
-	VNET_SCOPE(inst->vnet);
 	inst->running = true;
 	if (!inst->retired)
 		dn_instance_catch_up(inst, now);
@@ -220,7 +215,7 @@ instance_run(struct sched_source *src, uint64_t until_ns)
 	if (inst->retired && inst->head == NULL)
 		dn_instance_free(inst);
 	else
-		src->next_ns = next_ns(inst);
+		dn_instance_update(inst);
 }
 
 /* --- the way in ------------------------------------------------------------------------------- */
@@ -292,7 +287,7 @@ instance_seed(struct dn_instance *inst)
 {
 	char stream[96];
 
-	snprintf(stream, sizeof(stream), "dummynet %s %u %llx", vnet_name(inst->vnet),
+	snprintf(stream, sizeof(stream), "dummynet %s %u %llx", vnet_name(curvnet),
 	    inst->sched->number, (unsigned long long)dn_flow_key(&inst->flow, inst->flowset));
 	rng_seed(&inst->rng, rng_process_seed, stream);
 	inst->si.seed = rng_u64(&inst->rng);
@@ -363,23 +358,24 @@ instance_new(struct dn_scheduler *s, const struct dn_flow *flow, uint32_t flowse
 	if (inst == NULL)
 		return NULL;
 	inst->sched = s;
-	inst->vnet = curvnet;
 	inst->flow = *flow;
 	inst->flowset = flowset;
 	inst->last_ns = s->order_ns;
 	LIST_INIT(&inst->queues);
 	instance_seed(inst);
 	dn_link_reset(inst, clock_now());
-	inst->src.next_ns = NS_NEVER;
-	inst->src.run = instance_run;
-	if (dn_instance_part(inst, s->config.part) != 0 || !instance_link(inst)) {
-		dn_instance_part(inst, NULL);
-		vnet_free(inst);
-		return NULL;
+	if (dn_instance_part(inst, s->config.part) != 0 || dn_clock_add(inst) != 0)
+		goto fail;
+	if (!instance_link(inst)) {
+		dn_clock_remove(inst);
+		goto fail;
 	}
-	sched_add(&inst->src, curvnet->domain);
 	__atomic_fetch_add(&instances_live, 1, __ATOMIC_RELAXED);
 	return inst;
+fail:
+	dn_instance_part(inst, NULL);
+	vnet_free(inst);
+	return NULL;
 }
 
 static struct dn_instance *
@@ -423,7 +419,7 @@ dn_instance_free(struct dn_instance *inst)
 		m_drop(line_pop(inst), &DROP_DN_GONE);
 	instance_unlink(inst);
 	dn_instance_part(inst, NULL);
-	sched_remove(&inst->src);
+	dn_clock_remove(inst);
 	vnet_free(inst);
 	__atomic_fetch_sub(&instances_live, 1, __ATOMIC_RELAXED);
 }

@@ -3,6 +3,7 @@
  *
  *	dn_object.c	schedulers and flowsets by their numbers: configured, linked, deleted
  *	dn_instance.c	a scheduler at work on a link, in time: service, delay line, delivery
+ *	dn_clock.c	which of them is next
  *	dn_queue.c	a flow's queue: found by its packet, made by the first, forgotten when idle
  *	dn_rebuild.c	what waits is taken out and put back when what it waits in changes
  *	dn_input.c	a packet's way in
@@ -70,42 +71,34 @@ struct dn_scheduler {
 struct dn_flowset {
 	struct dn_node node; /* first */
 	uint32_t number;
-	bool masked; /* it matters which flow a packet is of */
+	bool masked;                    /* it matters which flow a packet is of */
+	struct dn_scheduler *sched;     /* NULL: not there (yet) */
+	struct dn_flowq *only;          /* if it doesn't */
+	uint64_t packets, bytes, drops; /* that came; drops of queues that are there are in them */
 	struct dn_flowset_config config;
-	struct dn_scheduler *sched;  /* NULL: not there (yet) */
 	LIST_ENTRY(dn_flowset) link; /* of sched's, or of those that wait for theirs */
 	TAILQ_HEAD(, dn_flowq) queues;
 	uint32_t n_queues;
-	struct dn_hash by_flow;         /* the same, if masked */
-	struct dn_flowq *only;          /* else */
-	uint64_t packets, bytes, drops; /* that came; drops of queues that are there are in them */
+	struct dn_hash by_flow; /* the same, if masked */
 };
 
 /* A flow's queue, and what has gone through it. */
 struct dn_flowq {
 	struct dn_node node; /* first */
-	struct dn_flowset *fs;
-	struct dn_instance *inst;
+	struct dn_flow flow; /* masked */
 	TAILQ_ENTRY(dn_flowq) of_flowset;
 	LIST_ENTRY(dn_flowq) of_instance;
-	struct dn_flow flow; /* masked */
+	struct dn_flowset *fs;
+	struct dn_instance *inst;
 	uint64_t packets, bytes, drops;
 	uint64_t last_ns;  /* its last packet came */
 	struct dn_queue q; /* last: the part's bytes come behind */
 };
 
-static inline struct dn_flowq *
-dn_flowq_of(struct dn_queue *q)
-{
-	return (struct dn_flowq *)(void *)((uint8_t *)q - offsetof(struct dn_flowq, q));
-}
-
 /* A scheduler at work: one for each tuple of its mask. */
 struct dn_instance {
-	struct sched_source src; /* first */
 	struct dn_sched_instance si;
 	struct dn_scheduler *sched;
-	struct vnet *vnet;
 	/*
 	 * The link is free from free_ns + free_rem / rate ns on. In the past: it has saved what it
 	 * could have sent since.
@@ -114,6 +107,7 @@ struct dn_instance {
 	uint64_t free_rem;
 	uint64_t ready_ns; /* since then something waits */
 	uint32_t ser_len;  /* a packet of this length needs … */
+	uint32_t slot;     /* dn_clock.c's */
 	bool running;      /* its event is at work */
 	bool retired;      /* of another mask: only what is on the line is still delivered */
 	uint64_t ser_ns, ser_rem;
@@ -170,7 +164,14 @@ dn_link_has_cost(const struct dn_scheduler *s)
 	return s->rate_bps != 0 || s->config.link.profile != NULL;
 }
 
+/* dn_clock.c: which instance is next. Set: its next event is at ns; NS_NEVER = it has none. */
+int dn_clock_add(struct dn_instance *inst); /* 0 or -ENOMEM */
+void dn_clock_remove(struct dn_instance *inst);
+void dn_clock_set(struct dn_instance *inst, uint64_t ns);
+
 /* dn_instance.c */
+/* Its event, at clock_now(); it may be gone behind it. */
+void dn_instance_run(struct dn_instance *inst);
 /* The one for a flow of fs, made if it isn't there. NULL: no memory. */
 struct dn_instance *dn_instance_get(struct dn_flowset *fs, const struct dn_flow *flow);
 /* Its packets are gone or out; those on the line are dropped. */

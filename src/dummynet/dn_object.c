@@ -366,24 +366,18 @@ dn_queue_delete(uint32_t number)
 	return 0;
 }
 
-static struct dn_node *
-any_node(const struct dn_hash *h)
-{
-	for (uint32_t i = 0; h->n > 0; i++)
-		if (h->slot[i] != NULL)
-			return h->slot[i];
-	return NULL;
-}
-
 void
 dn_flush(void)
 {
-	struct dn_node *n;
+	struct dn_hash *flowsets = &VNET(dn_flowsets), *schedulers = &VNET(dn_schedulers);
 
-	while ((n = any_node(&VNET(dn_flowsets))) != NULL)
-		flowset_delete((struct dn_flowset *)(void *)n);
-	while ((n = any_node(&VNET(dn_schedulers))) != NULL)
-		scheduler_delete((struct dn_scheduler *)(void *)n);
+	/* An empty table has no slots. */
+	for (uint32_t i = 0; flowsets->n > 0; i++)
+		while (flowsets->n > 0 && flowsets->slot[i] != NULL)
+			flowset_delete((struct dn_flowset *)(void *)flowsets->slot[i]);
+	for (uint32_t i = 0; schedulers->n > 0; i++)
+		while (schedulers->n > 0 && schedulers->slot[i] != NULL)
+			scheduler_delete((struct dn_scheduler *)(void *)schedulers->slot[i]);
 }
 
 /* --- schedulers configured -------------------------------------------------------------------- */
