@@ -108,14 +108,14 @@ static void
 packet(struct input *in)
 {
 	const uint8_t number = next(in), len = next(in);
-	const size_t n = len < in->left ? len : in->left;
+	const uint32_t n = len < in->left ? len : (uint32_t)in->left;
 	struct mbuf *m = m_get(n + 200);
 
 	if (m == NULL)
 		return;
 	memset(m->data, 0x45, m->len);
 	memcpy(m->data, in->at, n);
-	m_trim(m, (uint32_t)n + number % 200);
+	m_trim(m, n + number % 200);
 	in->at += n;
 	in->left -= n;
 	if (m->len > 0 && number % 3 == 0)

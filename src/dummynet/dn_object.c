@@ -171,7 +171,9 @@ flowset_leave_shared(struct dn_flowset *fs)
 	TAILQ_FOREACH_SAFE(fq, &fs->queues, of_flowset, next)
 		if (fq->inst->shared == fq)
 			dn_flowq_give(fq, heir);
-	fs->only = NULL;
+	/* One of its own goes with it. */
+	if (fs->only != NULL && fs->only->fs != fs)
+		fs->only = NULL;
 }
 
 /* --- made ------------------------------------------------------------------------------------- */

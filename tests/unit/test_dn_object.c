@@ -378,6 +378,21 @@ test_a_shared_queue_outlives_the_flowset_that_began_it(void **state)
 	assert_int_equal(dn_queue_delete(2), 0);
 }
 
+/* Nothing is shared here; what one queue had alone goes with it. */
+static void
+test_one_of_two_queues_of_a_scheduler_goes(void **state)
+{
+	(void)state;
+	loaded_queue(&test_turns, 3);
+	lay_queue(2, 1);
+	to_queue(2, dn_packet(1, 1000, 3));
+	assert_int_equal(dn_queue_delete(1), 0);
+	assert_int_equal(drops("dummynet.gone"), 2);
+	sched_run(NS_NEVER);
+	assert_int_equal(came.n, 2);
+	assert_int_equal(dn_queue_delete(2), 0);
+}
+
 /* --- flows ------------------------------------------------------------------------------------- */
 
 /* Edge case 23. */
@@ -724,6 +739,7 @@ main(void)
 		DN_TEST(test_the_weight_of_a_live_flow_changes),
 		DN_TEST(test_parameters_of_a_type_change_under_load),
 		DN_TEST(test_a_shared_queue_outlives_the_flowset_that_began_it),
+		DN_TEST(test_one_of_two_queues_of_a_scheduler_goes),
 		DN_TEST(test_mask_all_with_three_protocols_is_three_flows),
 		DN_TEST(test_a_mask_is_what_is_looked_at),
 		DN_TEST(test_a_mask_by_queue_gives_each_flowset_a_link),
