@@ -11,19 +11,18 @@
 #include "ipfw/state_lookup.h"
 
 #include "base/rng.h"
+#include "ipfw/huge.h"
 #include "kern/sysctl.h"
 #include "kern/vnet.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
 VNET_DEFINE(struct fw_states *, fw_states);
 VNET_DEFINE_STATIC(uint32_t, dyn_buckets) = 256;
 
 enum { BUCKETS_MAX = 65536, CHUNK_FIRST = 16, CHUNK_MAX = 65536, CACHE_LINE = 64 };
-enum { HUGE_PAGE = 2 << 20 };
 
 struct state_chunk {
 	struct state_chunk *next;
@@ -156,17 +155,6 @@ table_seed(struct fw_states *t)
 	t->seed[1] = rng_u64(&rng);
 }
 
-/* The system's word that big pages would do for what lies in [p, p + bytes). */
-static void
-want_huge_pages(const void *p, size_t bytes)
-{
-	const uintptr_t from = ((uintptr_t)p + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
-	const uintptr_t to = ((uintptr_t)p + bytes) & ~(uintptr_t)(HUGE_PAGE - 1);
-
-	if (from < to)
-		(void)madvise((void *)from, to - from, MADV_HUGEPAGE);
-}
-
 static void *
 at_cache_line(void *p)
 {
@@ -182,7 +170,7 @@ segment_make(struct state_segment *seg, uint32_t buckets)
 	if (seg->memory == NULL)
 		return false;
 	seg->bucket = at_cache_line(seg->memory);
-	want_huge_pages(seg->bucket, bytes);
+	fw_want_huge_pages(seg->bucket, bytes);
 	return true;
 }
 
@@ -320,7 +308,7 @@ chunk_add(struct fw_states *t)
 	t->chunks = c;
 	t->fresh = at_cache_line(c->room);
 	t->fresh_end = t->fresh + n;
-	want_huge_pages(t->fresh, n * sizeof(*t->fresh));
+	fw_want_huge_pages(t->fresh, n * sizeof(*t->fresh));
 	if (t->chunk_states < CHUNK_MAX)
 		t->chunk_states *= 4;
 	return true;

@@ -69,7 +69,7 @@ found(const struct fw_table_entry *e, struct fw_value *v)
 bool
 fw_table_find4(uint16_t table, uint32_t key, struct fw_value *v)
 {
-	return found(fw_hash_longest4(hash_of(table), __builtin_bswap32(key)), v);
+	return fw_hash_value4(hash_of(table), __builtin_bswap32(key), v);
 }
 
 bool
@@ -87,7 +87,7 @@ fw_table_find_number(uint16_t table, uint32_t key, struct fw_value *v)
 	const struct fw_table_key number = { .kind = FW_KEYED_NUMBER, .words = 1, .w = { key } };
 
 	/* 80 among addresses is 0.0.0.80: the same 32 bits, the highest first */
-	return found(fw_hash_find(h, &number), v) || found(fw_hash_longest4(h, key), v);
+	return found(fw_hash_find(h, &number), v) || fw_hash_value4(h, key, v);
 }
 
 bool

@@ -61,6 +61,8 @@ struct fw_table_entry *fw_hash_at(const struct fw_hash *h, uint32_t i);
 /* For packets and everybody; h may be NULL. */
 struct fw_table_entry *fw_hash_find(const struct fw_hash *h, const struct fw_table_key *key);
 struct fw_table_entry *fw_hash_longest4(const struct fw_hash *h, uint32_t addr); /* host order */
+/* The value alone, for packets: nearly always without a look at the entry. False: there is none. */
+bool fw_hash_value4(const struct fw_hash *h, uint32_t addr, struct fw_value *v);
 struct fw_table_entry *fw_hash_longest6(const struct fw_hash *h, uint64_t high, uint64_t low);
 /* plen of the flows that are in it. */
 unsigned fw_hash_flow_fields(const struct fw_hash *h);
