@@ -591,7 +591,8 @@ test_a_table_agrees_with_a_plain_list_at_every_step(void **state)
 
 /* --- large ones: lengths are known by net ----------------------------------------- */
 
-enum { PREFIXES = 400, FILLERS = 40000 };
+/* So many that the table knows lengths by nets of 16 bits, and of 20. */
+enum { PREFIXES = 400, FILLERS = 40000, MORE_FILLERS = 140000 };
 
 struct prefix {
 	uint32_t net;
@@ -650,17 +651,17 @@ check_prefixes(const struct fw_table *t, const struct prefix *p, struct rng *rng
 }
 
 static void
-test_a_large_table_finds_prefixes_of_all_lengths(void **state)
+prefixes_of_all_lengths(uint32_t fillers)
 {
 	static struct prefix p[PREFIXES];
 	struct fw_table *t;
 	struct rng rng;
 
-	(void)state;
+	memset(p, 0, sizeof(p));
 	rng_seed(&rng, 5, "prefixes");
 	assert_int_equal(fw_table_make("1", &t), 0);
-	for (uint32_t i = 0; i < FILLERS; i++) /* in 240.0.0.0/8 */
-		change_prefix(t, FW_TABLE_ADD, 0xf0000000 + i * 409, 32, UINT32_MAX);
+	for (uint32_t i = 0; i < fillers; i++) /* in 240.0.0.0/8 */
+		change_prefix(t, FW_TABLE_ADD, 0xf0000000 + i * 109, 32, UINT32_MAX);
 	for (int i = 0; i < PREFIXES; i++) {
 		p[i].plen = (uint8_t)(i % 33);
 		p[i].net = p[i].plen == 0 ?
@@ -686,6 +687,43 @@ test_a_large_table_finds_prefixes_of_all_lengths(void **state)
 	p[0].gone = false;
 	change_prefix(t, FW_TABLE_ADD, p[0].net, p[0].plen, 0);
 	check_prefixes(t, p, &rng);
+}
+
+static void
+test_a_large_table_finds_prefixes_of_all_lengths(void **state)
+{
+	(void)state;
+	prefixes_of_all_lengths(FILLERS);
+}
+
+static void
+test_a_larger_table_finds_prefixes_of_all_lengths(void **state)
+{
+	(void)state;
+	prefixes_of_all_lengths(MORE_FILLERS);
+}
+
+static void
+test_a_value_that_took_the_place_of_another_is_the_one_found(void **state)
+{
+	struct fw_table *t;
+	struct fw_value v;
+
+	(void)state;
+	assert_int_equal(fw_table_make("1", &t), 0);
+	change_prefix(t, FW_TABLE_ADD, 0xc0000200, 24, 5);
+	change_prefix(t, FW_TABLE_SET, 0xc0000200, 24, 6);
+	assert_true(fw_table_find4(t->index, __builtin_bswap32(0xc0000201), &v));
+	assert_int_equal(v.number, 6);
+	/* a copy of the slots, as a grown table has */
+	for (uint32_t i = 0; i < 100; i++)
+		change_prefix(t, FW_TABLE_ADD, 0x0a000000 + i, 32, i);
+	assert_true(fw_table_find4(t->index, __builtin_bswap32(0xc0000201), &v));
+	assert_int_equal(v.number, 6);
+	quietly("ipfw table h create valtype ipv4");
+	quietly("ipfw -q table h add 10.0.0.0/8 192.0.2.1");
+	quietly("ipfw -q table h add 10.0.0.0/8 192.0.2.2");
+	assert_int_equal(find4(table_of("h"), "10.1.1.1"), 0xc0000202);
 }
 
 static void
@@ -750,6 +788,8 @@ main(void)
 		FW_TEST(test_there_are_only_so_many_tables),
 		FW_TEST(test_a_table_agrees_with_a_plain_list_at_every_step),
 		FW_TEST(test_a_large_table_finds_prefixes_of_all_lengths),
+		FW_TEST(test_a_larger_table_finds_prefixes_of_all_lengths),
+		FW_TEST(test_a_value_that_took_the_place_of_another_is_the_one_found),
 		FW_TEST(test_a_million_entries_come_and_go),
 		FW_TEST(test_a_stack_ends_with_its_tables),
 	};
