@@ -34,8 +34,8 @@ command(const char *words, bool json)
 	char line[1024], *out, *err;
 	int status;
 
-	snprintf(
-	    line, sizeof(line), "ipfw %s %.900s", kinds[words[0] % 3], words + (words[0] != '\0'));
+	snprintf(line, sizeof(line), "ipfw %s %.900s", kinds[(unsigned char)words[0] % 3],
+	    words + (words[0] != '\0'));
 	status = verb_line(NULL, line, json, &out, &err);
 	insist(
 	    (status == 0) == (err[0] == '\0'), "a status without a reason, or the reverse", line);

@@ -12,6 +12,7 @@
  */
 #include "dummynet/dn_words.h"
 #include "kern/jail.h"
+#include "kern/module.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +22,8 @@
 
 enum { EX_USAGE_ = 64, EX_DATAERR_ = 65, EX_UNAVAILABLE_ = 69, EX_OSERR_ = 71 };
 enum { RANGES_MAX = 256 };
+
+MODULE_DEFINE(dummynet, "dummynet");
 
 const char dn_usage_pipe[] =
     "ipfw pipe N config [bw RATE|IFACE] [delay TIME] [burst SIZE] [profile FILE] [plr P]\n"

@@ -584,6 +584,48 @@ test_a_file_has_lines_of_both_tools(void **state)
 	assert_true(says("ipfw pipe show", false, "00004:"));
 }
 
+/* --- completion ------------------------------------------------------------------------------- */
+
+static char completed[2048];
+
+static void
+complete_add(void *ctx, const char *word)
+{
+	(void)ctx;
+	strncat(completed, word, sizeof(completed) - strlen(completed) - 2);
+	strcat(completed, " ");
+}
+
+/* What may follow these words behind `sched` or `pipe`. */
+static const char *
+completes(enum dn_kind kind, const char *line)
+{
+	const char *open;
+	char **argv;
+	int argc;
+
+	assert_int_equal(verb_split(line, &argc, &argv, &open), 0);
+	completed[0] = '\0';
+	dn_command_complete(kind, argc, argv, complete_add, NULL);
+	verb_split_free(argc, argv);
+	return completed;
+}
+
+static void
+test_the_console_knows_numbers_words_and_types(void **state)
+{
+	(void)state;
+	quietly("ipfw pipe 12 config bw 1Mbit/s");
+	quietly("ipfw queue 34 config pipe 12");
+	assert_string_equal(completes(DN_PIPE, ""), "show list delete flush config 12 ");
+	assert_non_null(strstr(completes(DN_QUEUE, ""), " 34 "));
+	assert_string_equal(completes(DN_PIPE, "12"), "config show delete ");
+	assert_non_null(strstr(completes(DN_QUEUE, "34 config weight 3"), "lmax"));
+	assert_null(strstr(completes(DN_PIPE, "12 config"), "weight"));
+	assert_non_null(strstr(completes(DN_SCHED, "12 config type"), "QFQ"));
+	assert_non_null(strstr(completes(DN_SCHED, "unload"), "RR"));
+}
+
 /* --- files that people have published --------------------------------------------------------- */
 
 /* Lines that are of no language here, or speak of what is not there; and the word that says so. */
@@ -715,6 +757,7 @@ main(void)
 		WORDS_TEST(test_parts_are_listed_unloaded_and_loaded),
 		WORDS_TEST(test_a_jail_loads_no_parts),
 		WORDS_TEST(test_a_file_has_lines_of_both_tools),
+		WORDS_TEST(test_the_console_knows_numbers_words_and_types),
 		WORDS_TEST(test_published_files_are_understood),
 		WORDS_TEST(test_the_larger_collection_is_understood),
 	};
