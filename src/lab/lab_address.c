@@ -2,7 +2,8 @@
  * lab_address.c - addresses and routes that nobody had to write, for both families.
  *
  * With `addresses: auto` each link without `ipv4` gets the next /30 of the pool, with `ipv6` or
- * `dual` each without `ipv6` the next /64; number 1 is its first endpoint's, 2 the second's. With
+ * `dual` each without `ipv6` the next /64; number 1 is its first endpoint's, 2 the second's. Links
+ * that switches join are one segment and one subnet, as large as it has ends. With
  * `routes: auto` each node gets routes to all links by the fewest hops (of several ways the one
  * whose link stands first in the file).
  *
@@ -63,6 +64,67 @@ address_of(unsigned family, number n)
 	return a;
 }
 
+/* --- segments --------------------------------------------------------------------------------- */
+
+static struct lab_link *
+segment_of(struct lab_link *l)
+{
+	while (l->segment != l)
+		l = l->segment = l->segment->segment;
+	return l;
+}
+
+/* The first link of a segment stands for it. */
+static void
+segments_join(struct lab_link *a, struct lab_link *b)
+{
+	a = segment_of(a);
+	b = segment_of(b);
+	if (a->index < b->index)
+		b->segment = a;
+	else
+		a->segment = b;
+}
+
+static void
+segments_make(struct lab *lab)
+{
+	struct lab_node *n;
+	struct lab_link *l;
+	struct lab_end *e;
+
+	STAILQ_FOREACH(l, &lab->links, next) {
+		l->segment = l;
+		STAILQ_INIT(&l->ends);
+	}
+	STAILQ_FOREACH(n, &lab->nodes, next)
+		if (n->is_switch)
+			STAILQ_FOREACH(e, &n->ends, of_node)
+				segments_join(STAILQ_FIRST(&n->ends)->link, e->link);
+	STAILQ_FOREACH(l, &lab->links, next) {
+		struct lab_link *s = l->segment = segment_of(l);
+
+		for (unsigned side = 0; side < 2; side++) {
+			if (l->end[side].node->is_switch)
+				continue;
+			STAILQ_INSERT_TAIL(&s->ends, &l->end[side], of_segment);
+			s->nends++;
+		}
+	}
+}
+
+/* The first end of a segment that has an address of the family; NULL. */
+static const struct lab_end *
+segment_addressed(const struct lab_link *segment, unsigned family)
+{
+	const struct lab_end *e;
+
+	STAILQ_FOREACH(e, &segment->ends, of_segment)
+		if (e->net[family].addr.family != 0)
+			return e;
+	return NULL;
+}
+
 /* --- assignment, at parsing ------------------------------------------------------------------- */
 
 struct span {
@@ -80,7 +142,7 @@ span_compare(const void *a, const void *b)
 	return x->link->index < y->link->index ? -1 : 1;
 }
 
-/* The subnets of all links that have addresses of the family, sorted; malloc'd. */
+/* The subnets of all segments that have addresses of the family, sorted; malloc'd. */
 static struct span *
 spans_of(const struct lab *lab, unsigned family, size_t *n)
 {
@@ -91,11 +153,14 @@ spans_of(const struct lab *lab, unsigned family, size_t *n)
 	if (s == NULL)
 		return NULL;
 	STAILQ_FOREACH(l, &lab->links, next) {
-		const struct lab_net *net = &l->end[0].net[family];
-		number mask = mask_of(net->plen), addr = number_of(&net->addr);
+		const struct lab_end *e = segment_addressed(l, family);
+		number mask, addr;
 
-		if (net->addr.family != 0)
-			s[(*n)++] = (struct span){ addr & mask, addr | ~mask, l };
+		if (e == NULL)
+			continue;
+		mask = mask_of(e->net[family].plen);
+		addr = number_of(&e->net[family].addr);
+		s[(*n)++] = (struct span){ addr & mask, addr | ~mask, l };
 	}
 	qsort(s, *n, sizeof(*s), span_compare);
 	return s;
@@ -129,24 +194,40 @@ check_mtu(struct ly *y, const struct lab_link *l)
 		    l->mtu, IPV6_MMTU_);
 }
 
-static void
-link_assign(struct lab_link *l, unsigned family, number subnet)
+/* A link's subnet, or a larger one with a number for each end of the segment. */
+static unsigned
+plen_for(const struct lab_link *segment, unsigned family)
 {
-	for (unsigned side = 0; side < 2; side++)
-		l->end[side].net[family] = (struct lab_net){
+	unsigned plen = families[family].link_plen;
+
+	while (
+	    UINT64_C(1) << (families[family].bits - plen < 32 ? families[family].bits - plen : 32) <
+	    (uint64_t)segment->nends + 2)
+		plen--;
+	return plen;
+}
+
+/* Numbers from 1 on, in the order of the file. */
+static void
+segment_assign(struct lab_link *segment, unsigned family, number subnet, unsigned plen)
+{
+	struct lab_end *e;
+	number host = 1;
+
+	STAILQ_FOREACH(e, &segment->ends, of_segment)
+		e->net[family] = (struct lab_net){
 			.addr = address_of(
-			    family, subnet | (number)(1 + side) << (128 - families[family].bits)),
-			.plen = (uint8_t)families[family].link_plen,
+			    family, subnet | host++ << (128 - families[family].bits)),
+			.plen = (uint8_t)plen,
 		};
 }
 
-/* Subnets of the pool, one after the other, for the links that have none; given ones are passed
+/* Subnets of the pool, one after the other, for the segments that have none; given ones are passed
  * over. */
 static void
 family_assign(struct ly *y, struct lab *lab, unsigned family)
 {
 	const struct lab_net *pool = &lab->pool[family];
-	const number step = (number)1 << (128 - families[family].link_plen);
 	number next = number_of(&pool->addr), last = next | ~mask_of(pool->plen);
 	struct lab_link *l;
 	struct span *given;
@@ -155,9 +236,15 @@ family_assign(struct ly *y, struct lab *lab, unsigned family)
 
 	given = spans_of(lab, family, &n);
 	STAILQ_FOREACH(l, &lab->links, next) {
-		if (l->end[0].net[family].addr.family != 0 ||
-		    l->end[1].net[family].addr.family != 0)
+		const unsigned plen = plen_for(l, family);
+		const number step = (number)1 << (128 - plen);
+
+		if (l->nends == 0 || segment_addressed(l, family) != NULL)
 			continue;
+		if ((next & (step - 1)) != 0) {
+			full |= (next | (step - 1)) >= last;
+			next = (next | (step - 1)) + 1;
+		}
 		while (i < n && !full && given[i].first <= (next | (step - 1))) {
 			if (given[i].last >= next) {
 				full = given[i].last >= last;
@@ -169,7 +256,7 @@ family_assign(struct ly *y, struct lab *lab, unsigned family)
 			ly_fault_line(y, l->line, "addresses: the pool has no room for this link");
 			break;
 		}
-		link_assign(l, family, next);
+		segment_assign(l, family, next, plen);
 		full = (next | (step - 1)) == last;
 		next += step;
 	}
@@ -181,6 +268,7 @@ lab_address_assign(struct ly *y, struct lab *lab)
 {
 	struct lab_link *l;
 
+	segments_make(lab);
 	for (unsigned family = 0; family < LAB_FAMILIES; family++) {
 		STAILQ_FOREACH(l, &lab->links, next)
 			check_given(y, l, family);
@@ -222,12 +310,6 @@ lab_address_pool(struct ly *y, int id, const char *text)
 
 /* --- routes ----------------------------------------------------------------------------------- */
 
-/* A link as the search sees it: where it leads, and the neighbour's end of it (the gateway). */
-struct hop {
-	uint32_t node;
-	const struct lab_end *gateway;
-};
-
 /*
  * For N nodes the search runs N times over everything, so it runs over plain arrays: ten thousand
  * nodes take a second, not ten.
@@ -235,20 +317,55 @@ struct hop {
 struct router {
 	struct lab *lab;
 	unsigned family;
-	struct hop *hop; /* of all nodes, node i's from first[i] to first[i + 1] */
+	/* segments that nodes are on: node i's from first[i] to first[i + 1] */
+	const struct lab_link **segment;
 	uint32_t *first;
+	bool *walked; /* by number of a segment's first link */
 	bool *forwards;
 	const struct lab_end **via; /* by node: gateway of the first hop to it; NULL = ourselves */
 	uint32_t *hops;             /* by node: UINT32_MAX = out of reach */
 	uint32_t *queue;
 	struct span *span;
-	struct {
-		uint32_t node[2];
-	} * ends;                      /* by subnet */
 	const struct lab_end **target; /* by subnet: gateway; NULL = our own, or out of reach */
 	size_t nspans;
 	int error;
 };
+
+/* From node n to all others on a segment: the new end of the queue. */
+static uint32_t
+router_cross(
+    struct router *r, const struct lab_link *segment, uint32_t self, uint32_t n, uint32_t tail)
+{
+	const struct lab_end *e;
+
+	if (r->walked[segment->index])
+		return tail;
+	r->walked[segment->index] = true;
+	STAILQ_FOREACH(e, &segment->ends, of_segment) {
+		uint32_t p = e->node->index;
+
+		if (r->hops[p] != UINT32_MAX || e->net[r->family].addr.family == 0)
+			continue;
+		r->hops[p] = r->hops[n] + 1;
+		r->via[p] = n == self ? e : r->via[n];
+		r->queue[tail++] = p;
+	}
+	return tail;
+}
+
+/* The node on a segment that is the nearest. */
+static uint32_t
+router_nearest(const struct router *r, const struct lab_link *segment)
+{
+	uint32_t nearest = segment_addressed(segment, r->family)->node->index;
+	const struct lab_end *e;
+
+	STAILQ_FOREACH(e, &segment->ends, of_segment)
+		if (e->net[r->family].addr.family != 0 &&
+		    r->hops[e->node->index] < r->hops[nearest])
+			nearest = e->node->index;
+	return nearest;
+}
 
 /* Breadth first from node self: via[] and hops[] of every node in reach. */
 static void
@@ -257,6 +374,7 @@ router_walk(struct router *r, uint32_t self)
 	uint32_t head = 0, tail = 0;
 
 	memset(r->hops, 0xff, r->lab->nnodes * sizeof(*r->hops));
+	memset(r->walked, 0, r->lab->nlinks * sizeof(*r->walked));
 	r->hops[self] = 0;
 	r->via[self] = NULL;
 	r->queue[tail++] = self;
@@ -266,15 +384,8 @@ router_walk(struct router *r, uint32_t self)
 		/* What doesn't forward is an end of the way. */
 		if (n != self && !r->forwards[n])
 			continue;
-		for (uint32_t i = r->first[n]; i < r->first[n + 1]; i++) {
-			uint32_t p = r->hop[i].node;
-
-			if (r->hops[p] != UINT32_MAX)
-				continue;
-			r->hops[p] = r->hops[n] + 1;
-			r->via[p] = n == self ? r->hop[i].gateway : r->via[n];
-			r->queue[tail++] = p;
-		}
+		for (uint32_t i = r->first[n]; i < r->first[n + 1]; i++)
+			tail = router_cross(r, r->segment[i], self, n, tail);
 	}
 }
 
@@ -332,8 +443,7 @@ router_routes(struct router *r, uint32_t self)
 {
 	router_walk(r, self);
 	for (size_t i = 0; i < r->nspans; i++) {
-		uint32_t a = r->ends[i].node[0], b = r->ends[i].node[1];
-		uint32_t nearer = r->hops[a] <= r->hops[b] ? a : b;
+		uint32_t nearer = router_nearest(r, r->span[i].link);
 
 		/* Its own subnets are not to be routed: there via[] is NULL. */
 		r->target[i] = r->hops[nearer] != UINT32_MAX ? r->via[nearer] : NULL;
@@ -351,33 +461,26 @@ router_make(struct router *r)
 	uint32_t k = 0;
 
 	r->span = spans_of(lab, r->family, &r->nspans);
-	r->hop = calloc(2 * (size_t)lab->nlinks + 1, sizeof(*r->hop));
+	r->segment = calloc(2 * (size_t)lab->nlinks + 1, sizeof(*r->segment));
+	r->walked = calloc((size_t)lab->nlinks + 1, sizeof(*r->walked));
 	r->first = calloc((size_t)lab->nnodes + 2, sizeof(*r->first));
 	r->forwards = calloc((size_t)lab->nnodes + 1, sizeof(*r->forwards));
 	r->via = calloc((size_t)lab->nnodes + 1, sizeof(*r->via));
 	r->queue = calloc((size_t)lab->nnodes + 1, sizeof(*r->queue));
 	r->hops = calloc((size_t)lab->nnodes + 1, sizeof(*r->hops));
-	r->ends = calloc(r->nspans + 1, sizeof(*r->ends));
 	r->target = calloc(r->nspans + 1, sizeof(*r->target));
-	if (r->span == NULL || r->hop == NULL || r->first == NULL || r->forwards == NULL ||
-	    r->via == NULL || r->queue == NULL || r->hops == NULL || r->ends == NULL ||
+	if (r->span == NULL || r->segment == NULL || r->walked == NULL || r->first == NULL ||
+	    r->forwards == NULL || r->via == NULL || r->queue == NULL || r->hops == NULL ||
 	    r->target == NULL)
 		return false;
 	STAILQ_FOREACH(n, &lab->nodes, next) {
 		r->first[n->index] = k;
 		r->forwards[n->index] = lab_node_forwards(n);
-		STAILQ_FOREACH(e, &n->ends, of_node) {
-			const struct lab_end *peer = lab_end_peer(e);
-
-			if (e->net[r->family].addr.family != 0 &&
-			    peer->net[r->family].addr.family != 0)
-				r->hop[k++] = (struct hop){ peer->node->index, peer };
-		}
+		STAILQ_FOREACH(e, &n->ends, of_node)
+			if (e->net[r->family].addr.family != 0)
+				r->segment[k++] = e->link->segment;
 		r->first[n->index + 1] = k;
 	}
-	for (size_t i = 0; i < r->nspans; i++)
-		for (unsigned side = 0; side < 2; side++)
-			r->ends[i].node[side] = r->span[i].link->end[side].node->index;
 	return true;
 }
 
@@ -385,13 +488,13 @@ static void
 router_free(struct router *r)
 {
 	free(r->span);
-	free(r->hop);
+	free(r->segment);
+	free(r->walked);
 	free(r->first);
 	free(r->forwards);
 	free(r->via);
 	free(r->queue);
 	free(r->hops);
-	free(r->ends);
 	free(r->target);
 }
 

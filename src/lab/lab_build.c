@@ -9,6 +9,7 @@
 #include "kern/sysctl.h"
 #include "lab/lab_model.h"
 #include "net/epair.h"
+#include "net/if_bridge.h"
 #include "net/if_clone.h"
 
 #include <arpa/inet.h>
@@ -383,6 +384,34 @@ out_dir_make(struct lab *lab, char **why)
 
 /* --- all of it -------------------------------------------------------------------------------- */
 
+/* A switch: bridge0 of all its links' ends, which are up. */
+static int
+switch_make(struct lab *lab, struct lab_node *n, char **why)
+{
+	struct ifnet *bridge = NULL;
+	struct lab_end *e;
+	int error;
+
+	VNET_SCOPE(n->prison->vnet);
+	error = if_clone_create("bridge0", NULL, &bridge);
+	STAILQ_FOREACH(e, &n->ends, of_node) {
+		if (error == 0)
+			error = bridge_member_add(bridge, e->ifp);
+		if (error == 0)
+			error = if_up(e->ifp);
+		if (error != 0)
+			return lab_fail(lab, why, error, e->link->line, "switch %s: %s: %s",
+			    n->name, e->ifname,
+			    error == -EINVAL ? "all links of a switch have the same mtu" :
+					       strerror(-error));
+	}
+	if (error == 0)
+		error = if_up(bridge);
+	return error == 0 ?
+	    0 :
+	    lab_fail(lab, why, error, n->line, "switch %s: %s", n->name, strerror(-error));
+}
+
 static int
 build_network(struct lab *lab, char **why)
 {
@@ -400,6 +429,9 @@ build_network(struct lab *lab, char **why)
 	STAILQ_FOREACH(l, &lab->links, next)
 		if (error == 0)
 			error = lab_link_build(lab, l, why);
+	STAILQ_FOREACH(n, &lab->nodes, next)
+		if (error == 0 && n->is_switch)
+			error = switch_make(lab, n, why);
 	return error == 0 ? captures_build(lab, true, why) : error;
 }
 

@@ -54,6 +54,7 @@ struct lab_node {
 	unsigned line;
 	uint32_t index;
 	enum lab_switch forwarding;
+	bool is_switch;             /* its links' ends are members of one bridge */
 	struct lab_wordlist run;    /* command lines */
 	struct lab_wordlist sysctl; /* "name=value" */
 	STAILQ_HEAD(, lab_end) ends;
@@ -99,6 +100,7 @@ struct lab_end {
 	struct lab_net net[LAB_FAMILIES]; /* addresses, given or automatic */
 	struct lab_shape shape;           /* of the way from here to the other end */
 	STAILQ_ENTRY(lab_end) of_node;
+	STAILQ_ENTRY(lab_end) of_segment;
 	UT_hash_handle hh; /* lab->end_by_name */
 	/* built */
 	struct ifnet *ifp;
@@ -112,6 +114,13 @@ struct lab_link {
 	uint32_t index;
 	uint32_t mtu; /* 0 = the default */
 	struct lab_end end[2];
+	/*
+	 * Links that switches join are one segment, which its first link stands for; without a switch a
+	 * link is one by itself. Ends at switches are not among its ends.
+	 */
+	struct lab_link *segment;
+	STAILQ_HEAD(, lab_end) ends;
+	uint32_t nends;
 	bool down; /* taken down by the timeline */
 	STAILQ_ENTRY(lab_link) next;
 };

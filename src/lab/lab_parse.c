@@ -162,10 +162,15 @@ node_kind(struct ly *y, int id, void *obj)
 	if (strcmp(kind, "router") == 0 || strcmp(kind, "host") == 0) {
 		if (n->forwarding == LAB_DEFAULT)
 			n->forwarding = kind[0] == 'r' ? LAB_ON : LAB_OFF;
+	} else if (strcmp(kind, "switch") == 0 || strcmp(kind, "bridge") == 0) {
+		n->is_switch = true; /* containerlab says bridge */
+		if (n->forwarding == LAB_DEFAULT)
+			n->forwarding = LAB_OFF;
 	} else {
 		lab_words_add(y->lab, &y->lab->notes,
 		    lab_printf(y->lab,
-			"kind: %s has no meaning here (router, host): every node is a stack", kind),
+			"kind: %s has no meaning here (router, host, switch): every node is a stack",
+			kind),
 		    ly_line(y, id));
 	}
 }
@@ -267,6 +272,7 @@ node_parse(struct ly *y, const struct ly_pair *p)
 		if (n == NULL)
 			break;
 		n->forwarding = model.forwarding;
+		n->is_switch = model.is_switch;
 		words_fill(y->lab, &n->run, &model.run, r.many, r.first + i);
 		words_fill(y->lab, &n->sysctl, &model.sysctl, r.many, r.first + i);
 	}

@@ -130,10 +130,11 @@ struct link_entry {
 	uint64_t mtu;
 	struct lab_shape shape[2];
 	const char *shaper[2]; /* words of a pipe of the end's stack, by way */
+	/* addresses of the two ends, or, the first alone, of the end that is at no switch */
 	struct {
 		const char *text[2];
 		int id[2];
-	} net[LAB_FAMILIES];  /* addresses of the two ends */
+	} net[LAB_FAMILIES];
 	struct ly_pair *ways; /* "a->b" keys: looked at when the endpoints are known */
 	size_t nways;
 };
@@ -166,6 +167,11 @@ link_net(struct ly *y, int id, struct link_entry *le, unsigned family)
 {
 	const char *key = net_keys[family].key;
 
+	if (ly_shape(y, id) == LY_SCALAR) {
+		le->net[family].id[0] = id;
+		ly_value(y, id, key, LY_STRING, 0, 0, &le->net[family].text[0]);
+		return;
+	}
 	if (ly_shape(y, id) != LY_LIST || ly_len(y, id) != 2) {
 		ly_fault(y, id, "%s: a list of two is wanted: %s", key, net_keys[family].example);
 		return;
@@ -408,6 +414,27 @@ end_shaper(struct lab *lab, const struct lab_end *e, const char *words)
 	    e->link->line);
 }
 
+/* Addresses of a family as the entry says them: of both ends, or of the one that is at no switch. */
+static void
+link_addresses(struct ly *y, const struct link_entry *le, struct lab_link *l, unsigned f)
+{
+	const bool is_one = le->net[f].text[0] != NULL && le->net[f].text[1] == NULL;
+	const bool at_switch = l->end[0].node->is_switch || l->end[1].node->is_switch;
+
+	if (le->net[f].text[0] == NULL)
+		return;
+	if (is_one != at_switch || (l->end[0].node->is_switch && l->end[1].node->is_switch)) {
+		ly_fault(y, le->net[f].id[0],
+		    at_switch ? "%s: a switch has no address: one is wanted, of the other end" :
+				"%s: a list of two is wanted: %s",
+		    net_keys[f].key, net_keys[f].example);
+		return;
+	}
+	for (unsigned i = 0; i < (is_one ? 1 : 2); i++)
+		lab_parse_net(y, le->net[f].id[i], net_keys[f].key, net_keys[f].af,
+		    le->net[f].text[i], &l->end[is_one ? l->end[0].node->is_switch : i].net[f]);
+}
+
 static bool
 link_add(struct ly *y, int id, const struct link_entry *le, const char *const name[2], bool first)
 {
@@ -436,11 +463,9 @@ link_add(struct ly *y, int id, const struct link_entry *le, const char *const na
 		end_finish(lab, l, i, &le->shape[i]);
 		if (le->shaper[i] != NULL)
 			end_shaper(lab, &l->end[i], le->shaper[i]);
-		for (unsigned f = 0; f < LAB_FAMILIES; f++)
-			if (le->net[f].text[i] != NULL)
-				lab_parse_net(y, le->net[f].id[i], net_keys[f].key, net_keys[f].af,
-				    le->net[f].text[i], &l->end[i].net[f]);
 	}
+	for (unsigned f = 0; f < LAB_FAMILIES; f++)
+		link_addresses(y, le, l, f);
 	if (first)
 		link_ways(y, le, l);
 	lab->nlinks++;
