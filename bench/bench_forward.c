@@ -9,13 +9,12 @@
  *	forward6_…	IPv6, UDP with 64 bytes of payload, in turn with
  *	forward4_…	IPv4, UDP with 64 bytes of payload
  *
- * The driver here is memory. Its receive ring hands over batches of 64 mbufs and prefetches one
- * batch ahead, as drivers of network cards do; its transmit side makes the frame what it was, while
- * its line is still in the cache, and puts it at the end of the receive ring. So the stack meets a
- * packet's lines as cold as the number of packets in flight makes them: 1,000 stay in the caches,
+ * The driver here is memory (bench_ring.h). Its transmit side makes the frame what it was, while its
+ * line is still in the cache, before it comes in again. 1,000 packets in flight stay in the caches,
  * 60,000 do not.
  */
 #include "bench_rib.h"
+#include "bench_ring.h"
 
 #include "base/clock.h"
 #include "base/mbuf.h"
@@ -33,21 +32,12 @@ enum {
 	MIN_FRAME = 60,
 	PAYLOAD_FRAME4 = 14 + 20 + 8 + 64,
 	PAYLOAD_FRAME6 = 14 + 40 + 8 + 64,
-	RING_MAX = 1 << 16,
 	/* of 50 to 200 us: whoever else has the processor meanwhile meets only a few of them */
 	SLICES = 4000,
 	SLICE_PACKETS = 3008,
 };
 
-/* Packets in flight: of one family and length. */
-struct ring {
-	struct mbuf *slot[RING_MAX];
-	uint32_t head, count;
-	uint32_t frame_len;
-	uint64_t sent;
-};
-
-static struct ring rings[2], *ring;
+static struct ring rings[2];
 
 static const uint8_t router_mac[6] = { 2, 0, 0, 0, 1, 1 }, sender_mac[6] = { 2, 0, 0, 0, 9, 9 };
 
@@ -182,40 +172,6 @@ pass_all(void *ctx, struct batch *b, struct ifnet *ifp, enum pfil_dir dir)
 	(void)dir;
 }
 
-static inline void
-prefetch_frame(const struct mbuf *m)
-{
-	__builtin_prefetch(m, 1);
-	/*
-	 * the driver filled the buffer, so it knows where the frame begins without reading the
-	 * header
-	 */
-	__builtin_prefetch((const uint8_t *)m + sizeof(*m) + M_HEADROOM, 1);
-}
-
-/* ns per packet of one slice of the measurement, with the packets in r. */
-static double
-slice(struct ifnet *in, struct ring *r, uint64_t packets)
-{
-	uint64_t start, sent = r->sent;
-
-	ring = r;
-	start = bench_now_ns();
-	for (uint64_t done = 0; done < packets; done += BATCH_MAX) {
-		struct batch b;
-
-		b.n = BATCH_MAX;
-		for (uint32_t i = 0; i < BATCH_MAX; i++) {
-			b.m[i] = r->slot[(r->head + i) % RING_MAX];
-			prefetch_frame(r->slot[(r->head + BATCH_MAX + i) % RING_MAX]);
-		}
-		r->head += BATCH_MAX;
-		r->count -= BATCH_MAX;
-		if_receive(in, &b);
-	}
-	return (double)(bench_now_ns() - start) / (double)(r->sent - sent);
-}
-
 static void
 ring_fill(struct ring *r, uint32_t frame_len, uint32_t in_flight, uint32_t flows)
 {
@@ -224,14 +180,6 @@ ring_fill(struct ring *r, uint32_t frame_len, uint32_t in_flight, uint32_t flows
 	r->frame_len = frame_len;
 	for (uint32_t i = 0; i < in_flight; i++)
 		r->slot[r->count++] = frame(i % flows);
-}
-
-static void
-ring_drain(struct ring *r, uint32_t in_flight)
-{
-	bench_require(r->count == in_flight);
-	for (; r->count > 0; r->count--)
-		m_free(r->slot[r->head++ % RING_MAX]);
 }
 
 /*
@@ -248,7 +196,7 @@ measure(struct ifnet *in, const uint32_t *frame_len, unsigned kinds, uint32_t in
 		ring_fill(&rings[k], frame_len[k], in_flight, flows);
 	for (int i = -SLICES / 3; i < SLICES; i++)
 		for (unsigned k = 0; k < kinds; k++)
-			ns[k][i < 0 ? 0 : i] = slice(in, &rings[k], SLICE_PACKETS);
+			ns[k][i < 0 ? 0 : i] = ring_slice(in, &rings[k], SLICE_PACKETS);
 	for (unsigned k = 0; k < kinds; k++) {
 		ring_drain(&rings[k], in_flight);
 		median[k] = bench_median(ns[k], SLICES);

@@ -7,7 +7,10 @@
  * before the call returns. The cost of sending alone is measured with frames for another station,
  * which the router's kernel drops first thing, and subtracted.
  *
- *	bench_kernel_forward IFNAME ROUTER_MAC
+ *	bench_kernel_forward IFNAME ROUTER_MAC [bridge]
+ *
+ * With `bridge` the frames are for a station behind a bridge, the peer of bench_bridge; those that it
+ * drops first thing are from nobody.
  */
 #include "bench.h"
 
@@ -35,9 +38,11 @@ header_sum(const uint8_t *p)
 	return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 
+static const uint8_t sender[6] = { 2, 0, 0, 0, 9, 9 };
+
 /* ns per frame sent to mac. */
 static double
-send_all(int fd, const uint8_t mac[6])
+send_all(int fd, const uint8_t mac[6], const uint8_t from[6])
 {
 	static uint8_t frames[BURST][FRAME_LEN];
 	struct iovec iov[BURST];
@@ -50,7 +55,7 @@ send_all(int fd, const uint8_t mac[6])
 
 		memset(p, 0, FRAME_LEN);
 		memcpy(p, mac, 6);
-		memcpy(p + 6, (const uint8_t[6]){ 2, 0, 0, 0, 9, 9 }, 6);
+		memcpy(p + 6, from, 6);
 		p[12] = 0x08;
 		p[14] = 0x45;
 		p[17] = 46;
@@ -76,7 +81,7 @@ send_all(int fd, const uint8_t mac[6])
 int
 main(int argc, char **argv)
 {
-	static const uint8_t nobody[6] = { 2, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t nobody[6] = { 2, 0xff, 0xff, 0xff, 0xff, 0xff }, nobody_at_all[6];
 	struct sockaddr_ll ll = { .sll_family = AF_PACKET };
 	struct ifreq ifr = { 0 };
 	unsigned mac[6];
@@ -85,7 +90,9 @@ main(int argc, char **argv)
 	double with[PAIRS], without[PAIRS];
 	int one = 1, fd;
 
-	bench_require(argc == 3);
+	const bool bridge = argc == 4 && strcmp(argv[3], "bridge") == 0;
+
+	bench_require(argc == 3 || bridge);
 	bench_require(sscanf(argv[2], "%x:%x:%x:%x:%x:%x", &mac[0], &mac[1], &mac[2], &mac[3],
 			  &mac[4], &mac[5]) == 6);
 	for (int i = 0; i < 6; i++)
@@ -102,13 +109,16 @@ main(int argc, char **argv)
 	bench_require(setsockopt(fd, SOL_PACKET, PACKET_QDISC_BYPASS, &one, sizeof(one)) == 0);
 	/* in turn, so that a change of the machine's speed meets both */
 	for (int i = 0; i < PAIRS; i++) {
-		send_all(fd, router);
-		with[i] = send_all(fd, router);
-		without[i] = send_all(fd, nobody);
+		send_all(fd, router, sender);
+		with[i] = send_all(fd, router, sender);
+		without[i] = bridge ? send_all(fd, router, nobody_at_all) :
+				      send_all(fd, nobody, sender);
 		with[i] -= without[i];
 	}
-	bench_say("kernel_send", bench_median(without, PAIRS), "ns/packet");
-	bench_say("kernel_forward", bench_median(with, PAIRS), "ns/packet");
+	if (!bridge)
+		bench_say("kernel_send", bench_median(without, PAIRS), "ns/packet");
+	bench_say(
+	    bridge ? "kernel_bridge" : "kernel_forward", bench_median(with, PAIRS), "ns/packet");
 	close(fd);
 	return 0;
 }

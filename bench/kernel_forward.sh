@@ -1,7 +1,8 @@
 #!/bin/sh
 # kernel_forward.sh - three network namespaces in a row, joined by veth pairs, then the measuring program in the
-# first: kernel_forward.sh PROGRAM [FILE], a file of nft rules for the one in the middle. Everything is gone when
-# it ends. Needs root or user namespaces.
+# first: kernel_forward.sh PROGRAM [FILE], a file of nft rules for the one in the middle, which is a router; or
+# kernel_forward.sh PROGRAM bridge, where it is a bridge. Everything is gone when it ends. Needs root or user
+# namespaces.
 set -eu
 
 if [ "${1:-}" != --inside ]; then
@@ -30,6 +31,16 @@ in_router ip link set r0 address 02:00:00:00:01:01 up
 in_router ip link set r1 address 02:00:00:00:01:02 up
 in_sink ip link set k0 address 02:00:00:00:02:02 up
 ip link set s0 up
+if [ "$rules" = bridge ]; then
+	in_router ip link add br0 type bridge
+	in_router ip link set r0 master br0
+	in_router ip link set r1 master br0
+	in_router ip link set br0 up
+	# a station behind r1 that is nobody, as the neighbour below
+	in_router bridge fdb add 02:ff:ff:ff:ff:fe dev r1 master static
+	"$program" s0 02:ff:ff:ff:ff:fe bridge
+	exit
+fi
 in_router ip addr add 10.1.0.1/24 dev r0
 in_router ip addr add 10.2.0.1/24 dev r1
 # a neighbour that is nobody: the sink's kernel drops the frames first thing, so that they cost the least

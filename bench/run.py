@@ -31,6 +31,8 @@ PEERS = {name: ("kernel_forward", "Linux kernel, veth to veth") for name in GOAL
 for run in ("warm_1_flow", "warm_10000_flows", "cold_1_flow", "cold_10000_flows"):
     PEERS["forward6_" + run] = ("forward4_" + run, "IPv4 with the same payload")
     GOALS["forward6_" + run] = "ratio >= 0.8"  # at most 1.25 times IPv4's cost
+for run in ("warm_1_station", "warm_1000_stations", "cold_1_station", "cold_1000_stations"):
+    PEERS["bridge_" + run] = ("kernel_bridge", "Linux bridge, veth to veth")
 for flows in ("1000", "100000", "1000000"):
     PEERS["flow4_" + flows] = ("rte_hash_" + flows, "DPDK rte_hash, bulk")
     PEERS["flow6_" + flows] = ("flow6_" + flows + "_fib_full", "full FIB without the cache")
@@ -91,8 +93,9 @@ for flows in ("1", "10", "1000", "32000"):
         GOALS.update({f"sched_{part}_{flows}{traffic}": f"<= {goal}"
                       for part, goal in (("fifo", 2), ("rr", 6), ("qfq", 12))})
         GOALS[f"sched_wf2q_{flows}{traffic}"] = "<= 200" if flows == "32000" else "<= 45"
-PROGRAMS = ["forward", "kernel_forward", "chain", "dummynet", "stacks", "fib", "fib_dpdk", "fib_changes",
-            "fib_stacks", "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk", "ipfw_nft", "ipfw_state",
+PROGRAMS = ["forward", "kernel_forward", "bridge", "kernel_bridge", "chain", "dummynet", "stacks", "fib", "fib_dpdk",
+            "fib_changes", "fib_stacks", "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk",
+            "ipfw_nft", "ipfw_state",
             "ipfw_table", "ipfw_wait", "sched"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -124,6 +127,9 @@ def command_of(program, build):
         raise Skipped("built without libdpdk")
     if program == "kernel_forward":
         return [os.path.join(HERE, "kernel_forward.sh"), os.path.abspath(binary)]
+    if program == "kernel_bridge":
+        kernel_forward = os.path.join(build, "bench", "bench_kernel_forward")
+        return [os.path.join(HERE, "kernel_forward.sh"), os.path.abspath(kernel_forward), "bridge"]
     if program == "ipfw_nft":
         kernel_forward = os.path.join(build, "bench", "bench_kernel_forward")
         return [os.path.join(HERE, "ipfw_nft.sh"), os.path.abspath(kernel_forward)]
@@ -141,8 +147,9 @@ def main():
     for name in wanted:
         if name not in PROGRAMS:
             sys.exit(f"bench: no benchmark '{name}' (there are: {' '.join(PROGRAMS)})")
-    if "forward" in wanted and "kernel_forward" not in wanted:
-        wanted.append("kernel_forward")
+    for ours in ("forward", "bridge"):
+        if ours in wanted and "kernel_" + ours not in wanted:
+            wanted.append("kernel_" + ours)
 
     samples, units, notes, skipped = {}, {}, {}, {}
     for _ in range(options.runs):
