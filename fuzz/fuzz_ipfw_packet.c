@@ -1,6 +1,6 @@
 /*
  * Packets under random rules: an input is a few rules, put together of words, then frames that meet
- * them on the way in, through and out of a router, at layer 2 and 3.
+ * them on the way in, through and out of a router, at layer 2 and 3, and through a bridge.
  *
  * Outlets keep what they get, give it back at once or later, changed or not. Nothing may crash, hang or
  * be left behind, whatever the rules lead to.
@@ -94,7 +94,7 @@ rule(const uint8_t *b)
 	free(err);
 }
 
-enum how { MEND = 1, SECOND = 2, PASS_TIME = 4, BACK = 8, TO_GROUP = 16, BATCH = 32 };
+enum how { MEND = 1, SECOND = 2, PASS_TIME = 4, BACK = 8, TO_GROUP = 16, BATCH = 32, BRIDGED = 64 };
 
 /* The IP header says what is there. */
 static void
@@ -123,6 +123,9 @@ mend(uint8_t *p, uint32_t len, const struct ifnet *ifp)
 	ip->sum = ip_cksum(ip);
 }
 
+/* Behind the bridge's members. */
+static const uint8_t stations[2][6] = { { 2, 0, 0, 0, 8, 1 }, { 2, 0, 0, 0, 8, 2 } };
+
 static void
 frames(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
 {
@@ -133,6 +136,8 @@ frames(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
 
 		if (len >= ETHER_HDR_LEN_ && (how & MEND))
 			mend(m->data, len, ifp);
+		if (len >= ETHER_HDR_LEN_ && (how & (MEND | BRIDGED)) == (MEND | BRIDGED))
+			memcpy(m->data, how & SECOND ? stations[0] : stations[1], 6);
 		if (len > 6 && (how & TO_GROUP))
 			memcpy(m->data, "\xff\xff\xff\xff\xff\xff", 6);
 		m->when_ns = clock_now();
@@ -149,10 +154,13 @@ frames(struct ifnet *ifp, const uint8_t *bytes, uint32_t len, unsigned how)
 		sched_run(clock_now() + 2 * NS_PER_SEC);
 }
 
+/* mem0 and mem1, and the bridge's mem2 and mem3. */
+enum { INTERFACES = 4 };
+
 static void
-router(struct ifnet *ifp[2])
+router(struct ifnet *ifp[INTERFACES])
 {
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < INTERFACES; i++)
 		ifp[i] = fuzz_interface(i, fuzz_swallow);
 	fuzz_command("sysctl net.inet6.ip6.dad_count=0");
 	fuzz_command("sysctl net.inet6.ip6.forwarding=1");
@@ -161,6 +169,10 @@ router(struct ifnet *ifp[2])
 	fuzz_command("ifconfig mem1 inet 10.0.1.1/24");
 	fuzz_command("ifconfig mem0 inet6 2001:db8::1/64");
 	fuzz_command("ifconfig mem1 inet6 2001:db8:1::1/64");
+	fuzz_command("ifconfig bridge0 create addm mem2 addm mem3 up");
+	fuzz_command("ifconfig bridge0 static mem2 02:00:00:00:08:01 inet 10.0.2.1/24");
+	fuzz_command("ifconfig mem2 up");
+	fuzz_command("ifconfig mem3 up");
 	fuzz_command("ipfw -q table 1 add 0.0.0.0/1 5");
 	fuzz_command("ipfw -q table 1 add 2001:db8::/32 10.0.1.2");
 }
@@ -169,7 +181,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz_stack stack;
-	struct ifnet *ifp[2];
+	struct ifnet *ifp[INTERFACES];
 	unsigned n = 0;
 
 	fuzz_begin(&stack);
@@ -180,6 +192,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	};
 	manner = len > 0 ? data[0] : 0;
 	fuzz_command(manner & 8 ? "sysctl net.link.ether.ipfw=1" : "sysctl net.link.ether.ipfw=0");
+	/* at layer 2 there too, else the packets in the frames */
+	if (manner & 8)
+		fuzz_command("sysctl net.link.bridge.ipfw=1");
 	fuzz_command(
 	    manner & 16 ? "sysctl net.inet.ip.fw.one_pass=0" : "sysctl net.inet.ip.fw.one_pass=1");
 	fuzz_command(
@@ -192,7 +207,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 		if (take > len - 2)
 			take = (uint32_t)len - 2;
-		frames(ifp[(data[0] & SECOND) != 0], data + 2, take, data[0]);
+		frames(ifp[((data[0] & BRIDGED) != 0) * 2 + ((data[0] & SECOND) != 0)], data + 2,
+		    take, data[0]);
 		data += 2 + take;
 		len -= 2 + take;
 	}
@@ -200,7 +216,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	mbufq_drain(&kept);
 	while (netisr_run())
 		continue;
-	for (int i = 0; i < 2; i++)
+	for (int i = 0; i < INTERFACES; i++)
 		fuzz_end_interface(ifp[i]);
 	fw_outlets = (struct fw_outlets){ 0 };
 	fuzz_end(&stack);
