@@ -95,8 +95,7 @@ for flows in ("1", "10", "1000", "32000"):
         GOALS[f"sched_wf2q_{flows}{traffic}"] = "<= 200" if flows == "32000" else "<= 45"
 PROGRAMS = ["forward", "kernel_forward", "bridge", "kernel_bridge", "chain", "dummynet", "stacks", "fib", "fib_dpdk",
             "fib_changes", "fib_stacks", "fib_stacks_dpdk", "flowtable", "flowtable_dpdk", "ipfw", "ipfw_dpdk",
-            "ipfw_nft", "ipfw_state",
-            "ipfw_table", "ipfw_wait", "sched"]
+            "ipfw_nft", "ipfw_state", "ipfw_table", "ipfw_wait", "sched"]
 SKIPPED = 77  # exit status
 HERE = os.path.dirname(os.path.abspath(__file__))
 
