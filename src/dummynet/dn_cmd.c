@@ -111,7 +111,7 @@ configure(struct verb_run *v, const struct dn_options *o, struct dn_words *w)
 
 	if (error == 0)
 		return 0;
-	return verb_error(v, error == -EINVAL ? EX_DATAERR_ : EX_OSERR_, "%s %" PRIu32 ": %s", name,
+	return verb_error(v, error == -ENOMEM ? EX_OSERR_ : EX_DATAERR_, "%s %" PRIu32 ": %s", name,
 	    w->number, why != NULL ? why : verb_strerror(error));
 }
 

@@ -518,6 +518,10 @@ test_what_is_wrong_is_named_and_changes_nothing(void **state)
 	expect_line("ipfw pipe show all", 64, "", "ipfw: pipe show: what is 'all'?\n");
 	expect_line("dnctl table 1 show", 64, "", "dnctl: table: pipe, queue or sched?\n");
 	expect_line("dnctl -s 5 pipe show", 64, "", NULL);
+	quietly("ipfw sched 9 config type fq_codel");
+	expect_line("ipfw queue 9 config sched 9 weight 5", 65, "",
+	    "ipfw: queue 9: its scheduler knows no weights\n");
+	quietly("ipfw sched 9 delete");
 	expect_line("ipfw pipe show", 0, "", "");
 	expect_line("ipfw queue show", 0, "", "");
 }
