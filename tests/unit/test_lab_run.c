@@ -194,6 +194,40 @@ test_lab_batches_of_one_and_of_64_give_the_same_bytes(void **state)
 	result_free(&c);
 }
 
+/* A switch that answers itself, too: what it floods, passes and says keeps its order. */
+static void
+test_lab_batches_change_nothing_in_a_switch(void **state)
+{
+	static const char text[] =
+	    "name: lan\n"
+	    "defaults: {link: {delay: 3ms, rate: 100Mbit/s}}\n"
+	    "nodes:\n"
+	    "  s: {kind: switch, run: \"ifconfig bridge0 inet 10.0.0.9/24\"}\n"
+	    "  t: {kind: switch, run: \"ipfw -q add allow ip from any to any\"}\n"
+	    "  h[1-4]: {run: \"ifconfig eth0 inet 10.0.0.{i}/24\"}\n"
+	    "links:\n"
+	    "  - {endpoints: [\"s:up\", \"t:up\"]}\n"
+	    "  - {endpoints: [\"s:p{i}\", \"h[1-2]:eth0\"]}\n"
+	    "  - {endpoints: [\"t:p{i}\", \"h[3-4]:eth0\"]}\n"
+	    "traffic:\n"
+	    "  - {name: a, from: h1, to: 10.0.0.3, udp: 1, rate: 9Mbit/s, size: 300, for: 1s, pattern: poisson}\n"
+	    "  - {name: b, from: h4, to: 10.0.0.2, udp: 2, rate: 9Mbit/s, size: 200, for: 1s, pattern: poisson}\n"
+	    "  - {name: c, from: h2, to: 10.0.0.77, udp: 3, rate: 300pps, size: 90, for: 1s, sink: none}\n"
+	    "  - {name: d, from: h3, ping: 10.0.0.9, every: 1ms, count: 500}\n"
+	    "capture: [{on: \"*\", file: all.pcapng, drops: true}]\n";
+	struct result one = run_all(text, 1, 1), many = run_all(text, 1, 64),
+		      some = run_all(text, 1, 7);
+
+	(void)state;
+	assert_int_equal(one.status, 0);
+	assert_true(one.capture_len > 100000);
+	assert_same(&one, &many);
+	assert_same(&one, &some);
+	result_free(&one);
+	result_free(&many);
+	result_free(&some);
+}
+
 /* All links have a delay here, so each node is a domain of its own and windows are long. */
 static void
 test_lab_windows_of_many_domains_change_nothing(void **state)
@@ -524,6 +558,7 @@ main(void)
 		cmocka_unit_test(test_lab_same_file_and_seed_give_the_same_bytes),
 		cmocka_unit_test(test_lab_another_seed_gives_other_bytes),
 		cmocka_unit_test(test_lab_batches_of_one_and_of_64_give_the_same_bytes),
+		cmocka_unit_test(test_lab_batches_change_nothing_in_a_switch),
 		cmocka_unit_test(test_lab_windows_of_many_domains_change_nothing),
 		cmocka_unit_test(
 		    test_lab_of_both_families_has_the_same_bytes_in_batches_of_any_size),
