@@ -672,6 +672,48 @@ test_without_memory_nothing_leaks_and_every_packet_is_counted(void **state)
 	fail();
 }
 
+/* --- order ------------------------------------------------------------------------------------- */
+
+/* Another room's events, one every ns: how many of them the scheduler allows at a time. */
+static uint64_t widest;
+
+static void
+ticks(struct sched_source *src, uint64_t until_ns)
+{
+	if (until_ns - src->next_ns > widest)
+		widest = until_ns - src->next_ns;
+	src->next_ns = until_ns < NS_PER_US ? until_ns : NS_NEVER;
+}
+
+/* A packet comes out at a time that who brought it didn't know: so nobody may be ahead of it. */
+static void
+test_a_stack_with_a_pipe_runs_one_instant_at_a_time(void **state)
+{
+	struct sched_source src = { .next_ns = 1, .run = ticks };
+	struct sched_domain *domain;
+	struct vnet *vnet;
+
+	(void)state;
+	command("jail -c name=n1 vnet persist");
+	vnet = vnet_of("n1");
+	vnet->domain = domain = sched_domain_new(false);
+	sched_set_lookahead(NS_PER_MS);
+	for (int laid = 0; laid < 2; laid++) {
+		VNET_SCOPE(vnet);
+		if (laid)
+			lay_pipe(1, 8000000, 0, 50);
+		widest = 0;
+		src.next_ns = clock_now() + 1;
+		sched_add(&src, domain);
+		sched_run(clock_now() + 200);
+		sched_remove(&src);
+		assert_true(laid ? widest == 1 : widest > 1);
+	}
+	command("jail -r n1");
+	sched_domain_free(domain);
+	sched_set_lookahead(0);
+}
+
 /* --- to look at -------------------------------------------------------------------------------- */
 
 static bool
@@ -752,6 +794,7 @@ main(void)
 		DN_TEST(test_a_type_in_use_is_not_unloaded),
 		DN_TEST(test_a_type_comes_from_a_file),
 		DN_TEST(test_without_memory_nothing_leaks_and_every_packet_is_counted),
+		DN_TEST(test_a_stack_with_a_pipe_runs_one_instant_at_a_time),
 		DN_TEST(test_objects_are_walked_in_the_order_of_their_numbers),
 		DN_TEST(test_an_idle_pipe_takes_less_than_a_kibibyte),
 	};
