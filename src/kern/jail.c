@@ -407,7 +407,8 @@ prison_remove(struct prison *pr)
 	 * Its own end, asked for by something that runs in it: it would pull away the ground below
 	 * itself.
 	 */
-	if (pr->dying || curprison == pr || (curprison != NULL && prison_is_below(curprison, pr)) ||
+	if (pr->dying || pr->pinned || curprison == pr ||
+	    (curprison != NULL && prison_is_below(curprison, pr)) ||
 	    (pr->owns_vnet && curvnet == pr->vnet))
 		return -EBUSY;
 	while (pr->children > 0)
@@ -469,7 +470,11 @@ prison_fini(void)
 	callout_stop(&reaper);
 	curprison = &prison0;
 	curvnet = vnet0;
-	while (!TAILQ_EMPTY(&prison_head))
-		prison_remove(TAILQ_LAST(&prison_head, prisonlist));
+	while (!TAILQ_EMPTY(&prison_head)) {
+		struct prison *last = TAILQ_LAST(&prison_head, prisonlist);
+
+		last->pinned = false;
+		prison_remove(last);
+	}
 	next_jid = 1;
 }

@@ -22,6 +22,7 @@ struct prison {
 	struct vnet *vnet; /* own, or the parent's */
 	bool owns_vnet;
 	bool persist;
+	bool pinned; /* somebody holds on to it (a lab to its nodes): it can't be removed */
 	bool dying;
 	bool raw_sockets; /* allow.raw_sockets */
 	uint32_t children_max, children;

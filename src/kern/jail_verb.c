@@ -287,7 +287,8 @@ jail_modify(struct verb_run *v, struct jail_conf *c, struct prison *pr, bool pri
 		return verb_error(v, 1, "vnet: can't be changed");
 	if (c->command != 0 || c->exec_start != NULL)
 		return verb_error(v, 1, "commands are for new jails: use jexec");
-	if (c->persist == JAIL_NO && pr->persist && pr->procs == 0 && v->prison == pr)
+	if (c->persist == JAIL_NO && pr->persist &&
+	    (pr->pinned || (pr->procs == 0 && v->prison == pr)))
 		return verb_error(v, 1, "%s: %s", pr->name, verb_strerror(EBUSY));
 	status = jail_conf_check(v, c, pr->owns_vnet);
 	if (status == 0)

@@ -154,7 +154,7 @@ node_make(struct lab *lab, struct lab_node *n, char **why)
 	n->prison = prison_create(&prison0, n->name, true);
 	if (n->prison == NULL)
 		return lab_fail(lab, why, -errno, n->line, "node %s: %s", n->name, strerror(errno));
-	n->prison->persist = true;
+	n->prison->persist = n->prison->pinned = true;
 	n->prison->vnet->domain = n->domain;
 	VNET_SCOPE(n->prison->vnet);
 	lo = if_byname("lo0");
@@ -533,9 +533,12 @@ lab_release(struct lab *lab)
 	lab_captures_end(lab);
 	STAILQ_FOREACH(l, &lab->links, next)
 		link_take_down(l);
-	STAILQ_FOREACH(n, &lab->nodes, next)
-		if (n->prison != NULL)
-			prison_remove(n->prison);
+	STAILQ_FOREACH(n, &lab->nodes, next) {
+		if (n->prison == NULL)
+			continue;
+		n->prison->pinned = false;
+		prison_remove(n->prison);
+	}
 	/* The first node of a group owns its domain. */
 	STAILQ_FOREACH(n, &lab->nodes, next)
 		if (n->domain != NULL && n->group == n->index)

@@ -3,6 +3,8 @@
  */
 #include "control/process.h"
 #include "kern/drop.h"
+#include "kern/jail.h"
+#include "kern/verb.h"
 #include "lab/lab_model.h"
 
 #include <errno.h>
@@ -165,6 +167,25 @@ test_lab_same_file_and_seed_give_the_same_bytes(void **state)
 	assert_same(&a, &b);
 	result_free(&a);
 	result_free(&b);
+}
+
+static void
+test_lab_keeps_its_nodes(void **state)
+{
+	struct lab *lab = start(office, &(struct lab_options){ .seed = 1 });
+	const struct prison *first = TAILQ_FIRST(&prison_head);
+	char line[PRISON_NAME_MAX + 40], *err;
+
+	(void)state;
+	snprintf(line, sizeof(line), "jail -r %s", first->name);
+	assert_int_equal(verb_line(NULL, line, false, NULL, &err), 1);
+	assert_non_null(strstr(err, "Device busy"));
+	free(err);
+	snprintf(line, sizeof(line), "jail -m name=%s nopersist", first->name);
+	assert_int_not_equal(verb_line(NULL, line, false, NULL, NULL), 0);
+	assert_int_not_equal(verb_line(NULL, "jail -r all", false, NULL, NULL), 0);
+	assert_ptr_equal(TAILQ_FIRST(&prison_head), first);
+	stop(lab);
 }
 
 static void
@@ -556,6 +577,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lab_same_file_and_seed_give_the_same_bytes),
+		cmocka_unit_test(test_lab_keeps_its_nodes),
 		cmocka_unit_test(test_lab_another_seed_gives_other_bytes),
 		cmocka_unit_test(test_lab_batches_of_one_and_of_64_give_the_same_bytes),
 		cmocka_unit_test(test_lab_batches_change_nothing_in_a_switch),
