@@ -194,6 +194,18 @@ link_ipv6(struct ly *y, int id, void *obj)
 	link_net(y, id, obj, LAB_INET6);
 }
 
+/* The pipe of a link is a FIFO: the type would be that of queues that nobody can fill. */
+static void
+shaper_check(struct ly *y, int id, const char *words)
+{
+	const char *at = words != NULL ? words + strspn(words, " ") : "";
+
+	for (; *at != '\0'; at += strcspn(at, " "), at += strspn(at, " "))
+		if (strncmp(at, "type ", 5) == 0)
+			ly_fault(y, id,
+			    "shaper: 'type' is for queues; red, codel or pie keep a link's short");
+}
+
 static void
 link_shaper(struct ly *y, int id, void *obj)
 {
@@ -205,15 +217,21 @@ link_shaper(struct ly *y, int id, void *obj)
 
 	if (ly_shape(y, id) == LY_MAP) {
 		ly_map(y, id, "shaper", ways, 2, le, NULL);
+		for (unsigned i = 0; i < 2; i++)
+			shaper_check(y, id, le->shaper[i]);
 		return;
 	}
 	if (ly_shape(y, id) == LY_LIST && ly_len(y, id) != 2) {
 		ly_fault(y, id, "shaper: a list is two texts, one for each way");
 		return;
 	}
-	for (unsigned i = 0; i < 2; i++)
-		ly_value(y, ly_shape(y, id) == LY_LIST ? ly_item(y, id, i) : id, "shaper",
-		    LY_STRING, 0, 0, &le->shaper[i]);
+	for (unsigned i = 0; i < 2; i++) {
+		const int item = ly_shape(y, id) == LY_LIST ? ly_item(y, id, i) : id;
+
+		ly_value(y, item, "shaper", LY_STRING, 0, 0, &le->shaper[i]);
+		if (i == 0 || item != id)
+			shaper_check(y, item, le->shaper[i]);
+	}
 }
 
 static const struct ly_field link_fields[] = {

@@ -360,6 +360,18 @@ test_lab_what_never_ends_is_refused_unless_the_lab_ends(void **state)
 	lab_free(good("for: 1s\nnodes: {a: {}}\ntraffic: [{name: t, from: a, ping: 10.0.0.1}]\n"));
 }
 
+static void
+test_lab_the_pipe_of_a_link_has_no_type(void **state)
+{
+	(void)state;
+	assert_fault("nodes: {a: {}, b: {}}\n"
+		     "links: [{endpoints: [\"a:x\", \"b:x\"], shaper: \"bw 1Mb type rr\"}]\n",
+	    "t.lab.yml:2: shaper: 'type' is for queues; red, codel or pie keep a link's short");
+	assert_fault("nodes: {a: {}, b: {}}\n"
+		     "links: [{endpoints: [\"a:x\", \"b:x\"], shaper: {down: \"type rr\"}}]\n",
+	    "t.lab.yml:2: shaper: 'type' is for queues; red, codel or pie keep a link's short");
+}
+
 int
 main(void)
 {
@@ -378,6 +390,7 @@ main(void)
 		cmocka_unit_test(test_lab_bad_files_get_their_line_and_reason),
 		cmocka_unit_test(test_lab_file_that_is_not_there_says_so),
 		cmocka_unit_test(test_lab_numbers_are_written_with_their_unit),
+		cmocka_unit_test(test_lab_the_pipe_of_a_link_has_no_type),
 		cmocka_unit_test(test_lab_what_never_ends_is_refused_unless_the_lab_ends),
 	};
 
