@@ -152,8 +152,8 @@ struct dn_change {
 
 /*
  * Configure, making what isn't there. Packets inside stay (of a new type or mask they are put into
- * the new instances; credit begins anew). *why is a sentence for the user when -EINVAL. Also
- * -ENOMEM; -EOPNOTSUPP the part has no such word.
+ * the new instances; credit begins anew). A share's words that the part doesn't know mean nothing.
+ * *why is a sentence for the user when -EINVAL. Also -ENOMEM.
  */
 int dn_pipe_config(uint32_t number, const struct dn_change *c, const char **why);
 int dn_sched_config(uint32_t number, const struct dn_change *c, const char **why);

@@ -13,9 +13,8 @@ dn_compat_result(struct dn_answer *a, int error, const char *why, const char *wh
 {
 	if (error == 0)
 		return true;
-	/* the BSDs have another number for EOPNOTSUPP */
-	return dn_compat_fail(a, error == -EOPNOTSUPP ? EINVAL : -error, "%s %" PRIu32 ": %s", what,
-	    number, why != NULL ? why : verb_strerror(error));
+	return dn_compat_fail(a, -error, "%s %" PRIu32 ": %s", what, number,
+	    why != NULL ? why : verb_strerror(error));
 }
 
 void

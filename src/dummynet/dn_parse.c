@@ -66,6 +66,15 @@ step(struct reading *r, int words)
 	r->argv += words;
 }
 
+/* What is wrong with the next word and what stands behind it. */
+static bool
+fail_here(struct reading *r, const char *why)
+{
+	if (r->argc == 1)
+		return fail(r, "%.60s: %s", r->argv[0], why);
+	return fail(r, "%.60s %.60s: %s", r->argv[0], r->argv[1], why);
+}
+
 /* --- the link --------------------------------------------------------------------------------- */
 
 static bool
@@ -327,7 +336,7 @@ read_codel(struct reading *r, const char *word, const char *arg)
 		    1 :
 		    dn_aqm_word(aqm, r->argc, r->argv, &why);
 		if (used < 0)
-			return fail(r, "%s %s: %s", r->argv[0], r->argc > 1 ? r->argv[1] : "", why);
+			return fail_here(r, why);
 		if (used == 0)
 			break;
 	}
@@ -381,7 +390,7 @@ part_words(struct reading *r, const struct dn_sched_part *part, void *param)
 
 	if (used >= 0 && used <= r->argc)
 		return used;
-	fail(r, "%s %s: %s", r->argv[0], r->argc > 1 ? r->argv[1] : "", why);
+	fail_here(r, why);
 	return -1;
 }
 
@@ -480,7 +489,7 @@ static const struct word {
 	{ "pie", P | Q, NULL, read_codel },
 	{ "ecn", P | Q, NULL, read_ecn },
 	{ "noecn", P | Q, NULL, read_ecn },
-	{ "type", S, "a scheduler's name", read_type },
+	{ "type", P | S, "a scheduler's name", read_type },
 	{ "pipe", Q | S, "a number", read_pipe },
 	{ "sched", Q, "a number", read_pipe },
 	{ "link", Q | S, "a number", read_pipe },
@@ -510,6 +519,20 @@ unknown_word(struct reading *r, const char *name)
 	return fail(r, "unknown word '%.60s'", name);
 }
 
+/* "weight: is for queues", "bw: is for pipes and schedulers". */
+static bool
+wrong_kind(struct reading *r, const struct word *word)
+{
+	static const char *const names[] = { [P] = "pipes",
+		[Q] = "queues",
+		[S] = "schedulers",
+		[P | Q] = "pipes and queues",
+		[P | S] = "pipes and schedulers",
+		[Q | S] = "queues and schedulers" };
+
+	return fail(r, "%s: is for %s", word->name, names[word->kinds]);
+}
+
 static bool
 read_word(struct reading *r)
 {
@@ -519,8 +542,7 @@ read_word(struct reading *r)
 	if (word == NULL)
 		return unknown_word(r, name);
 	if (!(word->kinds & (1U << r->w->kind)))
-		return fail(r, "%s: is for %s%s%s", name, word->kinds & P ? "pipes " : "",
-		    word->kinds & Q ? "queues " : "", word->kinds & S ? "schedulers" : "");
+		return wrong_kind(r, word);
 	if (word->arg != NULL && arg == NULL)
 		return fail(r, "%s: needs %s", name, word->arg);
 	step(r, word->arg != NULL ? 2 : 1);

@@ -90,10 +90,12 @@ dn_parse_fraction(const char *word, double *value)
 {
 	char *end;
 
-	if (!isdigit((unsigned char)word[0]) && word[0] != '.')
+	/* strtod() reads hexadecimal, nan and inf, too. */
+	if ((!isdigit((unsigned char)word[0]) && word[0] != '.') ||
+	    word[strspn(word, "0123456789.eE+-")] != '\0')
 		return false;
 	*value = strtod(word, &end);
-	return *end == '\0' && end[-1] != 'x' && isfinite(*value);
+	return *end == '\0' && end != word && isfinite(*value);
 }
 
 /* --- masks ------------------------------------------------------------------------------------ */
@@ -205,9 +207,9 @@ dn_parse_mask(struct dn_mask *mask, int argc, char **argv, char *why, size_t why
 			break;
 		if (i + 1 == argc || !member_read(mask, member, argv[i + 1])) {
 			snprintf(why, why_len,
-			    "mask: %s %s: not a mask of %u bits (as 0x%s, or /%u)", argv[i],
-			    i + 1 == argc ? "" : argv[i + 1], member->bits,
-			    member->bits == 8 ? "ff" : "ffff", member->bits / 2);
+			    "mask: %s%s%.60s: not a mask of %u bits (as 0x%s, or /%u)", argv[i],
+			    i + 1 == argc ? "" : " ", i + 1 == argc ? "" : argv[i + 1],
+			    member->bits, member->bits == 8 ? "ff" : "ffff", member->bits / 2);
 			return -1;
 		}
 	}

@@ -82,7 +82,7 @@ struct dn_sched_part {
 	    number; /* FIFO 1, WF2Q+ 2, RR 3, QFQ 4, PRIO 5, FQ_CODEL 6, FQ_PIE 7; others from 64 */
 	unsigned flags;                                 /* enum dn_sched_flag */
 	uint32_t instance_size, queue_size, param_size; /* bytes of its own, zeroed */
-	/* Limits of what may be configured; 0: the word is not for this part. */
+	/* Limits of what may be configured; 0: the word means nothing to this part. */
 	uint32_t max_weight, max_max_len, max_priority;
 	uint32_t default_max_len;
 

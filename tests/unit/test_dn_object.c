@@ -339,7 +339,7 @@ test_the_weight_of_a_live_flow_changes(void **state)
 	assert_int_equal(dn_queue_config(1, &c, &why), -EINVAL);
 	c.set = DN_SET_MAX_LEN;
 	c.flowset.share.max_len = 1500;
-	assert_int_equal(dn_queue_config(1, &c, &why), -EOPNOTSUPP);
+	queue_config_ok(1, &c); /* a word that this part passes over */
 	assert_int_equal(part_calls.shares, 1);
 	assert_all_came_in_order(5);
 }

@@ -256,7 +256,7 @@ test_masks_are_numbers_or_low_bits(void **state)
 	refused(DN_PIPE, "mask dst-ip", "mask: dst-ip");
 	refused(DN_PIPE, "mask flow-id 0x100000", "mask: flow-id");
 	refused(DN_PIPE, "mask", "mask: of what?");
-	refused(DN_QUEUE, "sched_mask all", "sched_mask: is for pipes schedulers");
+	refused(DN_QUEUE, "sched_mask all", "sched_mask: is for pipes and schedulers");
 }
 
 static void
@@ -347,7 +347,7 @@ test_codel_and_pie_have_words_of_their_own(void **state)
 	assert_false(c->flowset.aqm.pie.cap_drop || c->flowset.aqm.pie.derandomise);
 	refused(DN_QUEUE, "pie dre", "dre: this PIE measures delay by time stamps");
 	refused(DN_QUEUE, "codel target often", "target often: a time");
-	refused(DN_QUEUE, "codel interval", "interval : a time");
+	refused(DN_QUEUE, "codel interval", "interval: a time");
 	refused(DN_QUEUE, "target 5ms", "unknown word 'target'");
 }
 
@@ -363,6 +363,36 @@ test_a_type_is_a_scheduler_by_its_name(void **state)
 	refused(DN_SCHED, "fifo", "fifo: is a type of scheduler: sched N config type fifo");
 	refused(DN_SCHED, "pipe 8 type fifo", "pipe 8: the link of scheduler 7 has its number");
 	assert_int_equal(words(DN_SCHED, "pipe 7 type fifo")->set, DN_SET_TYPE);
+	/* a pipe's type is that of the scheduler for queues */
+	assert_string_equal(
+	    words(DN_PIPE, "bw 1Mb type fq_codel target 7ms")->sched.part->name, "FQ_CODEL");
+	refused(DN_PIPE, "type fq_codel codel target 5ms tupdate 5ms", "unknown word 'tupdate'");
+	refused(DN_QUEUE, "type fifo", "type: is for pipes and schedulers");
+}
+
+static void
+test_a_pipe_s_type_is_for_its_queues_and_not_for_itself(void **state)
+{
+	(void)state;
+	quietly("ipfw pipe 5 config bw 1Mbit/s type qfq");
+	assert_true(says("ipfw sched 5 show", false, " sched 5 type QFQ"));
+	assert_true(says("ipfw pipe 5 show", false, " sched 65541 type FIFO"));
+	quietly("ipfw pipe 5 config delay 5");
+	assert_true(says("ipfw sched 5 show", false, " sched 5 type QFQ"));
+}
+
+/* As in FreeBSD: files of rules give weights to all of them. */
+static void
+test_a_share_that_a_scheduler_has_no_use_for_is_passed_over(void **state)
+{
+	(void)state;
+	quietly("ipfw sched 9 config type fq_codel");
+	quietly("ipfw queue 9 config sched 9 weight 5 lmax 1500 pri 3");
+	assert_true(says("ipfw queue 9 show", false, " weight 5 "));
+	quietly("ipfw sched 9 config type prio");
+	quietly("ipfw queue 9 config weight 500");
+	expect_line("ipfw queue 9 config pri 64", 65, "",
+	    "ipfw: queue 9: a higher priority than its scheduler allows\n");
 }
 
 /* --- profiles --------------------------------------------------------------------------------- */
@@ -518,10 +548,13 @@ test_what_is_wrong_is_named_and_changes_nothing(void **state)
 	expect_line("ipfw pipe show all", 64, "", "ipfw: pipe show: what is 'all'?\n");
 	expect_line("dnctl table 1 show", 64, "", "dnctl: table: pipe, queue or sched?\n");
 	expect_line("dnctl -s 5 pipe show", 64, "", NULL);
-	quietly("ipfw sched 9 config type fq_codel");
-	expect_line("ipfw queue 9 config sched 9 weight 5", 65, "",
-	    "ipfw: queue 9: its scheduler knows no weights\n");
-	quietly("ipfw sched 9 delete");
+	expect_line("ipfw pipe 1 config weight 5", 65, "", "ipfw: pipe 1: weight: is for queues\n");
+	expect_line("ipfw queue 1 config pipe 1 bw 5", 65, "",
+	    "ipfw: queue 1: bw: is for pipes and schedulers\n");
+	expect_line("ipfw pipe 1 config mask src-ip", 65, "",
+	    "ipfw: pipe 1: mask: src-ip: not a mask of 32 bits (as 0xffff, or /16)\n");
+	expect_line("ipfw pipe 1 config plr 0x1p-1", 65, "",
+	    "ipfw: pipe 1: plr 0x1p-1: not a probability of 0 to 1\n");
 	expect_line("ipfw pipe show", 0, "", "");
 	expect_line("ipfw queue show", 0, "", "");
 }
@@ -750,6 +783,8 @@ main(void)
 		WORDS_TEST(test_red_has_four_numbers_within_their_bounds),
 		WORDS_TEST(test_codel_and_pie_have_words_of_their_own),
 		WORDS_TEST(test_a_type_is_a_scheduler_by_its_name),
+		WORDS_TEST(test_a_pipe_s_type_is_for_its_queues_and_not_for_itself),
+		WORDS_TEST(test_a_share_that_a_scheduler_has_no_use_for_is_passed_over),
 		WORDS_TEST(test_a_profile_is_a_file_that_may_say_the_rate),
 		WORDS_TEST(test_a_pipe_shows_its_three_traditional_lines),
 		WORDS_TEST(test_masks_and_aqm_are_shown),
