@@ -172,7 +172,7 @@ test_lab_same_file_and_seed_give_the_same_bytes(void **state)
 static void
 test_lab_keeps_its_nodes(void **state)
 {
-	struct lab *lab = start(office, &(struct lab_options){ .seed = 1 });
+	struct lab *lab = start("for: 1s\nnodes: {a: {}}\n", &(struct lab_options){ .seed = 1 });
 	const struct prison *first = TAILQ_FIRST(&prison_head);
 	char line[PRISON_NAME_MAX + 40], *err;
 
