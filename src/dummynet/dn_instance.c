@@ -350,10 +350,17 @@ instance_unlink(struct dn_instance *inst)
 	V_dn_stat.instances--;
 }
 
+/* Packets make instances: none for a flow that gets no queue, and one may outlive its queues. */
+static bool
+are_too_many(void)
+{
+	return V_dn_stat.queues >= VNET(dn_flows_max) || V_dn_stat.instances >= VNET(dn_flows_max);
+}
+
 static struct dn_instance *
 instance_new(struct dn_scheduler *s, const struct dn_flow *flow, uint32_t flowset)
 {
-	struct dn_instance *inst = vnet_malloc(sizeof(*inst));
+	struct dn_instance *inst = are_too_many() ? NULL : vnet_malloc(sizeof(*inst));
 
 	if (inst == NULL)
 		return NULL;

@@ -27,11 +27,13 @@ VNET_DEFINE(uint32_t, dn_catchup_us) = 5000;
 DN_UINT(pipe_slot_limit, 1, 1000000, "most slots of a queue");
 DN_UINT(pipe_byte_limit, 1500, 1 << 30, "most bytes of a queue");
 DN_UINT(hash_size, 1, 65536, "buckets of an object with a mask that says no number of them");
-DN_UINT(red_lookup_depth, 1, 65536, "steps of RED's table of how an idle queue's average falls");
+SYSCTL_VNET_UINT(net_inet_ip_dummynet_red_lookup_depth, "net.inet.ip.dummynet.red_lookup_depth",
+    SYSCTL_RD, dn_red_lookup_depth, 1, 65536,
+    "says nothing: how an idle queue's average falls is computed, not looked up in a table");
 DN_UINT(red_avg_pkt_size, 1, 65535, "bytes of a typical packet, for RED's idle queues");
 DN_UINT(red_max_pkt_size, 1, 65535, "bytes of the longest packet, for RED in bytes");
 DN_UINT(hz, 0, 1000000, "deliver at ticks of so many a second; 0: at the exact ns");
-DN_UINT(flows_max, 1, 10000000, "most flows that have a queue at a time");
+DN_UINT(flows_max, 1, 10000000, "most flows that have a queue, or a link of their own, at a time");
 DN_UINT(catchup_us, 0, 1000000,
     "after a stall of the process, the microseconds of it that a pipe makes up for (as a burst)");
 SYSCTL_VNET_BOOL(net_inet_ip_dummynet_io_fast, "net.inet.ip.dummynet.io_fast", SYSCTL_RW,

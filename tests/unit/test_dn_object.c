@@ -522,6 +522,24 @@ test_there_is_a_limit_of_flows(void **state)
 	assert_int_equal(drops("dummynet.nomem"), 90);
 }
 
+/* A link that has not saved its burst yet outlives its queues; each flow has one. */
+static void
+test_there_is_a_limit_of_links_too(void **state)
+{
+	(void)state;
+	command("sysctl net.inet.ip.dummynet.flows_max=10");
+	command("dnctl pipe 1 config bw 8Kbit/s burst 1M mask all");
+	for (uint32_t i = 0; i < 100; i++)
+		to_pipe(1, dn_packet(i, 100, i));
+	assert_int_equal(V_dn_stat.instances, 10);
+	command("dnctl pipe 1 config burst 2M");
+	run_for(10 * NS_PER_SEC);
+	assert_int_equal(V_dn_stat.queues, 0);
+	for (uint32_t i = 100; i < 200; i++)
+		to_pipe(1, dn_packet(i, 100, i));
+	assert_true(V_dn_stat.instances <= 10);
+}
+
 /* --- interfaces that give their rate ------------------------------------------------------------ */
 
 static void
@@ -789,6 +807,7 @@ main(void)
 		DN_TEST(test_expire_0_forgets_nothing),
 		DN_TEST(test_forgetting_gives_no_burst),
 		DN_TEST(test_there_is_a_limit_of_flows),
+		DN_TEST(test_there_is_a_limit_of_links_too),
 		DN_TEST(test_a_pipe_has_its_interfaces_rate),
 		DN_TEST(test_a_door_that_closes_drops_what_came_by_it),
 		DN_TEST(test_a_type_in_use_is_not_unloaded),
