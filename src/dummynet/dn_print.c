@@ -90,13 +90,18 @@ hex(struct emitter *e, const char *name, uint32_t value, int digits)
 }
 
 static bool
-is_of_ipv6(const struct dn_mask *m)
+has_ipv4(const struct dn_mask *m)
+{
+	return m->src != 0 || m->dst != 0;
+}
+
+static bool
+has_ipv6(const struct dn_mask *m)
 {
 	static const struct in6 none;
 
-	return m->src == 0 && m->dst == 0 &&
-	    (m->flow_id != 0 || memcmp(&m->src6, &none, sizeof(none)) != 0 ||
-		memcmp(&m->dst6, &none, sizeof(none)) != 0);
+	return m->flow_id != 0 || memcmp(&m->src6, &none, sizeof(none)) != 0 ||
+	    memcmp(&m->dst6, &none, sizeof(none)) != 0;
 }
 
 static void
@@ -120,10 +125,10 @@ print_mask(struct emitter *e, const struct dn_mask *m)
 	emit_str(e, "dst-ip6", NULL, dst6);
 	hex(e, "flow-id", flow_id, 5);
 	emit_end(e);
-	if (!is_of_ipv6(m))
+	if (!has_ipv6(m) || has_ipv4(m))
 		emit_text(e, "    mask: %s 0x%02x 0x%08x/0x%04x -> 0x%08x/0x%04x\n",
 		    m->per_queue ? "queue," : "", m->proto, src, sport, dst, dport);
-	else
+	if (has_ipv6(m))
 		emit_text(e,
 		    "    mask: %sproto: 0x%02x, flow_id: 0x%08x,  %s/0x%04x -> %s/0x%04x\n",
 		    m->per_queue ? "queue," : "", m->proto, flow_id, src6, sport, dst6, dport);

@@ -468,6 +468,11 @@ test_masks_and_aqm_are_shown(void **state)
 	    "max_ecnth 0.1 NoECN CapDrop TS Derand\n"));
 	assert_true(says("ipfw queue 3 show", true, "\"aqm\":{\"type\":\"pie\",\"ecn\":false,"));
 	assert_true(says("ipfw pipe show", true, "\"rate-bps\":5000000,\"delay-ns\":0"));
+	/* for both families, as gateways have it: both are said */
+	quietly("ipfw pipe 6 config mask src-ip6 /64 src-ip /8");
+	assert_true(says("ipfw pipe 6 show", false,
+	    "    mask:  0x00 0x000000ff/0x0000 -> 0x00000000/0x0000\n"
+	    "    mask: proto: 0x00, flow_id: 0x00000000,  ffff:ffff:ffff:ffff::/0x0000 -> ::/0x0000\n"));
 }
 
 static void
