@@ -64,11 +64,29 @@ read_value(void *place, enum value value, int argc, char **argv, const char **wh
 	return 0;
 }
 
+/*
+ * Words of FreeBSD's PIE for what this one does not choose: delay by time stamps, as RFC 8033 5.2
+ * allows, is what it does anyway. 1 taken, 0 not one of them, -1 it can't be had otherwise.
+ */
+static int
+fixed_word(const char *word, const char **why)
+{
+	if (strcasecmp(word, "ts") == 0)
+		return 1;
+	if (strcasecmp(word, "dre") != 0 && strcasecmp(word, "onoff") != 0)
+		return 0;
+	*why = "this PIE measures delay by time stamps (ts), and always works";
+	return -1;
+}
+
 int
 dn_aqm_word(struct dn_aqm_config *c, int argc, char **argv, const char **why)
 {
 	struct dn_aqm_config changed = *c;
+	const int fixed = c->kind == DN_AQM_PIE ? fixed_word(argv[0], why) : 0;
 
+	if (fixed != 0)
+		return fixed;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		const struct word *w = &words[i];
 		const size_t at = c->kind == DN_AQM_CODEL ? w->codel :

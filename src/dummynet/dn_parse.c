@@ -331,18 +331,12 @@ read_codel(struct reading *r, const char *word, const char *arg)
 	(void)arg;
 	aqm_begin(r, word[0] == 'c' ? DN_AQM_CODEL : DN_AQM_PIE);
 	for (; r->argc > 0; step(r, used)) {
-		/* delay by time stamps, as RFC 8033 5.2 allows, is what this PIE does anyway */
-		used = aqm->kind == DN_AQM_PIE && strcmp(r->argv[0], "ts") == 0 ?
-		    1 :
-		    dn_aqm_word(aqm, r->argc, r->argv, &why);
+		used = dn_aqm_word(aqm, r->argc, r->argv, &why);
 		if (used < 0)
 			return fail_here(r, why);
 		if (used == 0)
 			break;
 	}
-	if (r->argc > 0 && (strcmp(r->argv[0], "dre") == 0 || strcmp(r->argv[0], "onoff") == 0))
-		return fail(r, "%s: this PIE measures delay by time stamps (ts), and always works",
-		    r->argv[0]);
 	return true;
 }
 
@@ -496,6 +490,7 @@ static const struct word {
 	{ "weight", Q, "a number", read_share },
 	{ "lmax", Q, "a number of bytes", read_share },
 	{ "maxlen", Q, "a number of bytes", read_share },
+	{ "quantum", Q, "a number of bytes", read_share },
 	{ "pri", Q, "a number", read_share },
 	{ "priority", Q, "a number", read_share },
 };

@@ -221,6 +221,7 @@ test_shares_are_words_of_queues(void **state)
 	    DN_SET_SCHED | DN_SET_WEIGHT | DN_SET_MAX_LEN | DN_SET_PRIORITY | DN_SET_NOERROR |
 		DN_SET_BUCKETS);
 	assert_int_equal(words(DN_QUEUE, "sched 9 maxlen 64 priority 0")->flowset.sched, 9);
+	assert_int_equal(words(DN_QUEUE, "quantum 300")->flowset.share.max_len, 300);
 	assert_int_equal(words(DN_QUEUE, "buckets 65536")->flowset.buckets, 1024);
 	refused(DN_QUEUE, "weight 0", "weight 0: not a number of 1 to 65536");
 	refused(DN_QUEUE, "weight 65537", "weight 65537");
@@ -346,6 +347,9 @@ test_codel_and_pie_have_words_of_their_own(void **state)
 	assert_int_equal(c->flowset.aqm.pie.max_burst_ns, 1000000000);
 	assert_false(c->flowset.aqm.pie.cap_drop || c->flowset.aqm.pie.derandomise);
 	refused(DN_QUEUE, "pie dre", "dre: this PIE measures delay by time stamps");
+	words(DN_SCHED, "type fq_pie target 15ms tupdate 15ms ts derand quantum 1514");
+	refused(DN_SCHED, "type fq_pie onoff", "onoff: this PIE measures delay by time stamps");
+	refused(DN_SCHED, "type fq_codel ts", "unknown word 'ts'");
 	refused(DN_QUEUE, "codel target often", "target often: a time");
 	refused(DN_QUEUE, "codel interval", "interval: a time");
 	refused(DN_QUEUE, "target 5ms", "unknown word 'target'");
