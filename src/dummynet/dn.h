@@ -42,8 +42,8 @@ enum {
  * A packet for pipe or queue `number` of curvnet, at m->when_ns. What the door says stands before
  * its IP header (or what is none: then it is a flow of its own kind). Takes it; it comes back by
  * door->deliver, perhaps before this returns (no rate, no delay, nothing waiting: spec 11.3 and
- * edge case 20). False: dropped, counted, and the flowset does not say noerror (the sender of a
- * packet of ours is told ENOBUFS).
+ * edge case 20). False: dropped, counted, and the flowset does not say noerror (an interface with
+ * a pipe counts it as its own drop).
  */
 bool dn_input(struct mbuf *m, uint32_t number, bool queue, const struct dn_door *door);
 
