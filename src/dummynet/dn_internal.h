@@ -113,11 +113,11 @@ struct dn_instance {
 	uint64_t ser_ns, ser_rem;
 	/* On the line, by m->next, each with its time of delivery - lag_ns in when_ns. */
 	struct mbuf *head, *tail;
-	uint64_t lag_ns;  /* the sum of the stalls since the line was empty */
-	uint64_t last_ns; /* delivery of the last one: order is kept */
-	struct rng rng;
-	LIST_HEAD(, dn_flowq) queues;
+	uint64_t lag_ns;         /* the sum of the stalls since the line was empty */
+	uint64_t last_ns;        /* delivery of the last one: order is kept */
 	struct dn_flowq *shared; /* the one for all flows: parts without DN_SCHED_FLOWS */
+	struct rng rng;          /* from here on: not needed for each packet (dn_clock.c) */
+	LIST_HEAD(, dn_flowq) queues;
 	TAILQ_ENTRY(dn_instance) link;
 	struct dn_node node;
 	struct dn_flow flow;
