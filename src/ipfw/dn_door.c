@@ -3,6 +3,7 @@
  */
 #include "dummynet/dn.h"
 #include "ipfw/hook.h"
+#include "net/pfil.h"
 
 static void
 come_back(const struct dn_door *door, struct batch *b)
@@ -19,7 +20,9 @@ static const struct dn_door frames = { .name = "ipfw", .deliver = come_back, .fr
 static void
 go_in(struct mbuf *m, struct fw_tag *tag, uint32_t number, bool queue)
 {
-	dn_input(m, number, queue, tag->point == PFIL_LINK ? &frames : &packets);
+	const bool framed = pfil_is_framed((enum pfil_point)tag->point);
+
+	dn_input(m, number, queue, framed ? &frames : &packets);
 }
 
 static void

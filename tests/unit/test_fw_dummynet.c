@@ -242,6 +242,62 @@ test_a_firewall_ends_with_packets_in_a_pipe(void **state)
 		comes_in(&lan, udp("10.0.0.2", 1030, "10.1.0.2", 53, 600));
 }
 
+/* --- in a bridge ------------------------------------------------------------------------------ */
+
+static bool
+keep_flow(void *ctx, const struct dn_flow_view *view)
+{
+	*(struct dn_flow *)ctx = view->flow;
+	return false;
+}
+
+/* A frame of 10.9.0.1 crosses the bridge by queue 9, whose flows are sources. */
+static void
+assert_is_flow_of_its_source(const char *rule)
+{
+	static const uint8_t link[ETHER_HDR_LEN_] = { 6, 0, 0, 0, 0, 0xb, 6, 0, 0, 0, 0, 0xa, 8,
+		0 };
+	struct mbuf *m = m_prepend(udp("10.9.0.1", 1030, "10.9.0.2", 53, 600), ETHER_HDR_LEN_);
+	struct dn_flow flow = { 0 };
+
+	flush_rules();
+	memif_clear(&wan);
+	add(rule);
+	add("300 allow ip from any to any");
+	memcpy(m->data, link, sizeof(link));
+	m->when_ns = clock_now();
+	memif_receive(&lan, m);
+	while (netisr_run())
+		continue;
+	sched_run(clock_now() + 20 * NS_PER_MS);
+	assert_int_equal(wan.sent.len, 1);
+	dn_flow_walk(9, keep_flow, &flow);
+	assert_int_equal(flow.family, 4);
+	assert_int_equal(flow.src, a4("10.9.0.1"));
+	command("ipfw -q queue 9 delete");
+}
+
+static void
+test_a_bridged_frame_is_of_the_flow_of_its_packet(void **state)
+{
+	static const char *const queue = "ipfw queue 9 config pipe 9 mask src-ip 0xffffffff";
+
+	(void)state;
+	memif_close(&lan);
+	memif_open(&lan, 0);
+	memif_open(&wan, 1);
+	command("ifconfig bridge0 create addm mem0 addm mem1 up");
+	command("ifconfig mem0 up");
+	command("ifconfig mem1 up");
+	command("ipfw pipe 9 config bw 1Mbit/s");
+	command(queue);
+	assert_is_flow_of_its_source("100 queue 9 ip from any to any out recv mem0 xmit mem1");
+	command("sysctl net.link.bridge.ipfw=1");
+	command(queue);
+	assert_is_flow_of_its_source("100 queue 9 ip from any to any layer2");
+	command("ifconfig bridge0 destroy");
+}
+
 int
 main(void)
 {
@@ -255,6 +311,7 @@ main(void)
 		INET6_TEST(test_a_packet_may_meet_the_same_pipe_twice),
 		INET6_TEST(test_packets_of_ipv6_take_their_time_too),
 		INET6_TEST(test_a_firewall_ends_with_packets_in_a_pipe),
+		INET6_TEST(test_a_bridged_frame_is_of_the_flow_of_its_packet),
 	};
 
 	return cmocka_run_group_tests_name("ipfw/dummynet", tests, NULL, NULL);
